@@ -1,0 +1,63 @@
+/* program.h: a script after resolution: names bound, static checks done, the mapping ready to be built.
+ *
+ * resolve.c builds a Program from the parsed script, the stdlib and the files it uses; it opens sources only for their schemas.
+ * mapping.c turns one target of a Program plus its tables into a MappingSpec. typecheck.c checks shapes of the algebra. */
+#ifndef AMAL_PROGRAM_H
+#define AMAL_PROGRAM_H
+#include "backends/runtime/integration.h"
+#include "compiler/ast.h"
+
+typedef struct Source {
+    const SourceDecl *decl;
+    int index;
+    int ncols;
+    ColumnDecl *cols;       /* declared or inferred */
+    bool schema_known;
+    bool *wanted;           /* columns that some tgd, check or match reads */
+} Source;
+typedef struct Target {
+    const TargetDecl *decl;
+    int index;
+    VEC(const TgdDecl *) tgds;     /* in order, before expansion of optional atoms */
+    VEC(const MatchDecl *) matches; /* those over sources of this target */
+    const Stmt *split;             /* ST_SPLIT or NULL */
+    MappingSpec *spec;             /* static part: tables are NULL until mapping_bind() */
+    int nfeatures_known;           /* numeric features, before encodings; -1 unknown */
+    bool has_label, has_weight;
+} Target;
+typedef struct Program {
+    Arena *arena;
+    Diags *diags;
+    const Script *script;
+    const char *base_dir;
+    VEC(Source) sources;
+    VEC(Target) targets;
+    VEC(const EgdDecl *) egds;
+    VEC(const AlgorithmDecl *) algorithms; /* the script's shadow the stdlib's */
+    VEC(const FuncDecl *) metrics;
+    VEC(const Stmt *) steps;               /* let print train evaluate predict save load option for export, in order */
+    VEC(const Stmt *) params;              /* ST_PARAM */
+    VEC(Script *) used;                    /* stdlib and `use`d files, kept alive */
+} Program;
+
+typedef struct Setting { const char *name, *value; } Setting; /* --set NAME=value */
+
+/* Resolves everything that can be known without rows. Reports; NULL only when nothing useful is left (callers test
+ * diag_error_count). `stdlib` are already parsed scripts (algorithms and metrics). */
+Program *program_resolve(Arena *arena, Diags *ds, const Script *script, int nstdlib, Script **stdlib, const char *base_dir);
+const Source *program_source(const Program *p, const char *name);
+Target *program_target(Program *p, const char *name);
+const AlgorithmDecl *program_algorithm(const Program *p, const char *name);
+const FuncDecl *program_metric(const Program *p, const char *name);
+
+/* Static mapping of one target: expands optional atoms, binds variables to columns, checks E110..E171, E210..E212, E310, W1xx;
+ * fills t->spec without tables. */
+bool mapping_resolve(Program *p, Target *t);
+/* Attaches tables (tables[i] belongs to p->sources[i], NULL where unused) and link tables; settles types. The spec is then ready for
+ * integration_build(). false: reported. */
+bool mapping_bind(Program *p, Target *t, Table **tables, const TableOptions *opt);
+
+/* typecheck.c: symbolic shapes of every algorithm used, every let and print. Dimensions are linear forms over symbols (n, d, k …) and
+ * constants. false: reported (E130..E139). */
+bool typecheck_program(Program *p);
+#endif
