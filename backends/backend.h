@@ -1,0 +1,42 @@
+/* backend.h: the contract of a backend: one struct of function pointers.
+ *
+ * A backend prepares an IR function once (compiling and loading code where it has any) and runs it any number of times on inputs
+ * of the same shapes. Outputs are new matrices owned by the caller. */
+#ifndef AMAL_BACKEND_H
+#define AMAL_BACKEND_H
+#include "ir/ir.h"
+
+typedef struct RunContext {
+    Diags *diags;
+    int threads;
+    /* Called at most every 50 ms from the running loop: done of total iterations (total 0: unknown). Returns false to stop (ctrl-C). NULL: not wanted. */
+    bool (*progress)(void *user, int64_t done, int64_t total);
+    void *user;
+    bool check_finite;        /* stop with E403/E405 at the iteration where a carried value stops being finite */
+    /* filled by run */
+    int64_t iterations;       /* of the outermost loop(s) */
+    double seconds;
+} RunContext;
+typedef struct BackendOptions {
+    const PassOptions *passes;
+    int threads;
+    const char *keep_dir;     /* --keep-c */
+    const char *cache_dir;    /* kernels by content; NULL: the user's default */
+    const char *cc;           /* compiler command; NULL: $CC, then cc */
+} BackendOptions;
+typedef struct Executable Executable; /* each backend's own */
+typedef struct Backend {
+    const char *name, *help;
+    bool (*available)(const char **why_not);
+    /* NULL: reported. f must outlive the result. */
+    Executable *(*prepare)(Diags *ds, IrFunc *f, const BackendOptions *o);
+    /* inputs[i]: f->inputs[i]'s shape. outputs[i]: set for f->output_names[i]. false: reported, outputs all NULL. */
+    bool (*run)(Executable *x, RunContext *rc, Matrix *const *inputs, Matrix **outputs);
+    void (*release)(Executable *x);
+    /* Lines for explain: passes and what each reads and writes. */
+    void (*describe)(const Executable *x, Buf *out);
+    double (*compile_seconds)(const Executable *x);
+} Backend;
+extern const Backend backend_interp, backend_c;
+const Backend *backend_by_name(const char *name); /* NULL: unknown. "cuda" is known but not built in: E601 */
+#endif

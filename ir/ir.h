@@ -1,0 +1,184 @@
+/* ir.h: one IR for all levels (design: ir.md).
+ *
+ * A Func is a region of nodes in dependency order. A node has an operator (a row of ops.def), operands, a shape (rows x cols, known numbers:
+ * functions are built once the data's sizes are known) and spaces: what its rows and columns run over. Space 0 is "small"; other spaces are rows of a target
+ * or of a block's table (Func.spaces). Nodes are hash-consed: equal operator, attributes and operands in the same or an enclosing region
+ * are one node. A node's home is the innermost region that one of its operands needs (loop invariants therefore stand outside the loop), unless
+ * its operator may fail, or the region is a conditional's.
+ *
+ * Levels: after lowering and simplification (level 1) X is the leaf TABLE; after factorize (level 2) only DATA, COUNT, GATHER, SCATTER … refer to
+ * sources. The interpreter runs both; the C backend runs level 2 grouped into passes by fuse (level 3). */
+#ifndef AMAL_IR_H
+#define AMAL_IR_H
+#include "backends/runtime/integration.h"
+
+typedef enum {
+#define OP(NAME, ...) IR_##NAME,
+#include "ir/ops.def"
+#undef OP
+    IR_COUNT_OF_OPS
+} IrOp;
+typedef enum { IRC_LEAF, IRC_UNARY, IRC_BINARY, IRC_ROWWISE, IRC_REDUCE, IRC_SMALL, IRC_CONTROL, IRC_FACT } IrClass;
+typedef enum {
+    SHAPE_SCALAR, SHAPE_INPUT, SHAPE_TABLE, SHAPE_ARG, SHAPE_FULL, SHAPE_SAME, SHAPE_BCAST, SHAPE_BCAST3, SHAPE_MATMUL, SHAPE_TRANSPOSE,
+    SHAPE_CBIND, SHAPE_RBIND, SHAPE_SLICE_COLS, SHAPE_SLICE_ROWS, SHAPE_TAKE_COLS, SHAPE_TAKE_ROWS, SHAPE_DIAG, SHAPE_ONEHOT, SHAPE_ALL,
+    SHAPE_ROWS, SHAPE_COLS, SHAPE_SOLVE, SHAPE_EIGVALS, SHAPE_NONE, SHAPE_PROJ, SHAPE_DATA, SHAPE_COUNT, SHAPE_GATHER, SHAPE_SCATTER,
+    SHAPE_PICK, SHAPE_PICK_COLS, SHAPE_PLACE, SHAPE_PLACE_COLS, SHAPE_EXPAND, SHAPE_T_ROWS, SHAPE_CROSS
+} IrShapeRule;
+typedef struct IrOpInfo {
+    const char *name, *text;
+    int arity;
+    IrShapeRule shape;
+    IrClass cls;
+    const char *flags, *formula;
+} IrOpInfo;
+extern const IrOpInfo ir_ops[IR_COUNT_OF_OPS];
+static inline bool ir_op_has(IrOp op, char flag) { return strchr(ir_ops[op].flags, flag) != NULL; }
+IrOp ir_op_by_name(const char *script_name, int nargs); /* flag N only; IR_COUNT_OF_OPS: none */
+
+typedef struct IrNode IrNode;
+typedef struct IrRegion IrRegion;
+typedef VEC(IrNode *) IrNodeVec;
+
+struct IrNode {
+    IrOp op;
+    bool ta, tb;        /* MATMUL: operand used transposed */
+    int id;             /* unique in the function, ascending with creation */
+    int64_t rows, cols;
+    int rspace, cspace; /* 0 small; else index into Func.spaces */
+    double num;         /* CONST, FULL; GATHER: value for absent rows */
+    int64_t i0, i1;     /* SLICE_*, ONEHOT, PROJ, INPUT (index), ARG (index), PLACE_COLS (0 sum, 1 min, 2 max), CROSS (0 no weights, 1 last operand) */
+    int table;          /* TABLE DATA COUNT GATHER SCATTER PICK* PLACE* EXPAND T_ROWS CROSS: index into Func.tables */
+    int block;          /* DATA, PICK, PICK_COLS */
+    int indicator;      /* COUNT GATHER SCATTER */
+    int *blocks;        /* PLACE, PLACE_COLS, EXPAND, T_ROWS, CROSS (2): block of each block operand */
+    int nargs;
+    IrNode **args;
+    IrRegion **regions; /* CONTROL */
+    int nregions;
+    IrRegion *home;     /* the region it stands in */
+    const char *name;   /* the script's variable, for readable code; may be NULL */
+    Span span;
+    int mark;           /* scratch of the running pass */
+    void *note;         /* scratch of the running pass */
+};
+typedef enum { REGION_FUNC, REGION_LOOP, REGION_WHILE_COND, REGION_WHILE_BODY, REGION_BRANCH } IrRegionKind;
+struct IrRegion {
+    IrRegionKind kind;
+    IrRegion *parent;
+    int depth;
+    IrNode *owner;      /* the control node */
+    IrNodeVec params;   /* ARG nodes: LOOP: index, carried...; WHILE: carried... */
+    IrNodeVec nodes;    /* in dependency order, params not included */
+    IrNodeVec results;
+};
+typedef enum { SPACE_SMALL, SPACE_TARGET, SPACE_TABLE } IrSpaceKind;
+typedef struct IrSpace {
+    IrSpaceKind kind;
+    int table;          /* index into Func.tables */
+    int space;          /* SPACE_TABLE: Integration.spaces index */
+    int64_t rows;
+    const char *name;
+} IrSpace;
+typedef struct IrInput {
+    const char *name;
+    int64_t rows, cols;
+    int rspace;         /* 0, or the target space of a table */
+    Span span;
+    /* value range known from the data: lets rules such as 0/1 labels fire; unknown: -inf, inf */
+    double lo, hi;
+} IrInput;
+typedef struct IrTable {
+    const Integration *data; /* factorized or materialized */
+    const char *name;        /* "T", "T.train" */
+    int target_space;
+    int *block_space;        /* per Integration space: index into Func.spaces */
+} IrTable;
+typedef struct IrFunc {
+    Arena *arena;
+    Diags *diags;
+    const char *name;        /* "risk_fit" */
+    VEC(IrSpace) spaces;     /* [0] is small */
+    VEC(IrTable) tables;
+    VEC(IrInput) inputs;
+    VEC(const char *) output_names;
+    IrRegion *body;          /* results = outputs */
+    int next_id;
+    bool factorized;         /* level 2 */
+    VEC(const char *) notes; /* what passes want the plan to say: "materializes rows of T: line 12, T * W …" */
+} IrFunc;
+
+/* ---- building: build.c ---- */
+typedef struct IrBuilder {
+    IrFunc *func;
+    IrRegion *region;        /* where new nodes are wanted */
+    bool cse, hoist;         /* both on unless disabled */
+    Span span;               /* given to new nodes */
+    const char *name;
+    void *table_;            /* hash of nodes: private */
+} IrBuilder;
+IrFunc *ir_func_new(Arena *arena, Diags *ds, const char *name);
+int ir_add_table(IrFunc *f, const Integration *data, const char *name); /* adds the target space; block spaces too */
+int ir_add_input(IrFunc *f, const char *name, int64_t rows, int64_t cols, int rspace, Span span);
+IrBuilder *ir_builder(IrFunc *f);  /* at f->body */
+IrNode *ir_const(IrBuilder *b, double v);
+IrNode *ir_input(IrBuilder *b, int index);
+IrNode *ir_table(IrBuilder *b, int table);
+IrNode *ir_full(IrBuilder *b, double v, int64_t rows, int64_t cols, int rspace);
+IrNode *ir_eye(IrBuilder *b, int64_t n);
+IrNode *ir_iota(IrBuilder *b, int64_t n, int rspace);
+IrNode *ir_rand(IrBuilder *b, IrOp op, int64_t rows, int64_t cols, int rspace, IrNode *seed);
+IrNode *ir_unary(IrBuilder *b, IrOp op, IrNode *x);
+IrNode *ir_binary(IrBuilder *b, IrOp op, IrNode *x, IrNode *y);
+IrNode *ir_where(IrBuilder *b, IrNode *c, IrNode *x, IrNode *y);
+IrNode *ir_matmul(IrBuilder *b, IrNode *x, bool ta, IrNode *y, bool tb);
+IrNode *ir_nary(IrBuilder *b, IrOp op, int n, IrNode **args); /* CBIND RBIND */
+IrNode *ir_slice(IrBuilder *b, IrOp op, IrNode *x, int64_t i0, int64_t i1);
+IrNode *ir_onehot(IrBuilder *b, IrNode *x, int64_t k);
+/* The general form: copies op, attributes and name of `proto`, with new operands (shape re-inferred; returns an equal node if there is one). Not for CONTROL. */
+IrNode *ir_make(IrBuilder *b, const IrNode *proto, IrNode **args);
+/* Control: begin a region, build into it, end it. */
+IrRegion *ir_region_begin(IrBuilder *b, IrRegionKind kind); /* b->region becomes it */
+IrNode *ir_region_param(IrBuilder *b, int64_t rows, int64_t cols, int rspace, const char *name);
+void ir_region_end(IrBuilder *b, int nresults, IrNode **results); /* b->region returns to the parent */
+IrNode *ir_loop(IrBuilder *b, IrNode *count, IrRegion *body, int ncarried, IrNode **init);
+IrNode *ir_while(IrBuilder *b, IrRegion *cond, IrRegion *body, int ncarried, IrNode **init);
+IrNode *ir_if(IrBuilder *b, IrNode *cond, IrRegion *then, IrRegion *otherwise);
+IrNode *ir_proj(IrBuilder *b, IrNode *control, int64_t i);
+
+/* ---- shapes: shape.c. false: *why is the reason in the user's words (both shapes named) ---- */
+bool ir_infer_shape(const IrFunc *f, IrNode *n, const char **why);
+/* ---- verify.c: shapes re-inferred, operands defined before use and visible, spaces and attributes valid, level contract; internal_error otherwise ---- */
+void ir_verify(const IrFunc *f, const char *after_pass);
+/* ---- print.c: deterministic text, one line a node:  %7 = sigmoid %6 : T x 1   # z (line 12) ---- */
+void ir_print(Buf *out, const IrFunc *f);
+void ir_print_expr(Buf *out, const IrNode *n, int depth); /* as algebra, for explain: X' @ (sigmoid(X @ w) - y) */
+
+/* ---- rewriting: rewrite.c. Rebuilds f bottom-up into a new function through a builder; `visit` gets the node with its new operands and
+ * returns a replacement built with b, or NULL to keep the operator. ---- */
+typedef IrNode *(*IrVisit)(IrBuilder *b, const IrNode *old, IrNode **new_args, void *ctx);
+IrFunc *ir_rebuild(const IrFunc *f, IrVisit visit, void *ctx, bool cse, bool hoist);
+/* Removes nodes that no result needs, unneeded carried values, and loops that run a known zero times. */
+void ir_dead_code(IrFunc *f);
+
+/* ---- passes: pass.c holds the table {name, one line, function, requires, breaks}. ---- */
+typedef struct PassOptions {
+    uint64_t disabled;            /* bit per rewrite group, see ir_disable() */
+    const char *dump_after;       /* pass name, "all" or NULL */
+    FILE *dump_to;
+    int threads;
+    bool verify;                  /* after every pass */
+    const char *strategy;         /* "factorized" | "materialized": for notes only */
+} PassOptions;
+bool ir_disable(PassOptions *o, const char *name); /* a pass or a rule's name; false: unknown (see ir_disable_names) */
+const char *const *ir_disable_names(int *count);
+IrFunc *ir_simplify(const IrFunc *f, const PassOptions *o);  /* level 1 -> 1: rewrites.def to a fixed point, cse, hoist */
+IrFunc *ir_chain(const IrFunc *f, const PassOptions *o);     /* level 1 -> 1: order of products, Gram across loops, by cost weighted with trip counts */
+IrFunc *ir_factorize(const IrFunc *f, const PassOptions *o); /* level 1 -> 2 */
+IrFunc *ir_optimize(const IrFunc *f, const PassOptions *o);  /* all of them in the order of the table */
+
+/* ---- cost.c: what one evaluation of the function takes (loops weighted by trip counts; unknown counts 10) ---- */
+typedef struct IrCost { double flops, bytes, seconds; } IrCost;
+IrCost ir_cost(const IrFunc *f, int threads);
+double ir_trip_count(const IrNode *loop); /* -1: unknown */
+#endif
