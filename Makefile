@@ -1,0 +1,138 @@
+# Amalur: `make` builds build/amal; `make help` lists the rest.
+#
+# Layout of the build folder (BUILD, "build" unless given): obj/ objects, gen/ generated sources (lexer, parser, the embedded standard
+# library), libamal.a everything but main.c, amal the command, tests/ the test programs, deps/ libduckdb when it had to be fetched.
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+CC     ?= cc
+OPT    ?= -O2 -g
+SAN    ?=
+WARN    = -Wall -Wextra -Werror
+CFLAGS_ALL = -std=gnu17 $(OPT) $(WARN) -pthread -I. -I$(BUILD)/gen -I$(BUILD)/gen/grammar $(SAN) $(CFLAGS)
+# A target's programs export their symbols: emitted code calls the runtime of the program that loads it.
+LDFLAGS_ALL = -pthread -rdynamic $(SAN) $(LDFLAGS)
+LIBS    = -lopenblas -lsqlite3 -lz -ldl -lm
+
+SOURCES = $(sort $(wildcard compiler/*.c compiler/*/*.c ir/*.c backends/*.c backends/*/*.c))
+GENERATED = $(BUILD)/gen/grammar/parser.c $(BUILD)/gen/grammar/lexer.c $(BUILD)/gen/stdlib_data.c
+GENERATED_HEADERS = $(BUILD)/gen/grammar/parser.h
+STDLIB  = $(sort $(wildcard stdlib/*.amal))
+OBJECTS = $(SOURCES:%.c=$(BUILD)/obj/%.o) $(GENERATED:$(BUILD)/gen/%.c=$(BUILD)/obj/gen/%.o)
+MAIN    = $(BUILD)/obj/compiler/main.o
+LIBRARY = $(BUILD)/libamal.a
+
+# Test programs: tests/unit/*.c and tests/differential/*.c each become one; tests/tools are what the runner needs.
+UNIT    = $(sort $(wildcard tests/unit/*.c tests/differential/*.c))
+UNIT_PROGRAMS = $(UNIT:%.c=$(BUILD)/%)
+TOOLS   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
+BENCH   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+FUZZ    = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
+SECONDS_FUZZ ?= 60
+
+.PHONY: all demo test test-programs golden-update bench install asan ubsan cov fuzz fmt deps clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(BUILD)/amal ## build/amal, the command
+
+$(BUILD)/amal: $(MAIN) $(LIBRARY)
+	$(CC) $(LDFLAGS_ALL) -o $@ $(MAIN) -Wl,--whole-archive $(LIBRARY) -Wl,--no-whole-archive $(LIBS)
+
+$(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/obj/%.o: %.c Makefile | $(GENERATED_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# What re2c and Bison write is theirs: it is compiled without the warnings that only their style raises.
+$(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c Makefile | $(GENERATED_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -Wno-unused-function -Wno-unused-but-set-variable -Wno-implicit-fallthrough -MMD -MP -c -o $@ $<
+
+$(BUILD)/gen/grammar/parser.c: grammar/parser.y
+	@mkdir -p $(@D)
+	bison -Wall -Werror --header=$(BUILD)/gen/grammar/parser.h -o $@ $<
+$(BUILD)/gen/grammar/parser.h: $(BUILD)/gen/grammar/parser.c
+$(BUILD)/gen/grammar/lexer.c: grammar/lexer.re
+	@mkdir -p $(@D)
+	re2c -8 -W -Werror --no-generation-date -o $@ $<
+
+# The standard library as C strings: {name, text} a file, in order of names.
+$(BUILD)/gen/stdlib_data.c: $(STDLIB) Makefile
+	@mkdir -p $(@D)
+	@{ echo '/* Made from stdlib/ by the Makefile. */'; echo '#include "compiler/script.h"'; \
+	   echo 'const StdlibFile stdlib_files[] = {'; \
+	   for f in $(STDLIB); do printf '{"%s",\n' "$$f"; sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' "$$f"; echo '},'; done; \
+	   echo '{0, 0}};'; } > $@
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) -lcmocka $(LIBS)
+$(BUILD)/tests/differential/%: tests/differential/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) -lcmocka $(LIBS)
+$(BUILD)/tests/bench/%: tests/bench/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) $(LIBS)
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) $(LIBS)
+$(BUILD)/tests/tools/%: tests/tools/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< -lm
+
+test-programs: $(UNIT_PROGRAMS) $(TOOLS)
+
+test: all ## every test; ends with `N passed, N failed`
+	@$(MAKE) --no-print-directory -k test-programs || true
+	@BUILD=$(BUILD) tests/run_tests.sh
+
+golden-update: all $(TOOLS) ## writes what the command says now over tests/golden/*.expected: read the difference before you commit it
+	@BUILD=$(BUILD) tests/run_tests.sh --update-golden
+
+deps: ## installs what the build and the tests need (Debian), fetches libduckdb
+	.ci/deps.sh
+
+demo: deps ## a model on 336,776 flights joined with planes, airports and weather
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) examples/flights/demo.sh
+
+bench: all $(BENCH) ## speed of the emitted code, one program after the other
+	@set -e; for b in $(BENCH); do echo "== $$b"; $$b; done
+	@BUILD=$(BUILD) tests/bench/run.sh
+
+install: all ## into PREFIX (/usr/local), below DESTDIR when given
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/amal
+	install -m 755 $(BUILD)/amal $(DESTDIR)$(PREFIX)/bin/amal
+	if [ -f build/deps/libduckdb.so ]; then install -m 755 build/deps/libduckdb.so $(DESTDIR)$(PREFIX)/lib/libduckdb.so; fi
+	cp -r examples $(DESTDIR)$(PREFIX)/share/amal/
+
+asan: ## all tests under the address and undefined-behaviour sanitizers
+	ASAN_OPTIONS=detect_leaks=0 $(MAKE) --no-print-directory BUILD=$(BUILD)/asan OPT="-O1 -g -fno-omit-frame-pointer" \
+	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" test
+ubsan: ## all tests under the undefined-behaviour sanitizer alone
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/ubsan OPT="-O1 -g" SAN="-fsanitize=undefined -fno-sanitize-recover=undefined" test
+cov: ## line coverage of all tests, a file a line
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/cov OPT="-O0 -g" SAN="--coverage" test
+	@find $(BUILD)/cov/obj -name '*.gcda' | sort | while read -r f; do gcov -n "$$f" 2>/dev/null; done | tests/coverage.sh
+
+fuzz: ## feeds the lexer, the parser and the model reader broken input for SECONDS_FUZZ (60) seconds each
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan OPT="-O1 -g -fno-omit-frame-pointer" \
+	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" fuzz-run
+.PHONY: fuzz-run
+fuzz-run: $(FUZZ)
+	@set -e; for f in $(FUZZ); do echo "== $$f"; ASAN_OPTIONS=detect_leaks=0 $$f --seconds $(SECONDS_FUZZ); done
+
+fmt: ## formats the C sources
+	clang-format -i $(SOURCES) $(wildcard */*.h backends/*/*.h tests/*/*.c)
+
+clean: ## removes what was built (not build/deps)
+	rm -rf $(BUILD)/obj $(BUILD)/gen $(BUILD)/tests $(BUILD)/asan $(BUILD)/ubsan $(BUILD)/cov $(LIBRARY) $(BUILD)/amal
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+-include $(OBJECTS:.o=.d) $(wildcard $(BUILD)/tests/*/*.d)

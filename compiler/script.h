@@ -1,0 +1,22 @@
+/* script.h: from a file's name to a checked program: reads the script and the standard library, parses, resolves, checks shapes.
+ *
+ * The standard library is compiled into the program (stdlib_files, made from stdlib/ by the Makefile); AMAL_STDLIB=DIR reads DIR's *.amal instead.
+ * Errors: E450 a file that cannot be read; everything the parser, resolve and typecheck report. */
+#ifndef AMAL_SCRIPT_H
+#define AMAL_SCRIPT_H
+#include "compiler/program.h"
+
+typedef struct StdlibFile {
+    const char *path, *text;
+} StdlibFile;
+extern const StdlibFile stdlib_files[]; /* ends with {NULL, NULL} */
+
+/* Whole file in the arena, NUL after the last byte. NULL: *why says what is wrong. "-" is standard input. */
+char *script_read_file(Arena *arena, const char *path, size_t *len, const char **why);
+/* Parses the file at `path`. NULL: it could not be read (reported). */
+Script *script_parse(Arena *arena, Diags *ds, const char *path);
+/* All of it. `typecheck` off: resolution only. NULL or diag_error_count() > 0: reported. */
+Program *script_open(Arena *arena, Diags *ds, const char *path, bool typecheck);
+/* The folder part of a path ("." when there is none), in the arena. */
+const char *script_folder(Arena *arena, const char *path);
+#endif
