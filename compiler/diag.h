@@ -43,6 +43,7 @@ void diag_print_json(Diags *ds, Buf *out);            /* array of {code, level, 
 bool diag_explain(const char *code, FILE *out);       /* false: no such code */
 /* Impossible states: prints E901 with file:line and aborts through the handler set by main (exit 70). */
 _Noreturn void internal_error_(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void diag_on_internal_error(void (*handler)(void)); /* main's way out; it does not return */
 #define internal_error(...) internal_error_(__FILE__, __LINE__, __VA_ARGS__)
 #define AMAL_CHECK(c) ((c) ? (void)0 : internal_error("broken invariant: %s", #c))
 #endif
