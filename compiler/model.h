@@ -36,7 +36,9 @@ typedef struct Model {
     const char *strategy, *why, *backend;
     int64_t iterations, rows;
     double seconds_compile, seconds_train;
+    bool loaded;        /* from a file: owns its dictionaries; otherwise they are the integration's */
 } Model;
 bool model_save(Diags *ds, Span at, const Model *m, const char *path);
 Model *model_load(Arena *arena, Diags *ds, Span at, const char *path, const char *name); /* NULL: reported */
+void model_free(Model *m); /* its matrices and what else it owns; the rest is the arena's */
 #endif

@@ -1,7 +1,8 @@
 /* script.h: from a file's name to a checked program: reads the script and the standard library, parses, resolves, checks shapes.
  *
  * The standard library is compiled into the program (stdlib_files, made from stdlib/ by the Makefile); AMAL_STDLIB=DIR reads DIR's *.amal instead.
- * Errors: E450 a file that cannot be read; everything the parser, resolve and typecheck report. */
+ * Errors: E450 a file that cannot be read, E119 a --set that names no param or gives no value; and everything the parser, resolve and
+ * typecheck report. */
 #ifndef AMAL_SCRIPT_H
 #define AMAL_SCRIPT_H
 #include "compiler/program.h"
@@ -11,12 +12,15 @@ typedef struct StdlibFile {
 } StdlibFile;
 extern const StdlibFile stdlib_files[]; /* ends with {NULL, NULL} */
 
-/* Whole file in the arena, NUL after the last byte. NULL: *why says what is wrong. "-" is standard input. */
-char *script_read_file(Arena *arena, const char *path, size_t *len, const char **why);
+/* Whole file in the arena, NUL after the last byte; at most `limit` bytes. NULL: *why says what is wrong. "-" is standard input. */
+#define SCRIPT_MAX_BYTES ((size_t)64 << 20)
+char *script_read_file(Arena *arena, const char *path, size_t limit, size_t *len, const char **why);
 /* Parses the file at `path`. NULL: it could not be read (reported). */
 Script *script_parse(Arena *arena, Diags *ds, const char *path);
-/* All of it. `typecheck` off: resolution only. NULL or diag_error_count() > 0: reported. */
-Program *script_open(Arena *arena, Diags *ds, const char *path, bool typecheck);
+/* All of it; settings replace the defaults of the script's params. Reported: NULL or diag_error_count() > 0. */
+Program *script_open(Arena *arena, Diags *ds, const char *path, int nsettings, const Setting *settings);
 /* The folder part of a path ("." when there is none), in the arena. */
 const char *script_folder(Arena *arena, const char *path);
+/* `file` as the script means it: relative to the script's folder, in the arena. */
+const char *script_relative(Arena *arena, const char *base_dir, const char *file);
 #endif

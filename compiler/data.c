@@ -1,0 +1,251 @@
+/* data.c: reads sources and builds integrations when a step first needs them (contract: data.h). */
+#include "compiler/data.h"
+#include "compiler/script.h"
+
+typedef struct Built { /* one integration of a target: the run's own, or one encoded for a loaded model */
+    const Target *target;
+    const Model *model; /* NULL: the run's own */
+    bool failed;
+    Integration *root;
+    int nparts;
+    Integration **parts;
+} Built;
+typedef struct Copy {
+    const Integration *of;
+    Integration *made;
+} Copy;
+struct Data {
+    Arena *arena;
+    Diags *ds;
+    Program *program;
+    const RunOptions *options;
+    Table **tables; /* as program->sources; NULL: not read */
+    bool *failed;   /* as program->sources: reading failed and was reported */
+    bool *bound;    /* as program->targets */
+    VEC(Built) built;
+    VEC(Copy) copies;
+    VEC(const Target *) report_targets;
+    VEC(const Integration *) report_roots;
+    double seconds_read, seconds_match, seconds_materialize;
+};
+
+Data *data_open(Arena *arena, Diags *ds, Program *p, const RunOptions *o) {
+    Data *d = arena_new_of(arena, Data);
+    d->arena = arena;
+    d->ds = ds;
+    d->program = p;
+    d->options = o;
+    d->tables = arena_array(arena, Table *, p->sources.len + 1);
+    d->failed = arena_array(arena, bool, p->sources.len + 1);
+    d->bound = arena_array(arena, bool, p->targets.len + 1);
+    return d;
+}
+
+void data_close(Data *d) {
+    for (int i = 0; i < d->copies.len; i++) integration_free(d->copies.data[i].made);
+    for (int i = 0; i < d->built.len; i++) {
+        Built *b = &d->built.data[i];
+        for (int k = 0; k < b->nparts; k++) integration_free(b->parts[k]);
+        if (b->root) integration_free(b->root);
+    }
+    for (int i = 0; i < d->program->sources.len; i++)
+        if (d->tables[i]) table_free(d->tables[i]);
+}
+
+static bool read_source(Data *d, int index) {
+    if (d->tables[index]) return true;
+    if (d->failed[index]) return false;
+    const Source *s = &d->program->sources.data[index];
+    TableOptions opt = {.base_dir = d->program->base_dir, .threads = d->options->threads, .wanted = s->wanted};
+    double begin = time_now();
+    d->tables[index] = table_read(d->ds, s->decl, &opt);
+    d->seconds_read += time_now() - begin;
+    d->failed[index] = !d->tables[index];
+    return !d->failed[index];
+}
+
+/* Reads what the mapping's roles and checks use, and attaches it. */
+static bool bind_target(Data *d, Target *t) {
+    if (d->bound[t->index]) return true;
+    const MappingSpec *spec = t->spec;
+    bool ok = true;
+    for (int i = 0; i < spec->nroles; i++) ok = read_source(d, spec->roles[i].source) && ok;
+    for (int i = 0; i < spec->nchecks; i++) {
+        ok = read_source(d, spec->checks[i].source) && ok;
+        if (spec->checks[i].kind == EGD_FK) ok = read_source(d, spec->checks[i].source2) && ok;
+    }
+    if (!ok) return false;
+    TableOptions opt = {.base_dir = d->program->base_dir, .threads = d->options->threads};
+    double begin = time_now();
+    ok = mapping_bind(d->program, t, d->tables, &opt);
+    d->seconds_read += time_now() - begin;
+    if (!ok) return false;
+    if (d->options->max_rows > 0) t->spec->max_rows = d->options->max_rows;
+    t->spec->threads = d->options->threads;
+    d->bound[t->index] = true;
+    return true;
+}
+
+/* The whole number that `split … seed` gives: a literal or a param. */
+static bool split_seed(Data *d, const Expr *e, uint64_t *seed) {
+    *seed = 0;
+    if (!e) return true;
+    if (e->kind == EX_NAME)
+        for (int i = 0; i < d->program->params.len; i++)
+            if (strcmp(d->program->params.data[i]->let.name.text, e->text) == 0) e = d->program->params.data[i]->let.value;
+    if (e->kind == EX_NUM && e->num >= 0 && e->num < 9007199254740992.0 && e->num == (double)(uint64_t)e->num) {
+        *seed = (uint64_t)e->num;
+        return true;
+    }
+    Diag *g = diag_error(d->ds, "E118", e->span, "the seed of a split must be a whole number from 0 on");
+    diag_help(g, "write for example: seed 42");
+    return false;
+}
+
+static bool build_parts(Data *d, Built *b) {
+    const Stmt *split = b->target->split;
+    if (!split) return true;
+    int n = split->split.parts.len;
+    const char **names = arena_array(d->arena, const char *, n);
+    double *shares = arena_array(d->arena, double, n);
+    for (int i = 0; i < n; i++) {
+        names[i] = split->split.parts.data[i].name.text;
+        shares[i] = split->split.parts.data[i].share;
+    }
+    uint64_t seed;
+    if (!split_seed(d, split->split.seed, &seed)) return false;
+    Integration **parts = arena_array(d->arena, Integration *, n);
+    if (!integration_split(d->ds, b->root, n, names, shares, seed, parts)) return false;
+    b->parts = parts;
+    b->nparts = n;
+    return true;
+}
+
+/* A loaded model's encoders in the order of the target's columns. NULL: reported. */
+static const Encoder *model_encoders(Data *d, const Target *t, const Model *m, Span at) {
+    const MappingSpec *spec = t->spec;
+    Encoder *out = arena_array(d->arena, Encoder, spec->ncols + 1);
+    for (int j = 0; j < spec->ncols; j++) {
+        int found = -1;
+        for (int k = 0; k < m->nencoders; k++)
+            if (strcmp(m->encoder_columns[k], spec->cols[j].name) == 0) found = k;
+        if (found >= 0) {
+            out[j] = m->encoders[found];
+        } else if (spec->cols[j].role == ROLE_FEATURE) {
+            Diag *g = diag_error(d->ds, "E461", at, "the model `%s` was trained without the feature `%s` of %s", m->name, spec->cols[j].name,
+                                 spec->target);
+            diag_note(g, spec->cols[j].span, "`%s` is declared here", spec->cols[j].name);
+            diag_help(g, "predict on a target with the columns of the one it was trained on (%s)", m->target);
+            return NULL;
+        }
+    }
+    return out;
+}
+
+static Built *find_built(Data *d, const Target *t, const Model *m) {
+    for (int i = 0; i < d->built.len; i++)
+        if (d->built.data[i].target == t && d->built.data[i].model == m) return &d->built.data[i];
+    return NULL;
+}
+
+static Built *build(Data *d, const Target *target, const Model *m, Span at) {
+    Built *known = find_built(d, target, m);
+    if (known) return known->failed ? NULL : known;
+    Target *t = &d->program->targets.data[target->index];
+    Built b = {.target = target, .model = m, .failed = true};
+    if (bind_target(d, t)) {
+        const Encoder *encoders = m ? model_encoders(d, t, m, at) : NULL;
+        double begin = time_now();
+        if (!m || encoders) b.root = integration_build(d->ds, t->spec, encoders);
+        b.failed = !b.root || !build_parts(d, &b);
+        d->seconds_match += time_now() - begin;
+    }
+    if (!b.failed) {
+        vec_push(d->arena, &d->report_targets, target);
+        vec_push(d->arena, &d->report_roots, b.root);
+    }
+    vec_push(d->arena, &d->built, b);
+    return b.failed ? NULL : &d->built.data[d->built.len - 1];
+}
+
+static const Integration *pick(Data *d, Built *b, const DataRef *ref) {
+    if (!b) return NULL;
+    if (!ref->part.text) return b->root;
+    for (int i = 0; i < b->nparts; i++)
+        if (strcmp(b->parts[i]->part, ref->part.text) == 0) return b->parts[i];
+    diag_error(d->ds, "E116", ref->part.span, "%s has no part `%s`", ref->target.text, ref->part.text);
+    return NULL;
+}
+
+const Integration *data_target(Data *d, const Target *t) {
+    Built *b = build(d, t, NULL, t->decl->name.span);
+    return b ? b->root : NULL;
+}
+
+const Integration *data_ref(Data *d, const DataRef *ref) {
+    const Target *t = program_target(d->program, ref->target.text);
+    if (!t) {
+        diag_error(d->ds, "E114", ref->target.span, "there is no target `%s`", ref->target.text);
+        return NULL;
+    }
+    return pick(d, build(d, t, NULL, ref->span), ref);
+}
+
+static bool same_features(Data *d, const Integration *in, const Model *m, Span at) {
+    int64_t j = 0;
+    while (j < in->cols && j < m->nfeatures && strcmp(in->features[j].name, m->features[j]) == 0) j++;
+    if (j == in->cols && j == m->nfeatures) return true;
+    Diag *g = diag_error(d->ds, "E461", at, "the model `%s` has %lld features and %s gives %lld", m->name, (long long)m->nfeatures,
+                         in->spec->target, (long long)in->cols);
+    if (j < in->cols && j < m->nfeatures)
+        diag_note(g, in->spec->span, "feature %lld is `%s` here and `%s` in the model", (long long)j + 1, in->features[j].name, m->features[j]);
+    else if (j < m->nfeatures) diag_note(g, in->spec->span, "`%s` is missing here", m->features[j]);
+    else diag_note(g, in->spec->span, "`%s` is not in the model", in->features[j].name);
+    diag_help(g, "predict on a target with the same columns, in the same order, as the one it was trained on");
+    return false;
+}
+
+const Integration *data_for_model(Data *d, const DataRef *ref, const Model *m) {
+    const Target *t = program_target(d->program, ref->target.text);
+    if (!t) return data_ref(d, ref);
+    Built *own = find_built(d, t, NULL);
+    if (own && !own->failed && m->nencoders == own->root->spec->ncols && m->encoders == own->root->encoders)
+        return pick(d, own, ref);
+    Built *b = build(d, t, m, ref->span);
+    const Integration *in = pick(d, b, ref);
+    return in && same_features(d, in, m, ref->span) ? in : NULL;
+}
+
+bool data_is_materialized(const Data *d, const Integration *in) {
+    for (int i = 0; i < d->copies.len; i++)
+        if (d->copies.data[i].of == in || d->copies.data[i].made == in) return true;
+    return in->materialized;
+}
+
+const Integration *data_materialized(Data *d, const Integration *in) {
+    if (in->materialized) return in;
+    for (int i = 0; i < d->copies.len; i++)
+        if (d->copies.data[i].of == in) return d->copies.data[i].made;
+    double begin = time_now();
+    Copy c = {.of = in, .made = integration_materialize(d->ds, in, d->options->threads)};
+    d->seconds_materialize += time_now() - begin;
+    if (c.made) vec_push(d->arena, &d->copies, c);
+    return c.made;
+}
+
+int data_parts(Data *d, const Target *t, const Integration *const **parts) {
+    Built *b = find_built(d, t, NULL);
+    if (!b || b->failed) return 0;
+    *parts = (const Integration *const *)b->parts;
+    return b->nparts;
+}
+
+double data_seconds_read(const Data *d) { return d->seconds_read; }
+double data_seconds_match(const Data *d) { return d->seconds_match; }
+double data_seconds_materialize(const Data *d) { return d->seconds_materialize; }
+
+int data_built(const Data *d, const Target *const **targets, const Integration *const **roots) {
+    *targets = d->report_targets.data;
+    *roots = d->report_roots.data;
+    return d->report_targets.len;
+}

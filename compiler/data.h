@@ -1,0 +1,30 @@
+/* data.h: the data of one run: sources read once, integrations built at first use, their parts, and materialized copies.
+ *
+ * Everything handed out belongs to the Data and lives until data_close(). Errors are reported and give NULL; a target that failed once is not
+ * tried again. */
+#ifndef AMAL_DATA_H
+#define AMAL_DATA_H
+#include "compiler/driver.h"
+#include "compiler/model.h"
+
+typedef struct Data Data;
+Data *data_open(Arena *arena, Diags *ds, Program *p, const RunOptions *o);
+void data_close(Data *d);
+/* The whole target. */
+const Integration *data_target(Data *d, const Target *t);
+/* A target or one of its parts. */
+const Integration *data_ref(Data *d, const DataRef *ref);
+/* As data_ref, encoded as the model's training data were: a model of this run trained on this target sees the same rows; any other
+ * has the target built anew with the model's dictionaries and fills. E461: the features differ. */
+const Integration *data_for_model(Data *d, const DataRef *ref, const Model *m);
+/* One dense or sparse block; made once for each integration. */
+const Integration *data_materialized(Data *d, const Integration *in);
+/* Was it already made? Then using it again costs nothing. */
+bool data_is_materialized(const Data *d, const Integration *in);
+int data_parts(Data *d, const Target *t, const Integration *const **parts); /* of a target that was built */
+double data_seconds_read(const Data *d);
+double data_seconds_match(const Data *d);
+double data_seconds_materialize(const Data *d);
+/* All roots built so far with their targets, in order: for the report. */
+int data_built(const Data *d, const Target *const **targets, const Integration *const **roots);
+#endif

@@ -1,0 +1,41 @@
+/* driver.h: what the command's parts share: the options of a run, ctrl-C, and the progress bar. */
+#ifndef AMAL_DRIVER_H
+#define AMAL_DRIVER_H
+#include "compiler/program.h"
+#include "ir/ir.h"
+
+typedef enum { STRATEGY_AUTO, STRATEGY_FACTORIZE, STRATEGY_MATERIALIZE } Strategy;
+
+typedef struct RunOptions {
+    const char *script;
+    Strategy strategy;
+    const char *backend;     /* NULL: C for training, and for the rest whichever the estimate favours */
+    int threads;
+    int nsettings;
+    const Setting *settings; /* --set */
+    const char *json;        /* a path, "-", or NULL */
+    PassOptions passes;      /* --disable, --dump-after */
+    const char *keep_dir;    /* --keep-c */
+    int64_t max_rows;        /* 0: what the script says */
+    bool quiet;
+    bool explain;            /* show plans instead of training */
+} RunOptions;
+
+/* ---- run.c: executes a script's steps. Returns the exit code of the command. ---- */
+int run_program(Arena *arena, Diags *ds, Program *p, const RunOptions *o);
+
+/* ---- doctor.c ---- */
+int doctor_run(FILE *out);
+
+/* ---- progress.c: ctrl-C and the bar on standard error ---- */
+void interrupt_install(void);     /* first SIGINT/SIGTERM: interrupt_requested(); second: leaves at once with 130 */
+bool interrupt_requested(void);
+typedef struct Progress {
+    const char *what;
+    bool shown, wanted;
+    double started, last;
+} Progress;
+void progress_begin(Progress *p, const char *what, bool wanted); /* drawn only on a terminal, after half a second */
+bool progress_update(void *p, int64_t done, int64_t total);      /* RunContext.progress; false: stop */
+void progress_end(Progress *p);
+#endif

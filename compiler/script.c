@@ -1,0 +1,173 @@
+/* script.c: reads and checks a script before anything runs (contract: script.h). */
+#include "compiler/script.h"
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+char *script_read_file(Arena *arena, const char *path, size_t limit, size_t *len, const char **why) {
+    bool standard_input = strcmp(path, "-") == 0;
+    FILE *f = standard_input ? stdin : fopen(path, "rb");
+    if (!f) {
+        *why = strerror(errno);
+        return NULL;
+    }
+    struct stat st;
+    Buf text = {0};
+    char chunk[16384];
+    size_t n;
+    *why = NULL;
+    if (fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode)) *why = "it is a folder";
+    while (!*why && (n = fread(chunk, 1, sizeof chunk, f)) > 0) {
+        buf_add(&text, chunk, n);
+        if (text.len > limit) *why = "it is too large";
+    }
+    if (!*why && ferror(f)) *why = strerror(errno);
+    if (!standard_input) fclose(f);
+    char *out = NULL;
+    if (!*why) {
+        out = arena_alloc(arena, text.len + 1);
+        if (text.len) memcpy(out, text.data, text.len);
+        *len = text.len;
+    }
+    buf_free(&text);
+    return out;
+}
+
+const char *script_folder(Arena *arena, const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (!slash) return ".";
+    return slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path));
+}
+
+const char *script_relative(Arena *arena, const char *base_dir, const char *file) {
+    if (file[0] == '/' || strcmp(base_dir, ".") == 0) return file;
+    return arena_printf(arena, "%s/%s", base_dir, file);
+}
+
+Script *script_parse(Arena *arena, Diags *ds, const char *path) {
+    size_t len = 0;
+    const char *why = NULL;
+    char *text = script_read_file(arena, path, SCRIPT_MAX_BYTES, &len, &why);
+    if (!text) {
+        diag_data(ds, "E450", (Span){0}, path, 0, "the script cannot be read: %s", why);
+        return NULL;
+    }
+    uint32_t file = diag_add_file(ds, strcmp(path, "-") == 0 ? "standard input" : path, text, len);
+    Script *s = parse_script(arena, ds, file, text, len);
+    s->path = path;
+    return s;
+}
+
+typedef VEC(Script *) ScriptVec;
+
+static void stdlib_add(Arena *arena, Diags *ds, ScriptVec *out, const char *path, const char *text, size_t len) {
+    uint32_t file = diag_add_file(ds, path, text, len);
+    Script *s = parse_script(arena, ds, file, text, len);
+    s->path = path;
+    vec_push(arena, out, s);
+}
+
+static int name_order(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+static bool stdlib_from_folder(Arena *arena, Diags *ds, ScriptVec *out, const char *folder) {
+    DIR *d = opendir(folder);
+    if (!d) {
+        diag_data(ds, "E450", (Span){0}, folder, 0, "AMAL_STDLIB: the folder cannot be read: %s", strerror(errno));
+        return false;
+    }
+    VEC(char *) names = {0};
+    for (struct dirent *e; (e = readdir(d));) {
+        size_t n = strlen(e->d_name);
+        if (n > 5 && strcmp(e->d_name + n - 5, ".amal") == 0) vec_push(arena, &names, arena_strdup(arena, e->d_name));
+    }
+    closedir(d);
+    if (names.len) qsort(names.data, (size_t)names.len, sizeof *names.data, name_order);
+    for (int i = 0; i < names.len; i++) {
+        const char *path = arena_printf(arena, "%s/%s", folder, names.data[i]), *why = NULL;
+        size_t len = 0;
+        char *text = script_read_file(arena, path, SCRIPT_MAX_BYTES, &len, &why);
+        if (!text) {
+            diag_data(ds, "E450", (Span){0}, path, 0, "the file cannot be read: %s", why);
+            return false;
+        }
+        stdlib_add(arena, ds, out, path, text, len);
+    }
+    return true;
+}
+
+/* --set NAME=value becomes the param's default, so that everything that reads params sees it. */
+static void apply_settings(Arena *arena, Diags *ds, Script *s, int n, const Setting *settings) {
+    for (int k = 0; k < n; k++) {
+        Stmt *param = NULL;
+        VEC(const char *) known = {0};
+        for (int i = 0; i < s->stmts.len; i++) {
+            Stmt *st = s->stmts.data[i];
+            if (st->kind != ST_PARAM) continue;
+            vec_push(arena, &known, st->let.name.text);
+            if (strcmp(st->let.name.text, settings[k].name) == 0) param = st;
+        }
+        if (!param) {
+            Diag *d = diag_error(ds, "E119", (Span){0}, "--set %s=%s: the script has no param `%s`", settings[k].name, settings[k].value,
+                                 settings[k].name);
+            const char *near = text_nearest(settings[k].name, known.data, known.len);
+            if (near) diag_help(d, "did you mean `%s`?", near);
+            else diag_help(d, "declare it in the script: param %s = 1;", settings[k].name);
+            continue;
+        }
+        Expr *e = arena_new_of(arena, Expr), *old = param->let.value;
+        e->span = e->op_span = e->text_span = old ? old->span : param->span;
+        char *end;
+        double v = strtod(settings[k].value, &end);
+        if (settings[k].value[0] && !*end) {
+            e->kind = EX_NUM;
+            e->num = v;
+        } else if (strcmp(settings[k].value, "true") == 0 || strcmp(settings[k].value, "false") == 0) {
+            e->kind = EX_BOOL;
+            e->num = settings[k].value[0] == 't';
+        } else {
+            e->kind = EX_STR;
+            e->text = settings[k].value;
+        }
+        bool text = old && old->kind == EX_STR;
+        if (old && text != (e->kind == EX_STR)) {
+            if (text) { /* a number given for a text is that text */
+                e->kind = EX_STR;
+                e->text = settings[k].value;
+            } else {
+                Diag *d = diag_error(ds, "E119", param->span, "--set %s=%s: the param `%s` is a number", settings[k].name, settings[k].value,
+                                     settings[k].name);
+                diag_help(d, "give a number, true or false");
+                continue;
+            }
+        }
+        if (e->kind == EX_NUM && e->num < 0) { /* as the parser writes negative numbers */
+            Expr *neg = arena_new_of(arena, Expr);
+            *neg = *e;
+            neg->kind = EX_UNARY;
+            neg->op = OP_NEG;
+            neg->nargs = 1;
+            neg->args = arena_array(arena, Expr *, 1);
+            neg->args[0] = e;
+            e->num = -e->num;
+            e = neg;
+        }
+        param->let.value = e;
+    }
+}
+
+Program *script_open(Arena *arena, Diags *ds, const char *path, int nsettings, const Setting *settings) {
+    Script *script = script_parse(arena, ds, path);
+    if (!script) return NULL;
+    ScriptVec stdlib = {0};
+    const char *folder = getenv("AMAL_STDLIB");
+    if (folder && *folder) {
+        if (!stdlib_from_folder(arena, ds, &stdlib, folder)) return NULL;
+    } else {
+        for (const StdlibFile *f = stdlib_files; f->path; f++) stdlib_add(arena, ds, &stdlib, f->path, f->text, strlen(f->text));
+    }
+    apply_settings(arena, ds, script, nsettings, settings);
+    Program *p = program_resolve(arena, ds, script, stdlib.len, stdlib.data, script_folder(arena, path));
+    if (p && diag_error_count(ds) == 0) typecheck_program(p);
+    return p;
+}
