@@ -4,8 +4,7 @@
  * prefers. Dates are compared with texts such as "2013-01-31", which become day numbers here. Every type error is E130 with the
  * declarations it comes from; what cannot be computed for one row is E143; unknown functions are E144. */
 #include "compiler/resolve_internal.h"
-
-#include <stdlib.h>
+#include "backends/runtime/rowexpr_internal.h"
 
 /* ---------------- types ---------------- */
 
@@ -31,45 +30,6 @@ const char *value_text(ValueClass c) {
     case VAL_UNKNOWN: break;
     }
     return "of unknown type";
-}
-
-static bool digits(const char **s, int count, int64_t *out) {
-    int64_t v = 0;
-    for (int i = 0; i < count; i++, (*s)++) {
-        if (**s < '0' || **s > '9') return false;
-        v = v * 10 + (**s - '0');
-    }
-    *out = v;
-    return true;
-}
-
-/* Days since 1970-01-01 of a date of the proleptic Gregorian calendar (the 400-year cycle has 146097 days; years begin in March). */
-static bool date_prefix(const char **text, int64_t *days) {
-    static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    int64_t y, m, d;
-    if (!digits(text, 4, &y) || *(*text)++ != '-' || !digits(text, 2, &m) || *(*text)++ != '-' || !digits(text, 2, &d)) return false;
-    bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
-    if (m < 1 || m > 12 || d < 1 || d > lengths[m - 1] + (m == 2 && leap)) return false;
-    int64_t shifted = m <= 2 ? y - 1 : y;
-    int64_t era = (shifted >= 0 ? shifted : shifted - 399) / 400, year = shifted - era * 400;
-    int64_t day = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-    *days = era * 146097 + year * 365 + year / 4 - year / 100 + day - 719468;
-    return true;
-}
-
-bool date_parse(const char *text, int64_t *days) { return date_prefix(&text, days) && !*text; }
-
-bool time_parse(const char *text, int64_t *microseconds) {
-    int64_t days, h = 0, m = 0, s = 0;
-    if (!date_prefix(&text, &days)) return false;
-    if (*text == ' ' || *text == 'T') {
-        text++;
-        if (!digits(&text, 2, &h) || *text++ != ':' || !digits(&text, 2, &m)) return false;
-        if (*text == ':' && (text++, !digits(&text, 2, &s))) return false;
-    }
-    if (*text || h > 23 || m > 59 || s > 59) return false;
-    *microseconds = (((days * 24 + h) * 60 + m) * 60 + s) * 1000000;
-    return true;
 }
 
 /* ---------------- looking into expressions ---------------- */
@@ -132,18 +92,6 @@ int expr_single_atom(const MapCtx *m, const Body *b, uint64_t present, const Exp
         if (c.any && c.all) return i;
     }
     return -1;
-}
-
-bool rowexpr_equal(const RowExpr *a, const RowExpr *b) {
-    if (!a || !b) return a == b;
-    if (a->kind != b->kind || a->type != b->type || a->nargs != b->nargs) return false;
-    if ((a->kind == RX_UNARY || a->kind == RX_BINARY) && a->op != b->op) return false;
-    if (a->kind == RX_COLUMN && (a->role != b->role || a->column != b->column)) return false;
-    if ((a->kind == RX_NUM || a->kind == RX_ISNULL || a->kind == RX_IN) && memcmp(&a->num, &b->num, sizeof a->num)) return false;
-    if ((a->kind == RX_TEXT || a->kind == RX_CALL) && strcmp(a->text, b->text)) return false;
-    for (int i = 0; i < a->nargs; i++)
-        if (!rowexpr_equal(a->args[i], b->args[i])) return false;
-    return true;
 }
 
 /* ---------------- building ---------------- */
@@ -228,16 +176,17 @@ static RowExpr *operand_error(ExprScope *s, const Expr *whole, const Expr *a, co
 /* A text against a date becomes that date. false: reported. */
 static bool settle_date(ExprScope *s, const Expr *text, RowExpr **r, TypeKind type) {
     if ((*r)->kind != RX_TEXT) return true;
-    int64_t value = 0;
-    bool ok = type == TY_DATE ? date_parse((*r)->text, &value) : time_parse((*r)->text, &value);
-    if (!ok) {
+    int64_t days = 0;
+    double micros = 0;
+    bool ok = calendar_parse((*r)->text, (int32_t)strlen((*r)->text), &days, &micros);
+    if (!ok || (type == TY_DATE && micros != 0)) {
         Diag *d = diag_error(s->m->ds, "E130", text->span, "\"%s\" is not a %s", (*r)->text, type == TY_DATE ? "date" : "time");
         diag_help(d, type == TY_DATE ? "write it as \"2013-01-31\"" : "write it as \"2013-01-31 12:30\" or \"2013-01-31\"");
         s->failed = true;
         return false;
     }
     RowExpr *n = node(s->m, RX_NUM, type, (*r)->span, 0);
-    n->num = (double)value;
+    n->num = type == TY_DATE ? (double)days : (double)days * RX_DAY + micros;
     *r = n;
     return true;
 }
@@ -320,19 +269,12 @@ static RowExpr *compile_arithmetic(ExprScope *s, const Expr *e, RowExpr **a) {
     out->args[0] = a[0];
     out->args[1] = a[1];
     if (l == TY_NUM && r == TY_NUM) return out;
-    if (l == TY_DATE && r == TY_NUM && (e->op == OP_ADD || e->op == OP_SUB)) {
-        out->type = TY_DATE;
+    bool dated = l == TY_DATE || l == TY_TIME;
+    if (dated && r == TY_NUM && (e->op == OP_ADD || e->op == OP_SUB)) {
+        out->type = l;
         return out;
     }
-    if (l == TY_DATE && r == TY_DATE && e->op == OP_SUB) return out; /* days */
-    if (l == TY_TIME && r == TY_TIME && e->op == OP_SUB) {           /* microseconds become seconds */
-        RowExpr *seconds = node(m, RX_BINARY, TY_NUM, e->span, 2), *unit = node(m, RX_NUM, TY_NUM, e->span, 0);
-        unit->num = 1e6;
-        seconds->op = OP_DIV;
-        seconds->args[0] = out;
-        seconds->args[1] = unit;
-        return seconds;
-    }
+    if (dated && r == l && e->op == OP_SUB) return out; /* days, or seconds */
     if (l != TY_NUM && r != TY_NUM && l != r) return type_error(s, e, e->args[0], a[0], e->args[1], a[1]);
     return operand_error(s, e, l != TY_NUM ? e->args[0] : e->args[1], l != TY_NUM ? a[0] : a[1], "numbers");
 }

@@ -1,8 +1,8 @@
 /* resolve_internal.h: what the files of the resolver share (resolve*.c, mapping*.c). Not for others.
  *
  * Files: resolve.c (statements and names), resolve_steps.c (train … export, splits, options), resolve_checks.c (keys, fds, fks,
- * egds), mapping.c (one target), mapping_atoms.c (bodies), mapping_expr.c (typed row expressions), mapping_columns.c (target
- * columns), mapping_match.c (match), mapping_bind.c (tables). */
+ * egds), mapping.c (one target), mapping_atoms.c (bodies), mapping_expr.c (typed row expressions), mapping_head.c (head terms),
+ * mapping_columns.c and mapping_encoding.c (target columns), mapping_match.c (match), mapping_bind.c (tables). */
 #ifndef AMAL_RESOLVE_INTERNAL_H
 #define AMAL_RESOLVE_INTERNAL_H
 #include "compiler/program.h"
@@ -33,8 +33,6 @@ void mapping_checks(Program *p, MappingSpec *spec);            /* the checks ove
 typedef enum { VAL_NUM, VAL_TEXT, VAL_DATE, VAL_TIME, VAL_VECTOR, VAL_UNKNOWN } ValueClass;
 ValueClass value_class(TypeKind t);
 const char *value_text(ValueClass c); /* "a number" … */
-bool date_parse(const char *text, int64_t *days);
-bool time_parse(const char *text, int64_t *microseconds);
 
 /* ---- bodies ---- */
 typedef struct VarOcc {
@@ -79,7 +77,10 @@ typedef struct MapCtx {
     VEC(TgdSpec) tgds;
     VEC(const Body *) body_of;        /* per tgd of `tgds` */
     VEC(MatchSpec) matches;
+    int written;                      /* number of the written tgd at hand */
     uint64_t matched[MAX_ROLES];      /* per role: the roles under one match with it */
+    uint64_t *after;                  /* [column * MAX_ROLES + role]: roles that an `x | y` puts after this one */
+    Span *after_at;                   /* where it says so */
 } MapCtx;
 
 Body *body_bind(MapCtx *m, const TgdDecl *decl);   /* NULL: reported */
@@ -108,7 +109,6 @@ RowExpr *rowexpr_compile(ExprScope *s, const Expr *e); /* NULL: s->missing or s-
 RowExpr *rowexpr_column(MapCtx *m, int role, int column, Span at);
 /* column = constant (or `is null`) for a constant in an atom. NULL: reported. */
 RowExpr *rowexpr_const_cond(MapCtx *m, const Body *b, const AtomConst *c);
-bool rowexpr_equal(const RowExpr *a, const RowExpr *b);
 /* The first present atom (by role) from which every variable of e can be read without going against a match's precedence; -1: none. */
 int expr_single_atom(const MapCtx *m, const Body *b, uint64_t present, const Expr *e);
 bool expr_covered(const Body *b, int atom, const Expr *e); /* every variable of e occurs in that atom */
@@ -116,9 +116,11 @@ bool expr_has_vars(const Body *b, const Expr *e);
 void expr_walk_names(const Expr *e, void (*visit)(void *, const Expr *), void *arg);
 
 /* ---- target columns, matches ---- */
-bool mapping_head(MapCtx *m, const Body *b, uint64_t present, HeadTerm *head);
-bool mapping_columns(MapCtx *m);
+bool mapping_head(MapCtx *m, const Body *b, uint64_t present, HeadTerm *head); /* mapping_head.c */
 bool head_alt_equal(const HeadAlt *a, const HeadAlt *b);
+TypeKind head_alt_type(const MapCtx *m, const HeadAlt *a, int64_t *width);
+bool mapping_columns(MapCtx *m);                                               /* mapping_columns.c */
+bool mapping_encoding(MapCtx *m, TargetColumnSpec *c, const TargetColumn *decl); /* mapping_encoding.c */
 bool mapping_matches(MapCtx *m);
 void mapping_wanted(Program *p, const MappingSpec *spec);
 #endif
