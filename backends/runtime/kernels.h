@@ -11,13 +11,15 @@
 typedef struct KernelContext {
     int threads;
     char error[256];
-    const char *code;     /* E403 not finite, E404 singular, E405 index out of range, E402 no memory */
+    const char *code;     /* E402 no memory, E404 singular, E406 index out of range, E407 not a finite number, E408 not symmetric or empty */
+    const char *help;     /* the remedy; NULL: none */
     int64_t densified;
 } KernelContext;
 
 /* Runs fn(ctx, part, nparts) for part = 0..nparts-1 on the pool of threads and waits. Nested calls run serially. */
 void thread_run(int nparts, void (*fn)(void *ctx, int part, int nparts), void *ctx);
-int thread_default_count(void);
+int thread_default_count(void); /* what thread_set_count() asked for, else the processors this process may use */
+void thread_set_count(int threads); /* --threads; 0: back to the processors */
 
 Matrix *kernel_unary(KernelContext *k, IrOp op, const Matrix *x);
 Matrix *kernel_binary(KernelContext *k, IrOp op, const Matrix *x, const Matrix *y);

@@ -1,0 +1,337 @@
+/* kernels_elementwise.c: operators that work cell by cell: one operand, two with broadcasting, where.
+ *
+ * Storage: an operator with f(0) = 0 (flag Z) keeps a sparse operand's pattern; one-hot codes stay codes where f(1)
+ * = 1. A product or quotient of a sparse x keeps x's pattern when every cell it leaves out would be 0 anyway: the other
+ * operand is finite (and, as a divisor, not zero). Everything else makes dense. Not-a-number: pmin and pmax return it
+ * when either operand is one; comparisons with it are false except !=. */
+#include "backends/runtime/kernels_private.h"
+
+static inline double f_sigmoid(double x) {
+    if (x >= 0) return 1 / (1 + exp(-x));
+    double e = exp(x); /* no overflow for large -x */
+    return e / (1 + e);
+}
+static inline double f_sign(double x) {
+    return (double)((x > 0) - (x < 0));
+}
+static inline double f_mod(double x, double y) {
+    return x - y * floor(x / y);
+}
+static inline double f_min(double x, double y) {
+    return x < y || x != x ? x : y;
+}
+static inline double f_max(double x, double y) {
+    return x > y || x != x ? x : y;
+}
+
+static void unary_run(IrOp op, int64_t n, const double *restrict in, double *restrict out) {
+#define CASE(NAME, F)                                                                                                  \
+    case IR_##NAME:                                                                                                    \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            double x = in[i];                                                                                          \
+            out[i] = (F);                                                                                              \
+        }                                                                                                              \
+        return;
+    switch (op) {
+        CASE(NEG, -x)
+        CASE(NOT, x == 0)
+        CASE(EXP, exp(x))
+        CASE(LOG, log(x))
+        CASE(LOG1P, log1p(x))
+        CASE(EXPM1, expm1(x))
+        CASE(SQRT, sqrt(x))
+        CASE(ABS, fabs(x))
+        CASE(SIGN, f_sign(x))
+        CASE(SIGMOID, f_sigmoid(x))
+        CASE(TANH, tanh(x))
+        CASE(SIN, sin(x))
+        CASE(COS, cos(x))
+        CASE(FLOOR, floor(x))
+        CASE(CEIL, ceil(x))
+        CASE(ROUND, round(x))
+        CASE(SQUARE, x * x)
+        CASE(RECIP, 1 / x)
+        CASE(ISNAN, x != x)
+    default: internal_error("%s is not an operator of one operand", ir_ops[op].name);
+    }
+#undef CASE
+}
+
+/* out[i] = f(x[i * xi], y[i * yi]) with xi, yi 0 or 1: loops that vectorize. */
+static void binary_run(IrOp op, int64_t n, const double *xs, int xi, const double *ys, int yi, double *restrict out) {
+#define CASE(NAME, F)                                                                                                  \
+    case IR_##NAME:                                                                                                    \
+        if (xi && yi) {                                                                                                \
+            for (int64_t i = 0; i < n; i++) {                                                                          \
+                double x = xs[i], y = ys[i];                                                                           \
+                out[i] = (F);                                                                                          \
+            }                                                                                                          \
+        } else if (xi) {                                                                                               \
+            const double y = *ys;                                                                                      \
+            for (int64_t i = 0; i < n; i++) {                                                                          \
+                double x = xs[i];                                                                                      \
+                out[i] = (F);                                                                                          \
+            }                                                                                                          \
+        } else {                                                                                                       \
+            const double x = *xs;                                                                                      \
+            for (int64_t i = 0; i < n; i++) {                                                                          \
+                double y = ys[i * yi];                                                                                 \
+                out[i] = (F);                                                                                          \
+            }                                                                                                          \
+        }                                                                                                              \
+        return;
+    if (n <= 0) return;
+    switch (op) {
+        CASE(ADD, x + y)
+        CASE(SUB, x - y)
+        CASE(MUL, x * y)
+        CASE(DIV, x / y)
+        CASE(POW, pow(x, y))
+        CASE(MOD, f_mod(x, y))
+        CASE(MIN2, f_min(x, y))
+        CASE(MAX2, f_max(x, y))
+        CASE(EQ, x == y)
+        CASE(NE, x != y)
+        CASE(LT, x < y)
+        CASE(LE, x <= y)
+        CASE(GT, x > y)
+        CASE(GE, x >= y)
+        CASE(AND, x != 0 && y != 0)
+        CASE(OR, x != 0 || y != 0)
+    default: internal_error("%s is not an operator of two operands", ir_ops[op].name);
+    }
+#undef CASE
+}
+
+/* ---- one operand ---- */
+typedef struct Job {
+    IrOp op;
+    const Matrix *c, *x, *y;
+    Matrix *out;
+} Job;
+
+static void unary_part(void *ctx, int part, int nparts) {
+    const Job *j = ctx;
+    int64_t begin, end;
+    if (j->x->kind == MAT_CSR) {
+        part_range(mat_nnz(j->x), part, nparts, &begin, &end);
+        unary_run(j->op, end - begin, j->x->values + begin, j->out->values + begin);
+        return;
+    }
+    if (j->x->ld == j->x->cols) {
+        part_range(j->x->rows * j->x->cols, part, nparts, &begin, &end);
+        unary_run(j->op, end - begin, j->x->data + begin, j->out->data + begin);
+        return;
+    }
+    part_range(j->x->rows, part, nparts, &begin, &end);
+    for (int64_t r = begin; r < end; r++)
+        unary_run(j->op, j->x->cols, j->x->data + r * j->x->ld, j->out->data + r * j->out->ld);
+}
+
+/* The pattern of x with room for values. */
+static Matrix *csr_like(KernelContext *k, const Matrix *x, bool pattern) {
+    int64_t nnz = mat_nnz(x);
+    Matrix *m = kernel_new_csr(k, x->rows, x->cols, nnz, pattern);
+    if (!m) return NULL;
+    if (x->kind == MAT_CSR) {
+        memcpy(m->rowptr, x->rowptr, (size_t)(x->rows + 1) * sizeof(int64_t));
+        if (nnz) memcpy(m->colidx, x->colidx, (size_t)nnz * sizeof(int32_t));
+        return m;
+    }
+    int64_t at = 0;
+    for (int64_t r = 0; r < x->rows; r++) {
+        if (x->codes[r] >= 0) m->colidx[at++] = x->codes[r];
+        m->rowptr[r + 1] = at;
+    }
+    return m;
+}
+
+/* Every stored cell is 1: the result is the same number everywhere in the pattern. */
+static Matrix *unary_ones(KernelContext *k, IrOp op, const Matrix *x) {
+    double one = 1, v;
+    unary_run(op, 1, &one, &v);
+    if (v == 1) {
+        Matrix *m = mat_copy(x);
+        return m ? m : kernel_fail_memory(k, (double)mat_bytes(x), "a copy of a sparse matrix");
+    }
+    Matrix *m = csr_like(k, x, false);
+    if (!m) return NULL;
+    for (int64_t i = m->rowptr[m->rows]; i-- > 0;) m->values[i] = v;
+    return m;
+}
+
+Matrix *kernel_unary(KernelContext *k, IrOp op, const Matrix *x) {
+    if (mat_is_sparse(x) && ir_op_has(op, 'Z') && (x->kind == MAT_CODES || !x->values)) return unary_ones(k, op, x);
+    Matrix *made = NULL;
+    bool sparse = mat_is_sparse(x) && ir_op_has(op, 'Z');
+    const Matrix *in = sparse ? x : kernel_dense(k, x, &made);
+    Matrix *out = !in ? NULL : sparse ? csr_like(k, x, false) : kernel_new_dense(k, x->rows, x->cols);
+    if (out) {
+        Job j = {.op = op, .x = in, .out = out};
+        thread_run(kernel_parts(k, 4.0 * (double)mat_nnz(in)), unary_part, &j);
+    }
+    mat_free(made);
+    return out;
+}
+
+/* ---- two operands, dense ---- */
+static int64_t broadcast(int64_t a, int64_t b, IrOp op) {
+    if (a == b || b == 1) return a;
+    if (a == 1) return b;
+    internal_error("%s: sizes %lld and %lld do not agree", ir_ops[op].name, (long long)a, (long long)b);
+}
+static bool is_full(const Matrix *m, int64_t rows, int64_t cols) {
+    return m->rows == rows && m->cols == cols && m->ld == cols;
+}
+static bool is_scalar(const Matrix *m) {
+    return m->rows == 1 && m->cols == 1;
+}
+static const double *cell_row(const Matrix *m, int64_t r) {
+    return m->data + (m->rows == 1 ? 0 : r * m->ld);
+}
+
+static void binary_part(void *ctx, int part, int nparts) {
+    const Job *j = ctx;
+    const Matrix *x = j->x, *y = j->y;
+    int64_t rows = j->out->rows, cols = j->out->cols, begin, end;
+    bool fx = is_full(x, rows, cols), fy = is_full(y, rows, cols);
+    if ((fx || is_scalar(x)) && (fy || is_scalar(y))) { /* one long row */
+        part_range(rows * cols, part, nparts, &begin, &end);
+        binary_run(j->op, end - begin, x->data + (fx ? begin : 0), fx, y->data + (fy ? begin : 0), fy,
+                   j->out->data + begin);
+        return;
+    }
+    part_range(rows, part, nparts, &begin, &end);
+    for (int64_t r = begin; r < end; r++)
+        binary_run(j->op, cols, cell_row(x, r), x->cols != 1, cell_row(y, r), y->cols != 1,
+                   j->out->data + r * j->out->ld);
+}
+
+/* ---- two operands, x sparse and its pattern kept ---- */
+static void sparse_part(void *ctx, int part, int nparts) {
+    const Job *j = ctx;
+    const Matrix *y = j->y;
+    int64_t begin, end;
+    part_range(j->x->rows, part, nparts, &begin, &end);
+    for (int64_t r = begin; r < end; r++) {
+        RowView v = row_view(j->x, r);
+        const double *ys = cell_row(y, r);
+        double *out = j->out->values + j->out->rowptr[r];
+        for (int64_t i = 0; i < v.n; i++) {
+            double one = view_value(&v, i);
+            binary_run(j->op, 1, &one, 1, ys + (y->cols == 1 ? 0 : v.cols[i]), 1, out + i);
+        }
+    }
+}
+
+static bool finite_all(const double *v, int64_t n, bool nonzero) {
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(v[i]) || (nonzero && v[i] == 0)) return false;
+    return true;
+}
+/* f(0, y) = 0 for every cell of y. */
+static bool zero_stays(IrOp op, const Matrix *y) {
+    bool divisor = op != IR_MUL;
+    if (y->kind == MAT_DENSE) {
+        for (int64_t r = 0; r < y->rows; r++)
+            if (!finite_all(y->data + r * y->ld, y->cols, divisor)) return false;
+        return true;
+    }
+    return !divisor && (y->kind == MAT_CODES || !y->values || finite_all(y->values, mat_nnz(y), false));
+}
+
+/* x * y, both sparse and of one shape: the cells stored in both. */
+static Matrix *multiply_sparse(KernelContext *k, const Matrix *x, const Matrix *y) {
+    if (x->kind == MAT_CODES && y->kind == MAT_CODES) {
+        Matrix *m = kernel_new_codes(k, x->rows, x->cols);
+        for (int64_t r = 0; m && r < x->rows; r++) m->codes[r] = x->codes[r] == y->codes[r] ? x->codes[r] : -1;
+        return m;
+    }
+    int64_t nx = mat_nnz(x), ny = mat_nnz(y);
+    Matrix *m = kernel_new_csr(k, x->rows, x->cols, nx < ny ? nx : ny, false);
+    if (!m) return NULL;
+    int64_t at = 0;
+    for (int64_t r = 0; r < x->rows; r++) {
+        RowView a = row_view(x, r), b = row_view(y, r);
+        for (int64_t i = 0, l = 0; i < a.n && l < b.n;) {
+            if (a.cols[i] < b.cols[l])
+                i++;
+            else if (a.cols[i] > b.cols[l])
+                l++;
+            else {
+                m->colidx[at] = a.cols[i];
+                m->values[at++] = view_value(&a, i++) * view_value(&b, l++);
+            }
+        }
+        m->rowptr[r + 1] = at;
+    }
+    return m;
+}
+
+/* The sparse result, or NULL when the operator does not keep x's pattern (k->code stays NULL then). */
+static Matrix *binary_sparse(KernelContext *k, IrOp op, const Matrix *x, const Matrix *y) {
+    if (op != IR_MUL && op != IR_DIV && op != IR_MOD) return NULL;
+    if (op == IR_MUL && (!mat_is_sparse(x) || x->rows < y->rows || x->cols < y->cols)) {
+        const Matrix *t = x;
+        x = y;
+        y = t;
+    }
+    if (!mat_is_sparse(x) || (y->rows != x->rows && y->rows != 1) || (y->cols != x->cols && y->cols != 1)) return NULL;
+    if (!zero_stays(op, y)) return NULL;
+    if (mat_is_sparse(y) && y->rows == x->rows && y->cols == x->cols)
+        return zero_stays(IR_MUL, x) ? multiply_sparse(k, x, y) : NULL;
+    Matrix *made, *out = NULL;
+    const Matrix *other = kernel_dense(k, y, &made);
+    if (other && (out = csr_like(k, x, false))) {
+        Job j = {.op = op, .x = x, .y = other, .out = out};
+        thread_run(kernel_parts(k, 4.0 * (double)mat_nnz(x)), sparse_part, &j);
+    }
+    mat_free(made);
+    return out;
+}
+
+Matrix *kernel_binary(KernelContext *k, IrOp op, const Matrix *x, const Matrix *y) {
+    int64_t rows = broadcast(x->rows, y->rows, op), cols = broadcast(x->cols, y->cols, op);
+    if (mat_is_sparse(x) || mat_is_sparse(y)) {
+        k->code = NULL;
+        Matrix *m = binary_sparse(k, op, x, y);
+        if (m || k->code) return m;
+    }
+    Matrix *made_x = NULL, *made_y = NULL, *out = NULL;
+    const Matrix *dx = kernel_dense(k, x, &made_x), *dy = !dx ? NULL : y == x ? dx : kernel_dense(k, y, &made_y);
+    if (dx && dy && (out = kernel_new_dense(k, rows, cols))) {
+        Job j = {.op = op, .x = dx, .y = dy, .out = out};
+        thread_run(kernel_parts(k, 4.0 * (double)rows * (double)cols), binary_part, &j);
+    }
+    mat_free(made_x);
+    mat_free(made_y);
+    return out;
+}
+
+/* ---- where ---- */
+static void where_part(void *ctx, int part, int nparts) {
+    const Job *j = ctx;
+    int64_t begin, end;
+    part_range(j->out->rows, part, nparts, &begin, &end);
+    int ci = j->c->cols != 1, xi = j->x->cols != 1, yi = j->y->cols != 1;
+    for (int64_t r = begin; r < end; r++) {
+        const double *c = cell_row(j->c, r), *x = cell_row(j->x, r), *y = cell_row(j->y, r);
+        double *out = j->out->data + r * j->out->ld;
+        for (int64_t i = 0; i < j->out->cols; i++) out[i] = c[i * ci] != 0 ? x[i * xi] : y[i * yi];
+    }
+}
+
+Matrix *kernel_where(KernelContext *k, const Matrix *c, const Matrix *x, const Matrix *y) {
+    int64_t rows = broadcast(broadcast(c->rows, x->rows, IR_WHERE), y->rows, IR_WHERE);
+    int64_t cols = broadcast(broadcast(c->cols, x->cols, IR_WHERE), y->cols, IR_WHERE);
+    const Matrix *in[3] = {c, x, y};
+    Matrix *made[3] = {0}, *out = NULL;
+    bool all = true;
+    for (int i = 0; i < 3 && all; i++) all = (in[i] = kernel_dense(k, in[i], &made[i])) != NULL;
+    if (all && (out = kernel_new_dense(k, rows, cols))) {
+        Job j = {.op = IR_WHERE, .c = in[0], .x = in[1], .y = in[2], .out = out};
+        thread_run(kernel_parts(k, 4.0 * (double)rows * (double)cols), where_part, &j);
+    }
+    for (int i = 0; i < 3; i++) mat_free(made[i]);
+    return out;
+}
