@@ -1,0 +1,386 @@
+/* emit.c: the file around the passes: frame, allocation, control flow. */
+#include "backends/c/emit.h"
+#include <ctype.h>
+
+__asm__(".section .rodata\n"
+        ".global amal_abi_text\n"
+        "amal_abi_text:\n"
+        ".incbin \"backends/c/abi.h\"\n"
+        ".byte 0\n"
+        ".previous\n");
+extern const char amal_abi_text[];
+
+static const char helpers[] =
+    "\n"
+    "/* exp, log and their kin a vector at a time, where the C library has them. */\n"
+    "#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)\n"
+    "extern double exp(double) __attribute__((simd(\"notinbranch\"), const, nothrow));\n"
+    "extern double log(double) __attribute__((simd(\"notinbranch\"), const, nothrow));\n"
+    "extern double sin(double) __attribute__((simd(\"notinbranch\"), const, nothrow));\n"
+    "extern double cos(double) __attribute__((simd(\"notinbranch\"), const, nothrow));\n"
+    "#endif\n"
+    "static inline double square_of(double x) { return x * x; }\n"
+    "static inline double sign_of(double x) { return x != x ? x : (x > 0) - (x < 0); }\n"
+    "static inline double is_nan(double x) { return x != x; }\n"
+    "static inline double least_of(double x, double y) { return x < y || x != x ? x : y; }\n"
+    "static inline double most_of(double x, double y) { return x > y || x != x ? x : y; }\n"
+    "static inline double mod_of(double x, double y) { return x - y * floor(x / y); }\n"
+    "/* The first row of a part: whole blocks of 64, so that parts do not share cache lines. */\n"
+    "static inline int64_t share(int64_t n, int part, int parts) { return part == parts ? n : n / 64 * part / parts * 64; }\n"
+    "/* As many parts as threads, but none with fewer than 1024 rows. */\n"
+    "static inline int parts_for(int64_t n, int threads) {\n"
+    "    const int64_t most = n / 1024 + 1;\n"
+    "    return most < threads ? (int)most : threads;\n"
+    "}\n"
+    "static void add_parts(double *restrict to, const double *restrict parts, int64_t n, int count) {\n"
+    "    for (int p = 0; p < count; p++)\n"
+    "        for (int64_t j = 0; j < n; j++) to[j] += parts[p * n + j];\n"
+    "}\n";
+
+void emit_line(Emit *e, Buf *b, const char *fmt, ...) {
+    for (int i = 0; i < e->indent; i++) buf_puts(b, "    ");
+    va_list ap;
+    va_start(ap, fmt);
+    char *s = arena_vprintf(e->arena, fmt, ap);
+    va_end(ap);
+    buf_puts(b, s);
+    buf_puts(b, "\n");
+}
+
+static const char *sanitized(Emit *e, const char *name) {
+    char *s = arena_strdup(e->arena, name);
+    for (char *p = s; *p; p++)
+        if (!isalnum((unsigned char)*p) && *p != '_') *p = '_';
+    return s;
+}
+static const char *numbered(Emit *e, const char *name, int id) {
+    return name && *name ? arena_printf(e->arena, "%s_%d", sanitized(e, name), id) : arena_printf(e->arena, "v_%d", id);
+}
+const char *emit_member(Emit *e, const IrNode *n) {
+    if (n->op == IR_PROJ) {
+        const IrNode *c = n->args[0];
+        if (c->op == IR_LOOP) return emit_member(e, c->regions[0]->params.data[n->i0 + 1]);
+        if (c->op == IR_WHILE) return emit_member(e, c->regions[1]->params.data[n->i0]);
+        return arena_printf(e->arena, "either_%d_%lld", c->id, (long long)n->i0);
+    }
+    if (n->op == IR_INPUT) return emit_bind(e, BIND_INPUT, 0, (int)n->i0);
+    if (n->op == IR_ARG && n->home && n->home->kind == REGION_WHILE_COND) {
+        /* condition and body share the carried values */
+        for (int i = 0; i < n->home->params.len; i++)
+            if (n->home->params.data[i] == n) return emit_member(e, n->home->owner->regions[1]->params.data[i]);
+    }
+    return numbered(e, n->name, n->id);
+}
+
+const char *emit_bind(Emit *e, BindKind kind, int table, int index) {
+    for (int i = 0; i < e->out->binds.len; i++) {
+        const Bind *b = &e->out->binds.data[i];
+        if (b->kind == kind && b->table == table && b->index == index) return b->member;
+    }
+    static const char *const stem[] = {"D", "rows", "cols", "vals", "code", "ci", "count", "feature", "in"};
+    static const char *const type[] = {"const double *", "const int64_t *", "const int32_t *", "const double *", "const int32_t *", "const int32_t *", "const double *", "const int32_t *", "const double *"};
+    const char *what = "";
+    if (kind == BIND_INPUT) what = e->f->inputs.data[index].name;
+    else {
+        const Integration *in = e->f->tables.data[table].data;
+        int space = kind == BIND_INDEX || kind == BIND_COUNT ? in->indicators[index].space : in->blocks[index].space;
+        what = in->spaces[space].name;
+    }
+    Bind b = {.kind = kind, .table = table, .index = index};
+    b.member = arena_printf(e->arena, "%s_%s_%d%s", stem[kind], sanitized(e, what), index, table ? arena_printf(e->arena, "_%d", table) : "");
+    bool scalar = kind == BIND_INPUT && e->f->inputs.data[index].rows == 1 && e->f->inputs.data[index].cols == 1 && !e->f->inputs.data[index].rspace;
+    int indent = e->indent;
+    e->indent = 1;
+    emit_line(e, &e->members, "%s%s;", scalar ? "double " : type[kind], b.member);
+    emit_line(e, &e->setup, scalar ? "f->%s = *(const double *)rt->bind[%d];" : "f->%s = rt->bind[%d];", b.member, e->out->binds.len);
+    e->indent = indent;
+    vec_push(e->arena, &e->out->binds, b);
+    return b.member;
+}
+
+const char *emit_where(Emit *e, const IrNode *n) {
+    Buf b = {0};
+    int line = 0, column = 0;
+    if (e->f->diags && n->span.file) diag_locate(e->f->diags, n->span, &line, &column);
+    if (line) buf_printf(&b, "line %d: ", line);
+    if (n->name) buf_printf(&b, "%s = ", n->name);
+    ir_print_expr(&b, n, 2);
+    char *text = buf_take(&b), *kept = arena_strdup(e->arena, text ? text : "");
+    mem_free(text);
+    for (char *p = kept; *p; p++)
+        if (p[0] == '*' && p[1] == '/') *p = '.';
+    return kept;
+}
+
+static bool keeps_value(const IrNode *n) {
+    const FuseInfo *fi = FUSE(n);
+    switch (fi->kind) {
+    case FUSE_ROW: return fi->stored && !fi->in_place;
+    case FUSE_REDUCE: case FUSE_SMALL: return true;
+    case FUSE_KERNEL: return !fi->opaque;
+    default: return n->op == IR_ARG;
+    }
+}
+static void declare(Emit *e, const IrNode *n, const char *member) {
+    int indent = e->indent;
+    e->indent = 1;
+    if (emit_is_scalar(n)) {
+        emit_line(e, &e->members, "double %s;", member);
+        e->indent = indent;
+        return;
+    }
+    emit_line(e, &e->members, "double *%s; /* %lld x %lld%s%s */", member, (long long)n->rows, (long long)n->cols, n->rspace ? ", rows of " : "", n->rspace ? e->f->spaces.data[n->rspace].name : "");
+    if (n->rspace) emit_line(e, &e->setup, "if (!(f->%s = rt->alloc(rt, (f->n_%d + 1) * %lld))) return 1;", member, n->rspace, (long long)n->cols);
+    else emit_line(e, &e->setup, "if (!(f->%s = rt->alloc(rt, %lld))) return 1;", member, (long long)(n->rows * n->cols));
+    e->indent = indent;
+}
+static void declare_region(Emit *e, const IrRegion *r) {
+    for (int i = 0; i < r->params.len; i++)
+        if (r->kind != REGION_WHILE_COND) declare(e, r->params.data[i], emit_member(e, r->params.data[i]));
+    for (int i = 0; i < r->nodes.len; i++) {
+        const IrNode *n = r->nodes.data[i];
+        const FuseInfo *fi = FUSE(n);
+        if (keeps_value(n)) declare(e, n, emit_member(e, n));
+        if (fi->kind == FUSE_REDUCE) {
+            int indent = e->indent;
+            e->indent = 1;
+            emit_line(e, &e->members, "double *parts_%s;", emit_member(e, n));
+            if (n->op == IR_SCATTER) emit_line(e, &e->setup, "if (rt->threads > 1 && !(f->parts_%s = rt->alloc(rt, (int64_t)(rt->threads - 1) * (f->n_%d + 1) * %lld))) return 1;", emit_member(e, n), n->rspace, (long long)n->cols);
+            else emit_line(e, &e->setup, "if (!(f->parts_%s = rt->alloc(rt, (int64_t)rt->threads * %lld))) return 1;", emit_member(e, n), (long long)(emit_acc_width(n) ? emit_acc_width(n) : 1));
+            e->indent = indent;
+        }
+        if (n->op == IR_IF)
+            for (int k = 0; k < n->regions[0]->results.len; k++) declare(e, n->regions[0]->results.data[k], arena_printf(e->arena, "either_%d_%d", n->id, k));
+        for (int k = 0; k < n->nregions; k++) declare_region(e, n->regions[k]);
+    }
+}
+
+static const char *count_text(Emit *e, const IrNode *n) {
+    if (n->rspace) return arena_printf(e->arena, "(f->n_%d + 1) * %lld", n->rspace, (long long)n->cols);
+    return arena_printf(e->arena, "%lld", (long long)(n->rows * n->cols));
+}
+/* member = value of n, whatever n is. */
+static void copy_value(Emit *e, const char *member, const IrNode *n) {
+    Buf *b = &e->body;
+    if (emit_is_scalar(n)) {
+        emit_line(e, b, "f->%s = %s;", member, emit_small_cell(e, n, "0", "0"));
+        return;
+    }
+    if (n->op == IR_FULL || n->op == IR_IOTA || n->op == IR_COUNT) {
+        const char *rows = n->rspace ? arena_printf(e->arena, "f->n_%d", n->rspace) : arena_printf(e->arena, "%lld", (long long)n->rows);
+        const char *v = n->op == IR_FULL ? emit_number(e, n->num) : n->op == IR_IOTA ? "(double)(r + 1)" : arena_printf(e->arena, "f->%s[r]", emit_bind(e, BIND_COUNT, n->table, n->indicator));
+        emit_line(e, b, "for (int64_t r = 0; r < %s; r++)", rows);
+        emit_line(e, b, "    for (int64_t c = 0; c < %lld; c++) f->%s[r * %lld + c] = %s;", (long long)n->cols, member, (long long)n->cols, v);
+        return;
+    }
+    if (n->op == IR_DATA) {
+        const Matrix *m = fuse_block(e->f, n)->data;
+        if (m->kind != MAT_DENSE) internal_error("a sparse block leaves its pass");
+        emit_line(e, b, "for (int64_t r = 0; r < f->n_%d; r++)", n->rspace);
+        emit_line(e, b, "    for (int64_t c = 0; c < %lld; c++) f->%s[r * %lld + c] = f->%s[r * %lld + c];", (long long)n->cols, member, (long long)n->cols, emit_bind(e, BIND_DENSE, n->table, n->block), (long long)m->ld);
+        return;
+    }
+    const char *from = emit_member(e, n);
+    const char *count = n->op == IR_INPUT && n->rspace ? arena_printf(e->arena, "f->n_%d * %lld", n->rspace, (long long)n->cols) : count_text(e, n);
+    emit_line(e, b, "memmove(f->%s, f->%s, sizeof(double) * (size_t)(%s));", member, from, count);
+}
+
+static void emit_region(Emit *e, const IrRegion *r);
+
+static const char *member_or_empty(Emit *e, const IrNode *v) { return v->op == IR_PROJ || v->op == IR_ARG ? emit_member(e, v) : ""; }
+/* Carried values take their next values together: those that read another carried value of the same loop go through a copy. */
+static void assign_carried(Emit *e, const IrRegion *r, const IrRegion *params, int first) {
+    int n = r->results.len;
+    bool *late = arena_array(e->arena, bool, n ? n : 1);
+    for (int k = 0; k < n; k++) {
+        const IrNode *v = r->results.data[k];
+        for (int j = 0; j < n; j++) late[k] = late[k] || (j != k && (v == params->params.data[first + j] || !strcmp(member_or_empty(e, v), emit_member(e, params->params.data[first + j]))));
+        if (late[k]) {
+            const char *tmp = arena_printf(e->arena, "next_%d_%d", r->owner->id, k);
+            declare(e, v, tmp);
+            copy_value(e, tmp, v);
+        }
+    }
+    for (int k = 0; k < n; k++) {
+        const IrNode *v = r->results.data[k], *p = params->params.data[first + k];
+        if (v == p || FUSE(v)->in_place) continue;
+        const char *to = emit_member(e, p);
+        if (late[k]) {
+            const char *tmp = arena_printf(e->arena, "next_%d_%d", r->owner->id, k);
+            if (emit_is_scalar(v)) emit_line(e, &e->body, "f->%s = f->%s;", to, tmp);
+            else emit_line(e, &e->body, "memcpy(f->%s, f->%s, sizeof(double) * (size_t)(%s));", to, tmp, count_text(e, v));
+            continue;
+        }
+        bool alone = true;
+        for (int j = 0; j < n; j++) alone = alone && (j == k || r->results.data[j] != v);
+        if (v->rspace && v->home == r && keeps_value(v) && alone) {
+            emit_line(e, &e->body, "{ double *const swap = f->%s; f->%s = f->%s; f->%s = swap; }", to, to, emit_member(e, v), emit_member(e, v));
+            continue;
+        }
+        copy_value(e, to, v);
+    }
+}
+static void report_carried(Emit *e, const IrNode *loop, const IrRegion *params, int first, const char *of) {
+    for (int k = 0; first + k < params->params.len; k++) {
+        const IrNode *p = params->params.data[first + k];
+        const char *m = emit_member(e, p);
+        const char *count = p->rspace ? "0" : arena_printf(e->arena, "%lld", (long long)(p->rows * p->cols));
+        emit_line(e, &e->body, "if (rt->carried(rt, %d, at, %s, %d, %sf->%s, %s)) return 1;", loop->id, of, k, emit_is_scalar(p) ? "&" : "", m, count);
+    }
+    if (params->params.len == first) emit_line(e, &e->body, "if (rt->carried(rt, %d, at, %s, -1, 0, 0)) return 1;", loop->id, of);
+}
+static void emit_loop(Emit *e, const IrNode *n) {
+    const IrRegion *r = n->regions[0];
+    emit_line(e, &e->body, "{ /* %s */", emit_where(e, n));
+    e->indent++;
+    emit_line(e, &e->body, "const int64_t of = (int64_t)%s;", emit_small_cell(e, n->args[0], "0", "0"));
+    for (int k = 1; k < r->params.len; k++) copy_value(e, emit_member(e, r->params.data[k]), n->args[k]);
+    emit_line(e, &e->body, "for (int64_t at = 1; at <= of; at++) {");
+    e->indent++;
+    emit_line(e, &e->body, "f->%s = (double)at;", emit_member(e, r->params.data[0]));
+    emit_region(e, r);
+    assign_carried(e, r, r, 1);
+    report_carried(e, n, r, 1, "of");
+    e->indent--;
+    emit_line(e, &e->body, "}");
+    e->indent--;
+    emit_line(e, &e->body, "}");
+}
+static void emit_while(Emit *e, const IrNode *n) {
+    const IrRegion *cond = n->regions[0], *r = n->regions[1];
+    emit_line(e, &e->body, "{ /* %s */", emit_where(e, n));
+    e->indent++;
+    for (int k = 0; k < r->params.len; k++) copy_value(e, emit_member(e, r->params.data[k]), n->args[k]);
+    emit_line(e, &e->body, "for (int64_t at = 1;; at++) {");
+    e->indent++;
+    emit_region(e, cond);
+    emit_line(e, &e->body, "if (%s == 0) break;", emit_small_cell(e, cond->results.data[0], "0", "0"));
+    emit_region(e, r);
+    assign_carried(e, r, r, 0);
+    report_carried(e, n, r, 0, "0");
+    e->indent--;
+    emit_line(e, &e->body, "}");
+    e->indent--;
+    emit_line(e, &e->body, "}");
+}
+static void emit_if(Emit *e, const IrNode *n) {
+    emit_line(e, &e->body, "if (%s != 0) {", emit_small_cell(e, n->args[0], "0", "0"));
+    for (int side = 0; side < 2; side++) {
+        e->indent++;
+        emit_region(e, n->regions[side]);
+        for (int k = 0; k < n->regions[side]->results.len; k++) copy_value(e, arena_printf(e->arena, "either_%d_%d", n->id, k), n->regions[side]->results.data[k]);
+        e->indent--;
+        emit_line(e, &e->body, side ? "}" : "} else {");
+    }
+}
+static void emit_kernel(Emit *e, const IrNode *n) {
+    Buf *b = &e->body;
+    emit_line(e, b, "{ /* %s */", emit_where(e, n));
+    Buf args = {0};
+    for (int a = 0; a < n->nargs; a++) {
+        const IrNode *x = n->args[a];
+        bool host = FUSE(x)->opaque || x->op == IR_DATA || x->op == IR_COUNT || x->op == IR_FULL || x->op == IR_IOTA || x->op == IR_CONST;
+        if (a) buf_puts(&args, ", ");
+        if (host) buf_puts(&args, "0");
+        else buf_printf(&args, "%sf->%s", emit_is_scalar(x) ? "&" : "", emit_member(e, x));
+    }
+    emit_line(e, b, "    const void *const args[] = {%s};", args.len ? args.data : "0");
+    buf_free(&args);
+    const char *out = FUSE(n)->opaque ? "0" : arena_printf(e->arena, "%sf->%s", emit_is_scalar(n) ? "&" : "", emit_member(e, n));
+    emit_line(e, b, "    if (rt->kernel(rt, %d, args, %s)) return 1;", n->id, out);
+    emit_line(e, b, "}");
+}
+static void emit_pass_call(Emit *e, const FusePass *pass) {
+    Buf *b = &e->body;
+    emit_line(e, b, "{");
+    emit_line(e, b, "    const int parts = parts_for(f->n_%d, rt->threads);", pass->space);
+    emit_line(e, b, "    rt->run(parts, pass_%d, f);", pass->id);
+    for (int i = 0; i < pass->nodes.len; i++) {
+        const IrNode *n = pass->nodes.data[i];
+        if (FUSE(n)->kind != FUSE_REDUCE) continue;
+        const char *m = emit_member(e, n);
+        if (n->op == IR_SCATTER) {
+            emit_line(e, b, "    add_parts(f->%s, f->parts_%s, (f->n_%d + 1) * %lld, parts - 1);", m, m, n->rspace, (long long)n->cols);
+            emit_line(e, b, "    memset(f->%s + f->n_%d * %lld, 0, sizeof(double) * %lld);", m, n->rspace, (long long)n->cols, (long long)n->cols);
+            continue;
+        }
+        long long w = (long long)emit_acc_width(n);
+        bool least = n->op == IR_MINALL || n->op == IR_COLMIN, most = n->op == IR_MAXALL || n->op == IR_COLMAX;
+        const char *to = emit_is_scalar(n) ? arena_printf(e->arena, "f->%s", m) : arena_printf(e->arena, "f->%s[j]", m);
+        emit_line(e, b, "    for (int64_t j = 0; j < %lld; j++) {", w);
+        emit_line(e, b, "        double s = f->parts_%s[j];", m);
+        emit_line(e, b, "        for (int p = 1; p < parts; p++) s = %s;",
+                  arena_printf(e->arena, least ? "least_of(s, f->parts_%s[p * %lldL + j])" : most ? "most_of(s, f->parts_%s[p * %lldL + j])" : "s + f->parts_%s[p * %lldL + j]", m, w));
+        emit_line(e, b, "        %s = s;", to);
+        emit_line(e, b, "    }");
+    }
+    emit_line(e, b, "}");
+}
+static void emit_region(Emit *e, const IrRegion *r) {
+    const FuseRegion *fr = fuse_region(e->plan, r);
+    for (int i = 0; i < fr->steps.len; i++) {
+        const FuseStep *s = &fr->steps.data[i];
+        if (s->pass) {
+            int indent = e->indent;
+            emit_pass(e, s->pass);
+            e->indent = indent;
+            emit_pass_call(e, s->pass);
+            continue;
+        }
+        switch (FUSE(s->node)->kind) {
+        case FUSE_SMALL: emit_small(e, s->node); break;
+        case FUSE_KERNEL: emit_kernel(e, s->node); break;
+        default:
+            if (s->node->op == IR_LOOP) emit_loop(e, s->node);
+            else if (s->node->op == IR_WHILE) emit_while(e, s->node);
+            else emit_if(e, s->node);
+        }
+    }
+}
+
+Emitted *emit_c(FusePlan *plan) {
+    Emit em = {.plan = plan, .f = plan->func, .arena = plan->arena}, *e = &em;
+    e->out = arena_new_of(e->arena, Emitted);
+    IrFunc *f = plan->func;
+    e->indent = 1;
+    for (int s = 1; s < f->spaces.len; s++) {
+        emit_line(e, &e->members, "int64_t n_%d; /* rows of %s */", s, f->spaces.data[s].name);
+        emit_line(e, &e->setup, "f->n_%d = rt->rows[%d];", s, s);
+    }
+    declare_region(e, f->body);
+    e->indent = 1;
+    emit_region(e, f->body);
+    e->indent = 1;
+    for (int k = 0; k < f->body->results.len; k++) {
+        const IrNode *v = f->body->results.data[k];
+        if (FUSE(v)->opaque) {
+            emit_line(e, &e->body, "rt->output(rt, %d, 0);", k);
+        } else if (FUSE(v)->kind == FUSE_LEAF && v->op != IR_ARG && v->op != IR_INPUT) {
+            const char *tmp = arena_printf(e->arena, "out_%d", k);
+            declare(e, v, tmp);
+            copy_value(e, tmp, v);
+            emit_line(e, &e->body, "rt->output(rt, %d, %sf->%s);", k, emit_is_scalar(v) ? "&" : "", tmp);
+        } else {
+            emit_line(e, &e->body, "rt->output(rt, %d, %sf->%s);", k, emit_is_scalar(v) ? "&" : "", emit_member(e, v));
+        }
+    }
+    Buf t = {0};
+    e->indent = 0;
+    emit_line(e, &t, "/* %s, emitted by amal " AMAL_VERSION ". One struct with every value that is kept, one function a pass over the rows, then the\n * control flow. n_S: rows of S; ci_S: the row of S that a target row reads (the number of rows of S: none); D_S: S's numbers. */", f->name);
+    buf_puts(&t, amal_abi_text);
+    buf_puts(&t, helpers);
+    buf_puts(&t, "\nstruct Frame {\n    AmalRt *rt;\n");
+    if (e->members.len) buf_add(&t, e->members.data, e->members.len);
+    buf_puts(&t, "};\n\n");
+    if (e->passes.len) buf_add(&t, e->passes.data, e->passes.len);
+    buf_puts(&t, "int amal_run(AmalRt *rt) {\n    struct Frame frame = {.rt = rt}, *const f = &frame;\n");
+    if (e->setup.len) buf_add(&t, e->setup.data, e->setup.len);
+    if (e->body.len) buf_add(&t, e->body.data, e->body.len);
+    buf_puts(&t, "    return 0;\n}\n");
+    e->out->text = buf_take(&t);
+    buf_free(&e->members);
+    buf_free(&e->setup);
+    buf_free(&e->passes);
+    buf_free(&e->body);
+    return e->out;
+}

@@ -1,0 +1,59 @@
+/* emit.h: C text from a fused plan. Private to backends/c.
+ *
+ * One emitted file holds: the ABI (abi.h), a struct Frame with every value that is kept, one function a pass, and amal_run with the control flow.
+ * Text depends on the plan only (names, small dimensions, script lines), never on addresses or data: equal plans give equal text, which is
+ * the key of the kernel cache. Sizes of row spaces, data and indicators arrive at run time. */
+#ifndef AMAL_EMIT_H
+#define AMAL_EMIT_H
+#include "ir/fuse.h"
+
+/* What amal_run's bind[] holds, in order; the host fills it. */
+typedef enum { BIND_DENSE, BIND_ROWPTR, BIND_COLIDX, BIND_VALUES, BIND_CODES, BIND_INDEX, BIND_COUNT, BIND_COLUMNS, BIND_INPUT } BindKind;
+typedef struct Bind {
+    BindKind kind;
+    int table, index; /* block, indicator or input */
+    const char *member;
+} Bind;
+typedef struct Emitted {
+    char *text;
+    VEC(Bind) binds;
+} Emitted;
+/* The whole file. Everything in the plan's arena, text on the heap. */
+Emitted *emit_c(FusePlan *plan);
+
+/* ---- shared by the emitter's files ---- */
+typedef struct Emit {
+    FusePlan *plan;
+    IrFunc *f;
+    Arena *arena;
+    Emitted *out;
+    Buf members; /* struct Frame */
+    Buf setup;   /* start of amal_run: binds and allocations */
+    Buf passes;  /* pass functions */
+    Buf body;    /* control flow of amal_run */
+    int indent;
+    /* the pass being emitted */
+    const FusePass *pass;
+    Buf lines;            /* its row block */
+    VEC(const char *) hoisted; /* frame members it reads, declared once at its top */
+    VEC(const char *) hoisted_decl;
+    int block;            /* rows per block */
+} Emit;
+void emit_line(Emit *e, Buf *b, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+const char *emit_number(Emit *e, double v);
+/* The frame member that keeps n's value (PROJ and carried values resolved). */
+const char *emit_member(Emit *e, const IrNode *n);
+bool emit_is_scalar(const IrNode *n); /* 1 x 1 and small: a plain double member */
+/* The member's name inside the pass, hoisted into a local at its top. */
+const char *emit_hoist(Emit *e, const char *member, const char *ctype);
+const char *emit_bind(Emit *e, BindKind kind, int table, int index);
+const char *emit_cell(Emit *e, const IrNode *n, const char *b, const char *j);          /* in a pass: cell (i + b, j) or of a small value (0, j) */
+const char *emit_small_cell(Emit *e, const IrNode *n, const char *r, const char *c);     /* outside passes */
+const char *emit_operator(Emit *e, const IrNode *n, const char *const *x);               /* elementwise formula over operand texts */
+bool emit_is_local(const Emit *e, const IrNode *n); /* kept in a block-local array */
+bool emit_is_inline(const Emit *e, const IrNode *n);
+void emit_pass(Emit *e, const FusePass *pass);
+void emit_small(Emit *e, const IrNode *n);
+int64_t emit_acc_width(const IrNode *n); /* columns of a reduction's accumulator row */
+const char *emit_where(Emit *e, const IrNode *n); /* comment: line and algebra */
+#endif

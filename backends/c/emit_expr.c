@@ -1,0 +1,215 @@
+/* emit_expr.c: the C text of one cell of a value. */
+#include "backends/c/emit.h"
+#include <math.h>
+
+const char *emit_number(Emit *e, double v) {
+    if (isnan(v)) return "__builtin_nan(\"\")";
+    if (isinf(v)) return v > 0 ? "__builtin_inf()" : "-__builtin_inf()";
+    char *s = NULL;
+    for (int digits = 15; digits <= 17; digits++) {
+        s = arena_printf(e->arena, "%.*g", digits, v);
+        double back = 0;
+        if (sscanf(s, "%lf", &back) == 1 && back == v) break;
+    }
+    if (!strpbrk(s, ".e")) s = arena_printf(e->arena, "%s.0", s);
+    return v < 0 ? arena_printf(e->arena, "(%s)", s) : s;
+}
+
+/* Formulas over operand texts, one row an operator: $0 $1 $2 are the operands. Helpers stand in the emitted prelude. */
+static const char *formula_of(IrOp op) {
+    switch (op) {
+    case IR_NEG: return "-$0";
+    case IR_NOT: return "(double)($0 == 0)";
+    case IR_EXP: return "exp($0)";
+    case IR_LOG: return "log($0)";
+    case IR_LOG1P: return "log1p($0)";
+    case IR_EXPM1: return "expm1($0)";
+    case IR_SQRT: return "sqrt($0)";
+    case IR_ABS: return "fabs($0)";
+    case IR_SIGN: return "sign_of($0)";
+    case IR_SIGMOID: return "1 / (1 + exp(-$0))";
+    case IR_TANH: return "tanh($0)";
+    case IR_SIN: return "sin($0)";
+    case IR_COS: return "cos($0)";
+    case IR_FLOOR: return "floor($0)";
+    case IR_CEIL: return "ceil($0)";
+    case IR_ROUND: return "round($0)";
+    case IR_SQUARE: return "square_of($0)";
+    case IR_RECIP: return "1 / $0";
+    case IR_ISNAN: return "is_nan($0)";
+    case IR_ADD: return "$0 + $1";
+    case IR_SUB: return "$0 - $1";
+    case IR_MUL: return "$0 * $1";
+    case IR_DIV: return "$0 / $1";
+    case IR_POW: return "pow($0, $1)";
+    case IR_MOD: return "mod_of($0, $1)";
+    case IR_MIN2: return "least_of($0, $1)";
+    case IR_MAX2: return "most_of($0, $1)";
+    case IR_EQ: return "(double)($0 == $1)";
+    case IR_NE: return "(double)($0 != $1)";
+    case IR_LT: return "(double)($0 < $1)";
+    case IR_LE: return "(double)($0 <= $1)";
+    case IR_GT: return "(double)($0 > $1)";
+    case IR_GE: return "(double)($0 >= $1)";
+    case IR_AND: return "(double)($0 != 0 && $1 != 0)";
+    case IR_OR: return "(double)($0 != 0 || $1 != 0)";
+    case IR_WHERE: return "$0 != 0 ? $1 : $2";
+    default: internal_error("no C formula for %s", ir_ops[op].name);
+    }
+}
+const char *emit_operator(Emit *e, const IrNode *n, const char *const *x) {
+    Buf b = {0};
+    buf_puts(&b, "(");
+    for (const char *p = formula_of(n->op); *p; p++) {
+        if (*p == '$') buf_puts(&b, x[*++p - '0']);
+        else buf_add(&b, p, 1);
+    }
+    buf_puts(&b, ")");
+    char *text = buf_take(&b), *kept = arena_strdup(e->arena, text);
+    mem_free(text);
+    return kept;
+}
+
+bool emit_is_scalar(const IrNode *n) { return n->rows == 1 && n->cols == 1 && !n->rspace && !n->cspace; }
+
+const char *emit_hoist(Emit *e, const char *member, const char *ctype) {
+    if (!e->pass) return arena_printf(e->arena, "f->%s", member);
+    for (int i = 0; i < e->hoisted.len; i++)
+        if (!strcmp(e->hoisted.data[i], member)) return member;
+    vec_push(e->arena, &e->hoisted, member);
+    vec_push(e->arena, &e->hoisted_decl, arena_printf(e->arena, "%s%s = f->%s;", ctype, member, member));
+    return member;
+}
+static const char *pick_index(Emit *e, int64_t cols, const char *j) { return cols == 1 ? "0" : arena_strdup(e->arena, j); }
+static const char *row_cell(Emit *e, const char *base, int64_t cols, const char *b, const char *j) {
+    if (cols == 1) return arena_printf(e->arena, "%s[i + %s]", base, b);
+    return arena_printf(e->arena, "%s[(i + %s) * %lld + %s]", base, b, (long long)cols, j);
+}
+static bool elementwise(const IrNode *n) {
+    IrClass c = ir_ops[n->op].cls;
+    return c == IRC_UNARY || c == IRC_BINARY || n->op == IR_WHERE;
+}
+/* Users that read each cell of an operand once, so that its formula may stand in theirs. */
+static bool reads_once(const IrNode *user, const IrNode *n) {
+    if (elementwise(user)) return user->cols == n->cols;
+    switch (user->op) {
+    case IR_SUM: case IR_COLSUMS: case IR_ROWSUMS: case IR_ROWMIN: case IR_ROWMAX: case IR_ROWARGMIN: case IR_ROWARGMAX: case IR_MINALL:
+    case IR_MAXALL: case IR_COLMIN: case IR_COLMAX: case IR_SLICE_COLS: case IR_STORED: return true;
+    default: return false;
+    }
+}
+bool emit_is_inline(const Emit *e, const IrNode *n) {
+    const FuseInfo *fi = FUSE(n);
+    if (fi->kind != FUSE_ROW || fi->stored || !e->pass || fi->pass != e->pass->id) return false;
+    if (!elementwise(n) && n->op != IR_GATHER && n->op != IR_SLICE_COLS && n->op != IR_STORED && n->op != IR_TAKE_COLS) return false;
+    if (fi->uses != 1 || !fi->only_user || FUSE(fi->only_user)->pass != fi->pass) return false;
+    return reads_once(fi->only_user, n);
+}
+/* A one-hot row that is only looked up or counted stays its index. */
+static bool onehot_stays_index(const IrNode *n, const FusePass *pass) {
+    for (int i = 0; i < pass->nodes.len; i++) {
+        const IrNode *u = pass->nodes.data[i];
+        for (int a = 0; a < u->nargs; a++) {
+            if (u->args[a] != n) continue;
+            bool fine = u->op == IR_SCATTER || u->op == IR_COLSUMS || (u->op == IR_MATMUL && u->ta && u->args[0] != u->args[1]);
+            if (!fine) return false;
+        }
+    }
+    return true;
+}
+bool emit_is_local(const Emit *e, const IrNode *n) {
+    const FuseInfo *fi = FUSE(n);
+    if (fi->kind != FUSE_ROW || !e->pass || fi->pass != e->pass->id) return false;
+    if (n->op == IR_ONEHOT && !fi->stored && onehot_stays_index(n, e->pass)) return false;
+    return fi->in_place || (!fi->stored && !emit_is_inline(e, n));
+}
+
+static const char *indexed_row(Emit *e, const IrNode *n) {
+    const char *idx = emit_bind(e, BIND_INDEX, n->table, n->indicator);
+    return emit_hoist(e, idx, "const int32_t *restrict ");
+}
+static const char *gather_cell(Emit *e, const IrNode *n, const char *b, const char *j) {
+    const IrNode *u = n->args[0];
+    const Indicator *ind = &e->f->tables.data[n->table].data->indicators[n->indicator];
+    const char *idx = indexed_row(e, n), *base;
+    bool guarded = false; /* values kept by emitted code have one more row of zeros for "absent"; leaves have not */
+    int64_t ld = u->cols;
+    if (u->op == IR_DATA) {
+        base = emit_hoist(e, emit_bind(e, BIND_DENSE, u->table, u->block), "const double *restrict ");
+        ld = fuse_block(e->f, u)->data->ld;
+        guarded = !ind->total;
+    } else if (u->op == IR_COUNT) {
+        base = emit_hoist(e, emit_bind(e, BIND_COUNT, u->table, u->indicator), "const double *restrict ");
+        guarded = !ind->total;
+    } else if (u->op == IR_FULL) {
+        if (ind->total) return emit_number(e, u->num);
+        return arena_printf(e->arena, "(%s[i + %s] < %s ? %s : %s)", idx, b, emit_hoist(e, arena_printf(e->arena, "n_%d", u->rspace), "const int64_t "), emit_number(e, u->num), emit_number(e, n->num));
+    } else {
+        base = emit_hoist(e, emit_member(e, u), "const double *restrict ");
+        guarded = !ind->total && (n->num != 0 || u->op == IR_INPUT);
+    }
+    const char *at = ld == 1 ? arena_printf(e->arena, "%s[%s[i + %s]]", base, idx, b)
+                             : arena_printf(e->arena, "%s[(int64_t)%s[i + %s] * %lld + %s]", base, idx, b, (long long)ld, pick_index(e, u->cols, j));
+    if (!guarded) return at;
+    const char *rows = emit_hoist(e, arena_printf(e->arena, "n_%d", u->rspace), "const int64_t ");
+    return arena_printf(e->arena, "(%s[i + %s] < %s ? %s : %s)", idx, b, rows, at, emit_number(e, n->num));
+}
+
+/* How a row node computes its cell (b, j), whether or not the result is then kept. */
+static const char *computed_cell(Emit *e, const IrNode *n, const char *b, const char *j) {
+    switch (n->op) {
+    case IR_GATHER: return gather_cell(e, n, b, j);
+    case IR_STORED: return emit_cell(e, n->args[0], b, j);
+    case IR_SLICE_COLS:
+        return emit_cell(e, n->args[0], b, n->i0 ? arena_printf(e->arena, "(%s + %lld)", j, (long long)n->i0) : j);
+    case IR_TAKE_COLS: {
+        const char *col = emit_cell(e, n->args[1], j, j);
+        if (n->args[1]->cols == 1 && n->args[1]->rows > 1) col = arena_printf(e->arena, "%s[%s]", emit_hoist(e, emit_member(e, n->args[1]), "const double *restrict "), j);
+        return emit_cell(e, n->args[0], b, arena_printf(e->arena, "((int64_t)%s - 1)", col));
+    }
+    case IR_RAND: case IR_RANDN:
+        return arena_printf(e->arena, "f->rt->%s((uint64_t)%s, (uint64_t)(%s), (uint64_t)(i + %s))", n->op == IR_RAND ? "uniform" : "normal", emit_cell(e, n->args[0], b, "0"), j, b);
+    default: {
+        const char *x[3];
+        for (int a = 0; a < n->nargs; a++) x[a] = emit_cell(e, n->args[a], b, n->args[a]->cols == 1 ? "0" : j);
+        return emit_operator(e, n, x);
+    }
+    }
+}
+const char *emit_cell(Emit *e, const IrNode *n, const char *b, const char *j) {
+    if (!n->rspace) { /* a small value: a scalar or a row */
+        if (n->op == IR_CONST || n->op == IR_FULL) return emit_number(e, n->num);
+        if (n->op == IR_IOTA) return "1.0";
+        if (emit_is_scalar(n)) return emit_hoist(e, emit_member(e, n), "const double ");
+        return arena_printf(e->arena, "%s[%s]", emit_hoist(e, emit_member(e, n), "const double *restrict "), pick_index(e, n->cols, j));
+    }
+    switch (n->op) {
+    case IR_FULL: return emit_number(e, n->num);
+    case IR_IOTA: return arena_printf(e->arena, "(double)(i + %s + 1)", b);
+    case IR_COUNT: return row_cell(e, emit_hoist(e, emit_bind(e, BIND_COUNT, n->table, n->indicator), "const double *restrict "), 1, b, j);
+    case IR_DATA: {
+        const Matrix *m = fuse_block(e->f, n)->data;
+        return row_cell(e, emit_hoist(e, emit_bind(e, BIND_DENSE, n->table, n->block), "const double *restrict "), m->ld, b, j);
+    }
+    default: break;
+    }
+    const FuseInfo *fi = FUSE(n);
+    bool here = e->pass && fi->kind == FUSE_ROW && fi->pass == e->pass->id;
+    if (here && emit_is_local(e, n)) {
+        if (n->cols == 1) return arena_printf(e->arena, "t%d[%s]", n->id, b);
+        return arena_printf(e->arena, "t%d[%s * %lld + %s]", n->id, b, (long long)n->cols, j);
+    }
+    if (here && !fi->stored && n->op != IR_ONEHOT) return computed_cell(e, n, b, j);
+    return row_cell(e, emit_hoist(e, emit_member(e, n), "double *restrict "), n->cols, b, j);
+}
+const char *emit_computed_cell(Emit *e, const IrNode *n, const char *b, const char *j) { return computed_cell(e, n, b, j); }
+
+const char *emit_small_cell(Emit *e, const IrNode *n, const char *r, const char *c) {
+    if (n->op == IR_CONST || n->op == IR_FULL) return emit_number(e, n->num);
+    if (n->op == IR_IOTA) return n->rows == 1 ? "1.0" : arena_printf(e->arena, "(double)(%s + 1)", r);
+    const char *m = emit_member(e, n);
+    if (emit_is_scalar(n)) return arena_printf(e->arena, "f->%s", m);
+    if (n->rows == 1) return arena_printf(e->arena, "f->%s[%s]", m, c);
+    if (n->cols == 1) return arena_printf(e->arena, "f->%s[%s]", m, r);
+    return arena_printf(e->arena, "f->%s[(%s) * %lld + %s]", m, r, (long long)n->cols, c);
+}

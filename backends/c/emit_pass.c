@@ -1,0 +1,378 @@
+/* emit_pass.c: one pass = one function over a range of rows of a space, in blocks of rows.
+ *
+ * Values that stay inside the pass are block-local arrays t<id>[rows of the block * columns], small enough for L1; formulas of
+ * elementwise operators stand inside each other's loops. Reductions go to arrays of the running thread (g<id>), which amal_run adds up in the
+ * order of the threads afterwards: results are the same for a given number of threads. */
+#include "backends/c/emit.h"
+
+const char *emit_computed_cell(Emit *e, const IrNode *n, const char *b, const char *j);
+
+#define LINE(...) emit_line(e, &e->lines, __VA_ARGS__)
+#define DOUBLES "const double *restrict "
+
+static bool is_onehot_index(const Emit *e, const IrNode *n) { return n->op == IR_ONEHOT && FUSE(n)->kind == FUSE_ROW && FUSE(n)->pass == e->pass->id && !FUSE(n)->stored && !emit_is_local(e, n); }
+/* The 0-based column of a one-hot row, with -1 (or any number outside) for none. */
+static const char *onehot_column(Emit *e, const IrNode *n, const char *b) { return arena_printf(e->arena, "(int64_t)%s - 1", emit_cell(e, n->args[0], b, "0")); }
+
+static const char *csr_value(Emit *e, const IrNode *d) {
+    if (!fuse_block(e->f, d)->data->values) return "1.0";
+    return arena_printf(e->arena, "%s[p]", emit_hoist(e, emit_bind(e, BIND_VALUES, d->table, d->block), DOUBLES));
+}
+static void csr_loop(Emit *e, const IrNode *d) {
+    const char *rp = emit_hoist(e, emit_bind(e, BIND_ROWPTR, d->table, d->block), "const int64_t *restrict ");
+    LINE("    for (int64_t p = %s[i + b]; p < %s[i + b + 1]; p++)", rp, rp);
+}
+static const char *csr_column(Emit *e, const IrNode *d) { return arena_printf(e->arena, "%s[p]", emit_hoist(e, emit_bind(e, BIND_COLIDX, d->table, d->block), "const int32_t *restrict ")); }
+static const char *code_of(Emit *e, const IrNode *d) { return arena_printf(e->arena, "%s[i + b]", emit_hoist(e, emit_bind(e, BIND_CODES, d->table, d->block), "const int32_t *restrict ")); }
+static bool is_csr(Emit *e, const IrNode *d) { return fuse_is_sparse(e->f, d) && fuse_block(e->f, d)->data->kind == MAT_CSR; }
+static bool is_codes(Emit *e, const IrNode *d) { return fuse_is_sparse(e->f, d) && fuse_block(e->f, d)->data->kind == MAT_CODES; }
+
+/* Cell (r, c) of the small operand y of x @ op(y). */
+static const char *small_at(Emit *e, const IrNode *n, const char *r, const char *c) {
+    const IrNode *y = n->args[1];
+    if (y->op == IR_CONST || y->op == IR_FULL) return emit_number(e, y->num);
+    if (y->op == IR_IOTA) return arena_printf(e->arena, "(double)(%s + 1)", n->tb ? c : r);
+    const char *m = emit_member(e, y);
+    if (emit_is_scalar(y)) return emit_hoist(e, m, "const double ");
+    m = emit_hoist(e, m, DOUBLES);
+    const char *a = n->tb ? c : r, *b = n->tb ? r : c;
+    if (y->cols == 1) return arena_printf(e->arena, "%s[%s]", m, a);
+    if (y->rows == 1) return arena_printf(e->arena, "%s[%s]", m, b);
+    return arena_printf(e->arena, "%s[(int64_t)(%s) * %lld + %s]", m, a, (long long)y->cols, b);
+}
+static const char *result_cell(Emit *e, const IrNode *n, const char *j) {
+    if (emit_is_local(e, n)) return n->cols == 1 ? arena_printf(e->arena, "t%d[b]", n->id) : arena_printf(e->arena, "t%d[b * %lld + %s]", n->id, (long long)n->cols, j);
+    const char *m = emit_hoist(e, emit_member(e, n), "double *restrict ");
+    return n->cols == 1 ? arena_printf(e->arena, "%s[i + b]", m) : arena_printf(e->arena, "%s[(i + b) * %lld + %s]", m, (long long)n->cols, j);
+}
+
+/* z = x @ y: rows of x against a small y. A wide y is read from a copy padded to whole vectors (y<id>, made once at the top of the pass). */
+static int64_t padded(int64_t k) { return k <= 2 ? k : k <= 4 ? 4 : (k + 7) / 8 * 8; }
+static void row_product(Emit *e, const IrNode *n, Buf *top) {
+    const IrNode *x = n->args[0];
+    int64_t k = n->cols, inner = x->cols;
+    LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
+    if (k == 1) {
+        if (is_csr(e, x)) {
+            LINE("    double s = 0;");
+            csr_loop(e, x);
+            LINE("        s += %s * %s;", csr_value(e, x), small_at(e, n, csr_column(e, x), "0"));
+            LINE("    %s = s;", result_cell(e, n, "0"));
+        } else if (is_codes(e, x)) {
+            LINE("    const int64_t a = %s;", code_of(e, x));
+            LINE("    %s = a < 0 ? 0 : %s;", result_cell(e, n, "0"), small_at(e, n, "a", "0"));
+        } else {
+            LINE("    double s = 0;");
+            LINE("    for (int j = 0; j < %lld; j++) s += %s * %s;", (long long)inner, emit_cell(e, x, "b", "j"), small_at(e, n, "j", "0"));
+            LINE("    %s = s;", result_cell(e, n, "0"));
+        }
+        LINE("}");
+        return;
+    }
+    int64_t kp = padded(k);
+    bool copy = inner * kp <= 16384;
+    const char *y_row = NULL, *dense_row = NULL;
+    if (copy) {
+        emit_line(e, top, "double y%d[%lld][%lld] __attribute__((aligned(64)));", n->id, (long long)(inner ? inner : 1), (long long)kp);
+        emit_line(e, top, "for (int j = 0; j < %lld; j++)", (long long)inner);
+        emit_line(e, top, "    for (int k = 0; k < %lld; k++) y%d[j][k] = k < %lld ? %s : 0;", (long long)kp, n->id, (long long)k, small_at(e, n, "j", k == kp ? "k" : arena_printf(e->arena, "(k < %lld ? k : 0)", (long long)k)));
+        y_row = "y%d[%s][k]";
+    }
+    LINE("    double s[%lld] = {0};", (long long)(copy ? kp : k));
+    dense_row = copy ? arena_printf(e->arena, "y%d[j][k]", n->id) : small_at(e, n, "j", "k");
+    (void)y_row;
+    int64_t width = copy ? kp : k;
+    if (is_csr(e, x)) {
+        csr_loop(e, x);
+        LINE("        for (int k = 0; k < %lld; k++) s[k] += %s * %s;", (long long)width, csr_value(e, x),
+             copy ? arena_printf(e->arena, "y%d[%s][k]", n->id, csr_column(e, x)) : small_at(e, n, csr_column(e, x), "k"));
+    } else if (is_codes(e, x)) {
+        LINE("    const int64_t a = %s;", code_of(e, x));
+        LINE("    if (a >= 0)");
+        LINE("        for (int k = 0; k < %lld; k++) s[k] = %s;", (long long)width, copy ? arena_printf(e->arena, "y%d[a][k]", n->id) : small_at(e, n, "a", "k"));
+    } else {
+        LINE("    for (int j = 0; j < %lld; j++) {", (long long)inner);
+        LINE("        const double v = %s;", emit_cell(e, x, "b", "j"));
+        LINE("        for (int k = 0; k < %lld; k++) s[k] += v * %s;", (long long)width, dense_row);
+        LINE("    }");
+    }
+    LINE("    for (int k = 0; k < %lld; k++) %s = s[k];", (long long)k, result_cell(e, n, "k"));
+    LINE("}");
+}
+
+static void row_reduce(Emit *e, const IrNode *n) {
+    const IrNode *x = n->args[0];
+    LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
+    if (is_csr(e, x)) {
+        LINE("    double s = 0;");
+        csr_loop(e, x);
+        LINE("        s += %s;", csr_value(e, x));
+        LINE("    %s = s;", result_cell(e, n, "0"));
+    } else if (is_codes(e, x)) {
+        LINE("    %s = %s < 0 ? 0 : 1;", result_cell(e, n, "0"), code_of(e, x));
+    } else {
+        const char *start = "0", *step = "s += x;", *result = "s";
+        switch (n->op) {
+        case IR_ROWMIN: start = "__builtin_inf()", step = "s = x < s || x != x ? x : s;"; break;
+        case IR_ROWMAX: start = "-__builtin_inf()", step = "s = x > s || x != x ? x : s;"; break;
+        case IR_ROWARGMIN: start = "__builtin_inf()", step = "if (x < s) s = x, a = j + 1;", result = "a"; break;
+        case IR_ROWARGMAX: start = "-__builtin_inf()", step = "if (x > s) s = x, a = j + 1;", result = "a"; break;
+        default: break;
+        }
+        LINE("    double s = %s;", start);
+        if (*result == 'a') LINE("    int a = 1;");
+        LINE("    for (int j = 0; j < %lld; j++) { const double x = %s; %s }", (long long)x->cols, emit_cell(e, x, "b", x->cols == 1 ? "0" : "j"), step);
+        LINE("    %s = %s;", result_cell(e, n, "0"), result);
+    }
+    LINE("}");
+}
+static void row_expand(Emit *e, const IrNode *n) {
+    const Integration *in = e->f->tables.data[n->table].data;
+    LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
+    LINE("    for (int j = 0; j < %lld; j++) %s = 0;", (long long)n->cols, result_cell(e, n, "j"));
+    for (int a = 0; a < n->nargs; a++) {
+        const IrNode *x = n->args[a];
+        const IntBlock *blk = &in->blocks[n->blocks[a]];
+        const char *cols = emit_hoist(e, emit_bind(e, BIND_COLUMNS, n->table, n->blocks[a]), "const int32_t *restrict ");
+        bool here = x->rspace == n->rspace;
+        const char *row = "i + b";
+        if (!here) {
+            const char *idx = emit_hoist(e, emit_bind(e, BIND_INDEX, n->table, blk->indicator), "const int32_t *restrict ");
+            row = arena_printf(e->arena, "%s[i + b]", idx);
+            LINE("    if (%s < %s) {", row, emit_hoist(e, arena_printf(e->arena, "n_%d", x->rspace), "const int64_t "));
+        } else {
+            LINE("    {");
+        }
+        LINE("        const int64_t r = %s;", row);
+        if (is_csr(e, x)) {
+            const char *rp = emit_hoist(e, emit_bind(e, BIND_ROWPTR, x->table, x->block), "const int64_t *restrict ");
+            LINE("        for (int64_t p = %s[r]; p < %s[r + 1]; p++) %s = %s;", rp, rp, result_cell(e, n, arena_printf(e->arena, "%s[%s]", cols, csr_column(e, x))), csr_value(e, x));
+        } else if (is_codes(e, x)) {
+            const char *codes = emit_hoist(e, emit_bind(e, BIND_CODES, x->table, x->block), "const int32_t *restrict ");
+            LINE("        if (%s[r] >= 0) %s = 1;", codes, result_cell(e, n, arena_printf(e->arena, "%s[%s[r]]", cols, codes)));
+        } else {
+            const char *v;
+            if (here) v = emit_cell(e, x, "b", x->cols == 1 ? "0" : "j");
+            else if (x->op == IR_FULL) v = emit_number(e, x->num);
+            else {
+                bool data = x->op == IR_DATA;
+                const char *base = emit_hoist(e, data ? emit_bind(e, BIND_DENSE, x->table, x->block) : x->op == IR_COUNT ? emit_bind(e, BIND_COUNT, x->table, x->indicator) : emit_member(e, x), DOUBLES);
+                v = arena_printf(e->arena, "%s[r * %lld + j]", base, (long long)(data ? fuse_block(e->f, x)->data->ld : x->cols));
+            }
+            LINE("        for (int j = 0; j < %lld; j++) %s = %s;", (long long)x->cols, result_cell(e, n, arena_printf(e->arena, "%s[j]", cols)), v);
+        }
+        LINE("        (void)r;");
+        LINE("    }");
+    }
+    LINE("}");
+}
+static void row_bind(Emit *e, const IrNode *n) {
+    int64_t offset = 0;
+    for (int a = 0; a < n->nargs; a++) {
+        const IrNode *x = n->args[a];
+        LINE("for (int b = 0; b < m; b++)");
+        LINE("    for (int j = 0; j < %lld; j++) %s = %s;", (long long)x->cols, result_cell(e, n, arena_printf(e->arena, "(j + %lld)", (long long)offset)), emit_cell(e, x, "b", x->cols == 1 ? "0" : "j"));
+        offset += x->cols;
+    }
+}
+static void row_node(Emit *e, const IrNode *n, Buf *top) {
+    if (emit_is_inline(e, n) || is_onehot_index(e, n)) return;
+    switch (n->op) {
+    case IR_MATMUL: row_product(e, n, top); return;
+    case IR_ROWSUMS: case IR_ROWMIN: case IR_ROWMAX: case IR_ROWARGMIN: case IR_ROWARGMAX: row_reduce(e, n); return;
+    case IR_EXPAND: row_expand(e, n); return;
+    case IR_CBIND: row_bind(e, n); return;
+    case IR_ONEHOT:
+        LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
+        LINE("    const int64_t a = %s;", onehot_column(e, n, "b"));
+        LINE("    for (int j = 0; j < %lld; j++) %s = j == a;", (long long)n->cols, result_cell(e, n, "j"));
+        LINE("}");
+        return;
+    default: break;
+    }
+    if (n->cols == 1) {
+        LINE("for (int b = 0; b < m; b++) %s = %s; /* %s */", result_cell(e, n, "0"), emit_computed_cell(e, n, "b", "0"), emit_where(e, n));
+        return;
+    }
+    LINE("for (int b = 0; b < m; b++) /* %s */", emit_where(e, n));
+    LINE("    for (int j = 0; j < %lld; j++) %s = %s;", (long long)n->cols, result_cell(e, n, "j"), emit_computed_cell(e, n, "b", "j"));
+}
+
+int64_t emit_acc_width(const IrNode *n) { return n->op == IR_SCATTER ? n->cols : n->rows * n->cols; }
+static const char *acc(Emit *e, const IrNode *n, const char *r, const char *c) {
+    if (n->rows == 1 && n->op != IR_SCATTER) return n->cols == 1 ? arena_printf(e->arena, "g%d[0]", n->id) : arena_printf(e->arena, "g%d[%s]", n->id, c);
+    return n->cols == 1 ? arena_printf(e->arena, "g%d[%s]", n->id, r) : arena_printf(e->arena, "g%d[(int64_t)(%s) * %lld + %s]", n->id, r, (long long)n->cols, c);
+}
+/* x' @ y, both over this pass's rows: one rank-one update a row. */
+static void outer_product(Emit *e, const IrNode *n) {
+    const IrNode *x = n->args[0], *y = n->args[1];
+    LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
+    if (fuse_is_sparse(e->f, x) || is_onehot_index(e, x)) {
+        bool once = n->cols == 1;
+        if (once) LINE("    const double v = %s;", is_onehot_index(e, y) ? arena_printf(e->arena, "(double)(%s == 0)", onehot_column(e, y, "b")) : emit_cell(e, y, "b", "0"));
+        const char *row, *value = "1.0";
+        if (is_csr(e, x)) {
+            csr_loop(e, x);
+            row = csr_column(e, x);
+            value = csr_value(e, x);
+        } else {
+            LINE("    const int64_t a = %s;", is_codes(e, x) ? code_of(e, x) : onehot_column(e, x, "b"));
+            LINE("    if (a >= 0 && a < %lld)", (long long)n->rows);
+            row = "a";
+        }
+        const char *times = strcmp(value, "1.0") ? arena_printf(e->arena, "%s * ", value) : "";
+        if (once) LINE("        %s += %sv;", acc(e, n, row, "0"), times);
+        else if (is_onehot_index(e, y)) LINE("        { const int64_t k = %s; if (k >= 0 && k < %lld) %s += %s; }", onehot_column(e, y, "b"), (long long)n->cols, acc(e, n, row, "k"), value);
+        else LINE("        for (int k = 0; k < %lld; k++) %s += %s%s;", (long long)n->cols, acc(e, n, row, "k"), times, emit_cell(e, y, "b", "k"));
+        LINE("}");
+        return;
+    }
+    if (fuse_is_sparse(e->f, y) || is_onehot_index(e, y)) {
+        const char *col, *value = "1.0";
+        if (is_csr(e, y)) {
+            csr_loop(e, y);
+            col = csr_column(e, y);
+            value = csr_value(e, y);
+        } else {
+            LINE("    const int64_t a = %s;", is_codes(e, y) ? code_of(e, y) : onehot_column(e, y, "b"));
+            LINE("    if (a >= 0 && a < %lld)", (long long)n->cols);
+            col = "a";
+        }
+        LINE("        for (int j = 0; j < %lld; j++) %s += %s * %s;", (long long)n->rows, acc(e, n, "j", col), emit_cell(e, x, "b", n->rows == 1 ? "0" : "j"), value);
+        LINE("}");
+        return;
+    }
+    if (n->rows == 1 || n->cols == 1) {
+        bool row = n->rows == 1 && n->cols > 1;
+        int64_t count = row ? n->cols : n->rows;
+        LINE("    const double v = %s;", emit_cell(e, row ? x : y, "b", "0"));
+        LINE("    for (int j = 0; j < %lld; j++) g%d[j] += v * %s;", (long long)count, n->id, emit_cell(e, row ? y : x, "b", count == 1 ? "0" : "j"));
+    } else {
+        LINE("    for (int j = 0; j < %lld; j++) {", (long long)n->rows);
+        LINE("        const double v = %s;", emit_cell(e, x, "b", "j"));
+        LINE("        for (int k = 0; k < %lld; k++) %s += v * %s;", (long long)n->cols, acc(e, n, "j", "k"), emit_cell(e, y, "b", "k"));
+        LINE("    }");
+    }
+    LINE("}");
+}
+static void reduce_node(Emit *e, const IrNode *n) {
+    const IrNode *x = n->args[0];
+    if (n->op == IR_MATMUL) {
+        outer_product(e, n);
+        return;
+    }
+    LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
+    if (n->op == IR_SCATTER) {
+        const char *idx = emit_hoist(e, emit_bind(e, BIND_INDEX, n->table, n->indicator), "const int32_t *restrict ");
+        const char *row = arena_printf(e->arena, "%s[i + b]", idx);
+        if (is_onehot_index(e, x)) {
+            LINE("    const int64_t a = %s;", onehot_column(e, x, "b"));
+            LINE("    if (a >= 0 && a < %lld) %s += 1;", (long long)n->cols, acc(e, n, row, "a"));
+        } else if (n->cols == 1) {
+            LINE("    %s += %s;", acc(e, n, row, "0"), emit_cell(e, x, "b", "0"));
+        } else {
+            LINE("    for (int j = 0; j < %lld; j++) %s += %s;", (long long)n->cols, acc(e, n, row, "j"), emit_cell(e, x, "b", "j"));
+        }
+        LINE("}");
+        return;
+    }
+    if (n->op == IR_COLSUMS && (fuse_is_sparse(e->f, x) || is_onehot_index(e, x))) {
+        if (is_csr(e, x)) {
+            csr_loop(e, x);
+            LINE("        g%d[%s] += %s;", n->id, csr_column(e, x), csr_value(e, x));
+        } else {
+            LINE("    const int64_t a = %s;", is_codes(e, x) ? code_of(e, x) : onehot_column(e, x, "b"));
+            LINE("    if (a >= 0 && a < %lld) g%d[a] += 1;", (long long)n->cols, n->id);
+        }
+        LINE("}");
+        return;
+    }
+    const char *to = n->rows == 1 && n->cols == 1 ? arena_printf(e->arena, "g%d[0]", n->id) : arena_printf(e->arena, "g%d[j]", n->id);
+    const char *v = emit_cell(e, x, "b", x->cols == 1 ? "0" : "j");
+    LINE("    for (int j = 0; j < %lld; j++) {", (long long)x->cols);
+    switch (n->op) {
+    case IR_SUM: case IR_COLSUMS: LINE("        %s += %s;", to, v); break;
+    case IR_MINALL: case IR_COLMIN: LINE("        const double x = %s; %s = x < %s || x != x ? x : %s;", v, to, to, to); break;
+    default: LINE("        const double x = %s; %s = x > %s || x != x ? x : %s;", v, to, to, to); break;
+    }
+    LINE("    }");
+    LINE("}");
+}
+
+/* Accumulators that fit stay on the stack of the pass until it ends. */
+static bool on_stack(const IrNode *n) { return n->op != IR_SCATTER && emit_acc_width(n) <= 2048; }
+
+void emit_pass(Emit *e, const FusePass *pass) {
+    e->pass = pass;
+    e->lines = (Buf){0};
+    e->hoisted.len = e->hoisted_decl.len = 0;
+    Buf top = {0}, tail = {0};
+    int64_t widest = 1;
+    for (int k = 0; k < pass->nodes.len; k++)
+        if (emit_is_local(e, pass->nodes.data[k]) && pass->nodes.data[k]->cols > widest) widest = pass->nodes.data[k]->cols;
+    e->block = 64;
+    while (e->block > 8 && e->block * widest > 8192) e->block /= 2;
+    e->indent = 1;
+    for (int k = 0; k < pass->nodes.len; k++) {
+        const IrNode *n = pass->nodes.data[k];
+        if (FUSE(n)->kind == FUSE_REDUCE) {
+            const char *none = n->op == IR_MINALL || n->op == IR_COLMIN ? "__builtin_inf()" : n->op == IR_MAXALL || n->op == IR_COLMAX ? "-__builtin_inf()" : NULL;
+            const char *m = emit_member(e, n);
+            long long width = (long long)emit_acc_width(n);
+            if (on_stack(n)) {
+                emit_line(e, &top, "double g%d[%lld]%s;", n->id, width ? width : 1, none ? "" : " = {0}");
+                if (none) emit_line(e, &top, "for (int j = 0; j < %lld; j++) g%d[j] = %s;", width, n->id, none);
+                emit_line(e, &tail, "for (int j = 0; j < %lld; j++) f->parts_%s[part * %lldL + j] = g%d[j];", width, m, width, n->id);
+            } else if (n->op == IR_SCATTER) {
+                emit_line(e, &top, "double *restrict g%d = part ? f->parts_%s + (part - 1) * (f->n_%d + 1) * %lld : f->%s;", n->id, m, n->rspace, (long long)n->cols, m);
+                emit_line(e, &top, "memset(g%d, 0, sizeof(double) * (size_t)(f->n_%d + 1) * %lld);", n->id, n->rspace, (long long)n->cols);
+            } else {
+                emit_line(e, &top, "double *restrict g%d = f->parts_%s + part * %lldL;", n->id, m, width);
+                if (none) emit_line(e, &top, "for (int64_t j = 0; j < %lld; j++) g%d[j] = %s;", width, n->id, none);
+                else emit_line(e, &top, "memset(g%d, 0, sizeof(double) * %lldL);", n->id, width);
+            }
+        }
+    }
+    e->indent = 2;
+    for (int k = 0; k < pass->nodes.len; k++) {
+        const IrNode *n = pass->nodes.data[k];
+        if (emit_is_local(e, n)) LINE("double t%d[%lld] __attribute__((aligned(64)));", n->id, (long long)(e->block * (n->cols ? n->cols : 1)));
+    }
+    for (int k = 0; k < pass->nodes.len; k++) {
+        const IrNode *n = pass->nodes.data[k];
+        Buf mine = {0};
+        int indent = e->indent;
+        if (FUSE(n)->kind == FUSE_ROW) row_node(e, n, &mine);
+        else reduce_node(e, n);
+        e->indent = indent;
+        if (mine.len) buf_add(&top, mine.data, mine.len);
+        buf_free(&mine);
+    }
+    for (int k = 0; k < pass->nodes.len; k++) {
+        const IrNode *n = pass->nodes.data[k];
+        if (!FUSE(n)->in_place) continue;
+        const char *m = emit_hoist(e, emit_member(e, n), "double *restrict ");
+        LINE("memcpy(%s + i * %lld, t%d, sizeof(double) * (size_t)m * %lld);", m, (long long)n->cols, n->id, (long long)n->cols);
+    }
+    Buf *p = &e->passes;
+    e->indent = 0;
+    const IrSpace *sp = &e->f->spaces.data[pass->space];
+    emit_line(e, p, "/* Pass %d: rows of %s. */", pass->id, sp->name);
+    emit_line(e, p, "static void pass_%d(void *frame, int part, int parts) {", pass->id);
+    e->indent = 1;
+    emit_line(e, p, "struct Frame *const f = frame;");
+    emit_line(e, p, "const int64_t first = share(f->n_%d, part, parts), last = share(f->n_%d, part + 1, parts);", pass->space, pass->space);
+    for (int k = 0; k < e->hoisted_decl.len; k++) emit_line(e, p, "%s", e->hoisted_decl.data[k]);
+    if (top.len) buf_add(p, top.data, top.len);
+    emit_line(e, p, "for (int64_t i = first; i < last; i += %d) {", e->block);
+    emit_line(e, p, "    const int m = last - i < %d ? (int)(last - i) : %d;", e->block, e->block);
+    if (e->lines.len) buf_add(p, e->lines.data, e->lines.len);
+    emit_line(e, p, "}");
+    if (tail.len) buf_add(p, tail.data, tail.len);
+    e->indent = 0;
+    emit_line(e, p, "}\n");
+    buf_free(&top);
+    buf_free(&tail);
+    buf_free(&e->lines);
+    e->pass = NULL;
+}
