@@ -1,0 +1,279 @@
+/* c.c: the C backend: fuse, emit, compile, load; and the services that emitted code calls (abi.h). */
+#include "backends/backend.h"
+#include "backends/c/compile.h"
+#include "backends/c/emit.h"
+#include "backends/interp/eval.h"
+#include <math.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+struct Executable {
+    IrFunc *func;
+    FusePlan *plan;
+    Emitted *code;
+    Loaded loaded;
+    IrNode **by_id;      /* nodes that emitted code names */
+    void **made;         /* indicators as plain arrays, made once */
+    int nmade, cap_made;
+    const void **bind;
+    int64_t *rows;
+};
+
+static void index_nodes(Executable *x, IrRegion *r) {
+    for (int i = 0; i < r->nodes.len; i++) {
+        IrNode *n = r->nodes.data[i];
+        x->by_id[n->id] = n;
+        for (int k = 0; k < n->nregions; k++) index_nodes(x, n->regions[k]);
+    }
+}
+
+/* Row of the space that each target row reads, the number of the space's rows where none. */
+static int32_t *indicator_array(const Indicator *ind, int64_t space_rows) {
+    if (ind->idx && ind->total) return NULL; /* as it is */
+    int32_t *a = mem_try((size_t)ind->rows + 1, sizeof *a);
+    if (!a) return NULL;
+    for (int64_t i = 0; i < ind->rows; i++) {
+        int64_t v = ind->identity ? i : ind->range ? (i >= ind->begin && i < ind->end ? i - ind->begin + ind->first : -1) : ind->idx[i];
+        a[i] = (int32_t)(v < 0 ? space_rows : v);
+    }
+    return a;
+}
+static bool bind_data(Executable *x, Diags *ds) {
+    x->bind = mem_alloc(sizeof *x->bind * (size_t)(x->code->binds.len + 1));
+    x->made = mem_alloc(sizeof *x->made * (size_t)(x->code->binds.len + 1));
+    for (int i = 0; i < x->code->binds.len; i++) {
+        const Bind *b = &x->code->binds.data[i];
+        if (b->kind == BIND_INPUT) continue;
+        const Integration *in = x->func->tables.data[b->table].data;
+        const IntBlock *blk = b->kind == BIND_INDEX || b->kind == BIND_COUNT ? NULL : &in->blocks[b->index];
+        switch (b->kind) {
+        case BIND_DENSE: x->bind[i] = blk->data->data; break;
+        case BIND_ROWPTR: x->bind[i] = blk->data->rowptr; break;
+        case BIND_COLIDX: x->bind[i] = blk->data->colidx; break;
+        case BIND_VALUES: x->bind[i] = blk->data->values; break;
+        case BIND_CODES: x->bind[i] = blk->data->codes; break;
+        case BIND_COLUMNS: x->bind[i] = blk->target_cols; break;
+        case BIND_COUNT: x->bind[i] = in->indicators[b->index].count; break;
+        case BIND_INDEX: {
+            const Indicator *ind = &in->indicators[b->index];
+            if (ind->idx && ind->total) {
+                x->bind[i] = ind->idx;
+                break;
+            }
+            int32_t *a = indicator_array(ind, in->spaces[ind->space].rows);
+            if (!a) {
+                diag_error(ds, "E402", (Span){0}, "no memory for an indicator of %lld rows", (long long)ind->rows);
+                return false;
+            }
+            x->made[x->nmade++] = a;
+            x->bind[i] = a;
+            break;
+        }
+        default: break;
+        }
+    }
+    x->rows = mem_alloc(sizeof *x->rows * (size_t)x->func->spaces.len);
+    for (int s = 0; s < x->func->spaces.len; s++) x->rows[s] = x->func->spaces.data[s].rows;
+    return true;
+}
+static void c_release(Executable *x) {
+    if (!x) return;
+    for (int i = 0; i < x->nmade; i++) mem_free(x->made[i]);
+    mem_free(x->made);
+    mem_free(x->bind);
+    mem_free(x->rows);
+    if (x->code) mem_free(x->code->text);
+    compile_release(&x->loaded);
+    mem_free(x);
+}
+static Executable *c_prepare(Diags *ds, IrFunc *f, const BackendOptions *o) {
+    Executable *x = mem_alloc(sizeof *x);
+    x->func = f;
+    x->plan = ir_fuse(f);
+    x->code = emit_c(x->plan);
+    x->by_id = arena_array(f->arena, IrNode *, f->next_id + 1);
+    index_nodes(x, f->body);
+    if (!bind_data(x, ds) || !compile_load(ds, f->name, x->code->text, o, &x->loaded)) {
+        c_release(x);
+        return NULL;
+    }
+    return x;
+}
+
+/* ---- services ---- */
+typedef struct Host {
+    AmalRt rt; /* first: emitted code gets a pointer to it */
+    Executable *x;
+    RunContext *rc;
+    Matrix **outputs;
+    Matrix **opaque; /* by node id */
+    void **blocks;
+    size_t *sizes;
+    int nblocks, cap;
+    bool failed;
+    double last_progress;
+    int64_t iterations;
+} Host;
+
+static void *host_alloc(AmalRt *rt, int64_t count) {
+    Host *h = (Host *)rt;
+    if (h->nblocks == h->cap) {
+        h->cap = h->cap ? 2 * h->cap : 32;
+        h->blocks = mem_realloc(h->blocks, sizeof *h->blocks * (size_t)h->cap);
+        h->sizes = mem_realloc(h->sizes, sizeof *h->sizes * (size_t)h->cap);
+    }
+    size_t bytes = sizeof(double) * (size_t)(count > 0 ? count : 1);
+    void *p = count < 0 ? NULL : mem_try((size_t)(count > 0 ? count : 1), sizeof(double));
+    if (!p) {
+        diag_help(diag_error(h->rc->diags, "E402", (Span){0}, "no memory for %.1f MB of intermediate values", (double)bytes / 1e6), "fewer components or clusters, or a machine with more memory");
+        h->failed = true;
+        return NULL;
+    }
+    if (bytes >= 32u << 20) madvise((void *)(((uintptr_t)p + 4095) & ~(uintptr_t)4095), bytes - 4096, MADV_HUGEPAGE);
+    h->blocks[h->nblocks] = p;
+    h->sizes[h->nblocks++] = bytes;
+    return p;
+}
+static void host_run(int parts, void (*pass)(void *, int, int), void *frame) { thread_run(parts, pass, frame); }
+
+static Matrix *host_operand(Host *h, KernelContext *k, const IrNode *v, const void *p, bool *temporary) {
+    *temporary = true;
+    if (FUSE(v)->opaque) {
+        *temporary = false;
+        return h->opaque[v->id];
+    }
+    if (p) return mat_wrap_dense(v->rows, v->cols, (double *)p);
+    return interp_eval_node(k, h->x->func, v, NULL);
+}
+static int host_kernel(AmalRt *rt, int node, const void *const *args, void *out) {
+    Host *h = (Host *)rt;
+    const IrNode *n = h->x->by_id[node];
+    KernelContext k = {.threads = rt->threads};
+    Matrix **m = mem_alloc(sizeof *m * (size_t)(n->nargs + 1));
+    bool *temporary = mem_alloc((size_t)n->nargs + 1), ok = true;
+    for (int a = 0; a < n->nargs; a++) ok = (m[a] = host_operand(h, &k, n->args[a], args[a], &temporary[a])) && ok;
+    Matrix *r = ok ? interp_eval_node(&k, h->x->func, n, m) : NULL;
+    if (r && out) {
+        Matrix *dense = r->kind == MAT_DENSE ? r : mat_to_dense(r);
+        if (dense)
+            for (int64_t i = 0; i < dense->rows; i++) memcpy((double *)out + i * dense->cols, dense->data + i * dense->ld, sizeof(double) * (size_t)dense->cols);
+        ok = dense != NULL;
+        if (dense != r) mat_free(dense);
+        mat_free(r);
+    } else if (r) {
+        mat_free(h->opaque[n->id]);
+        h->opaque[n->id] = r->owned ? r : mat_copy(r);
+        if (!r->owned) mat_free(r);
+        ok = h->opaque[n->id] != NULL;
+    } else {
+        ok = false;
+    }
+    if (!ok) {
+        diag_error(h->rc->diags, k.code ? k.code : "E402", n->span, "%s", k.error[0] ? k.error : "no memory for this value");
+        h->failed = true;
+    }
+    for (int a = 0; a < n->nargs; a++)
+        if (temporary[a]) mat_free(m[a]);
+    mem_free(m);
+    mem_free(temporary);
+    return !ok;
+}
+static int host_carried(AmalRt *rt, int loop, int64_t at, int64_t of, int k, const double *v, int64_t n) {
+    Host *h = (Host *)rt;
+    const IrNode *l = h->x->by_id[loop];
+    bool outermost = l->home->kind == REGION_FUNC || l->home->kind == REGION_BRANCH;
+    if (h->rc->check_finite && n) {
+        double s = 0;
+        for (int64_t i = 0; i < n; i++) s += v[i] * 0;
+        if (s != 0) {
+            const IrRegion *r = l->regions[l->nregions - 1];
+            const IrNode *p = r->params.data[k + (l->op == IR_LOOP)];
+            Diag *d = diag_error(h->rc->diags, "E405", l->span, "training diverged: `%s` is not finite after iteration %lld", p->name ? p->name : "a value", (long long)at);
+            diag_help(d, "a smaller step, or features on one scale (standardize = true), usually mends it; infinities in the data do it too");
+            h->failed = true;
+            return 1;
+        }
+    }
+    if (!outermost || k > 0) return 0;
+    h->iterations++;
+    if (!h->rc->progress) return 0;
+    double now = time_now();
+    if (now - h->last_progress < 0.05) return 0;
+    h->last_progress = now;
+    if (h->rc->progress(h->rc->user, at, of)) return 0;
+    diag_error(h->rc->diags, "E460", l->span, "stopped at iteration %lld", (long long)at);
+    h->failed = true;
+    return 1;
+}
+static void host_output(AmalRt *rt, int k, const void *v) {
+    Host *h = (Host *)rt;
+    const IrNode *n = h->x->func->body->results.data[k];
+    if (!v) {
+        h->outputs[k] = h->opaque[n->id] ? mat_to_dense(h->opaque[n->id]) : NULL;
+    } else {
+        h->outputs[k] = mat_new_dense(n->rows, n->cols);
+        if (h->outputs[k]) memcpy(h->outputs[k]->data, v, sizeof(double) * (size_t)(n->rows * n->cols));
+    }
+    if (!h->outputs[k]) {
+        diag_error(h->rc->diags, "E402", n->span, "no memory for a result of %lld x %lld", (long long)n->rows, (long long)n->cols);
+        h->failed = true;
+    }
+}
+
+static bool c_run(Executable *x, RunContext *rc, Matrix *const *inputs, Matrix **outputs) {
+    double start = time_now();
+    Host h = {.x = x, .rc = rc, .outputs = outputs, .last_progress = start};
+    h.rt = (AmalRt){.threads = rc->threads > 0 ? rc->threads : thread_default_count(), .rows = x->rows, .alloc = host_alloc, .run = host_run, .kernel = host_kernel, .carried = host_carried, .output = host_output, .uniform = rng_uniform, .normal = rng_normal};
+    h.opaque = mem_alloc(sizeof *h.opaque * (size_t)(x->func->next_id + 1));
+    const void **bind = mem_alloc(sizeof *bind * (size_t)(x->code->binds.len + 1));
+    for (int i = 0; i < x->code->binds.len; i++) {
+        const Bind *b = &x->code->binds.data[i];
+        bind[i] = b->kind == BIND_INPUT ? inputs[b->index]->data : x->bind[i];
+        if (b->kind == BIND_INPUT && (inputs[b->index]->kind != MAT_DENSE || inputs[b->index]->ld != inputs[b->index]->cols)) internal_error("input %s is not packed", x->func->inputs.data[b->index].name);
+    }
+    h.rt.bind = bind;
+    for (int k = 0; k < x->func->body->results.len; k++) outputs[k] = NULL;
+    bool ok = x->loaded.run(&h.rt) == 0 && !h.failed;
+    if (!ok && !h.failed) internal_error("emitted code stopped without a reason");
+    if (!ok)
+        for (int k = 0; k < x->func->body->results.len; k++) {
+            mat_free(outputs[k]);
+            outputs[k] = NULL;
+        }
+    for (int i = 0; i < h.nblocks; i++) mem_free(h.blocks[i]);
+    mem_free(h.blocks);
+    mem_free(h.sizes);
+    for (int i = 0; i < x->func->next_id; i++) mat_free(h.opaque[i]);
+    mem_free(h.opaque);
+    mem_free(bind);
+    rc->iterations = h.iterations;
+    rc->seconds = time_now() - start;
+    return ok;
+}
+
+static void c_describe(const Executable *x, Buf *out) {
+    buf_printf(out, "%d passes over rows, as C%s:\n", x->plan->passes.len, x->loaded.cached ? " (from the kernel cache)" : "");
+    for (int i = 0; i < x->plan->passes.len; i++) {
+        const FusePass *p = x->plan->passes.data[i];
+        double read, written;
+        fuse_pass_bytes(x->plan, p, &read, &written);
+        const IrSpace *s = &x->func->spaces.data[p->space];
+        bool repeated = p->region->kind != REGION_FUNC && p->region->kind != REGION_BRANCH;
+        buf_printf(out, "  pass %d over %lld rows of %s%s: reads %.1f MB, writes %.1f MB\n", p->id, (long long)s->rows, s->name, repeated ? ", each iteration" : ", once", read / 1e6, written / 1e6);
+        for (int k = 0; k < p->nodes.len; k++) {
+            const IrNode *n = p->nodes.data[k];
+            int line = 0, column = 0;
+            if (x->func->diags && n->span.file) diag_locate(x->func->diags, n->span, &line, &column);
+            buf_printf(out, "    %s", n->name ? n->name : ir_ops[n->op].text);
+            buf_puts(out, " = ");
+            ir_print_expr(out, n, 1);
+            if (line) buf_printf(out, "   # line %d", line);
+            if (FUSE(n)->stored) buf_puts(out, FUSE(n)->in_place ? ", stored in place" : ", stored");
+            buf_puts(out, "\n");
+        }
+    }
+}
+static double c_compile_seconds(const Executable *x) { return x->loaded.seconds; }
+static bool c_available(const char **why_not) { return compile_available(NULL, why_not); }
+
+const Backend backend_c = {.name = "c", .help = "emits fused C, compiled by the system's compiler", .available = c_available, .prepare = c_prepare, .run = c_run, .release = c_release, .describe = c_describe, .compile_seconds = c_compile_seconds};

@@ -1,0 +1,219 @@
+/* compile.c: see compile.h. */
+#define _GNU_SOURCE /* pipe2 */
+#include "backends/c/compile.h"
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Sums may be reassociated so that loops vectorize; NaN and infinities keep their meaning. */
+static const char *const flags[] = {"-O3", "-std=gnu17", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math", "-ffp-contract=fast", "-fopenmp-simd", "-w"};
+enum { NFLAGS = sizeof flags / sizeof *flags };
+
+static const char *compiler_of(const BackendOptions *o) {
+    if (o->cc && *o->cc) return o->cc;
+    const char *cc = getenv("CC");
+    return cc && *cc ? cc : "cc";
+}
+/* Runs argv, the last `most - 1` bytes of its standard error and output kept in `said`. Returns the exit status, -1 when it cannot be started. */
+static int run_program(char *const *argv, char *said, size_t most) {
+    int fd[2];
+    said[0] = 0;
+    if (pipe2(fd, O_CLOEXEC)) return -1;
+    pid_t pid = fork();
+    if (pid < 0) {
+        close(fd[0]), close(fd[1]);
+        return -1;
+    }
+    if (!pid) {
+        dup2(fd[1], 1), dup2(fd[1], 2);
+        int null = open("/dev/null", O_RDONLY);
+        if (null >= 0) dup2(null, 0);
+        execvp(argv[0], argv);
+        _exit(127);
+    }
+    close(fd[1]);
+    size_t len = 0;
+    char chunk[4096];
+    ssize_t got;
+    while ((got = read(fd[0], chunk, sizeof chunk)) > 0 || (got < 0 && errno == EINTR)) {
+        if (got < 0) continue;
+        size_t take = (size_t)got < most - 1 - len ? (size_t)got : most - 1 - len;
+        memcpy(said + len, chunk, take);
+        len += take;
+    }
+    said[len] = 0;
+    close(fd[0]);
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR) return -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+bool compile_available(const char *cc, const char **why_not) {
+    static char said[512];
+    BackendOptions o = {.cc = cc};
+    char *argv[] = {(char *)compiler_of(&o), "--version", NULL};
+    if (run_program(argv, said, sizeof said) == 0) return true;
+    *why_not = "no C compiler: install gcc, or set CC";
+    return false;
+}
+
+/* What a kernel depends on besides its text: compiler, and the processor that -march=native means. */
+static void machine_text(const char *cc, Buf *b) {
+    static char version[512], cached_cc[256];
+    if (strcmp(cached_cc, cc)) {
+        char *argv[] = {(char *)cc, "--version", NULL};
+        run_program(argv, version, sizeof version);
+        snprintf(cached_cc, sizeof cached_cc, "%s", cc);
+    }
+    buf_puts(b, version);
+    for (int i = 0; i < NFLAGS; i++) buf_puts(b, flags[i]);
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    if (!f) return;
+    char line[4096];
+    while (fgets(line, sizeof line, f))
+        if (!strncmp(line, "flags", 5) || !strncmp(line, "Features", 8)) {
+            buf_puts(b, line);
+            break;
+        }
+    fclose(f);
+}
+static bool wide_vectors(void) {
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    bool wide = false;
+    char line[4096];
+    while (f && fgets(line, sizeof line, f))
+        if (!strncmp(line, "flags", 5)) {
+            wide = strstr(line, "avx512dq") != NULL;
+            break;
+        }
+    if (f) fclose(f);
+    return wide;
+}
+
+static bool make_folders(char *path) {
+    for (char *p = path + 1; *p; p++)
+        if (*p == '/') {
+            *p = 0;
+            if (mkdir(path, 0755) && errno != EEXIST) {
+                *p = '/';
+                return false;
+            }
+            *p = '/';
+        }
+    return !mkdir(path, 0755) || errno == EEXIST;
+}
+/* Code is loaded from here: the folder must be ours and nobody else may write into it. */
+static bool usable_folder(char *path) {
+    struct stat st;
+    if (!make_folders(path) || access(path, W_OK) || stat(path, &st)) return false;
+    return st.st_uid == getuid() && !(st.st_mode & 022);
+}
+static bool cache_folder(const BackendOptions *o, char *out, size_t size) {
+    const char *dir = o->cache_dir, *env;
+    if (!dir && (env = getenv("AMAL_CACHE")) && *env) dir = env;
+    if (dir) snprintf(out, size, "%s", dir);
+    else if ((env = getenv("XDG_CACHE_HOME")) && *env) snprintf(out, size, "%s/amal/kernels", env);
+    else if ((env = getenv("HOME")) && *env) snprintf(out, size, "%s/.cache/amal/kernels", env);
+    else snprintf(out, size, "/tmp/amal-%ld", (long)getuid());
+    if (usable_folder(out)) return true;
+    snprintf(out, size, "/tmp/amal-%ld", (long)getuid());
+    return usable_folder(out);
+}
+static bool write_text(const char *path, const char *text) {
+    FILE *f = fopen(path, "w");
+    if (!f) return false;
+    bool ok = fwrite(text, 1, strlen(text), f) == strlen(text);
+    return fclose(f) == 0 && ok;
+}
+static bool load(Loaded *l) {
+    l->handle = dlopen(l->path, RTLD_NOW | RTLD_LOCAL);
+    if (!l->handle) return false;
+    *(void **)&l->run = dlsym(l->handle, "amal_run");
+    if (l->run) return true;
+    dlclose(l->handle);
+    l->handle = NULL;
+    return false;
+}
+
+bool compile_load(Diags *ds, const char *name, const char *text, const BackendOptions *o, Loaded *out) {
+    double start = time_now();
+    *out = (Loaded){0};
+    const char *cc = compiler_of(o);
+    if (o->keep_dir) {
+        char folder[2048], kept[4096];
+        snprintf(folder, sizeof folder, "%s", o->keep_dir);
+        snprintf(kept, sizeof kept, "%s/%s.c", o->keep_dir, name);
+        if (!make_folders(folder) || !write_text(kept, text)) {
+            diag_error(ds, "E603", (Span){0}, "cannot keep the emitted C in %s: %s", kept, strerror(errno));
+            return false;
+        }
+    }
+    Buf key = {0};
+    buf_puts(&key, text);
+    machine_text(cc, &key);
+    uint64_t a = hash_bytes(key.data, key.len, 1), b = hash_bytes(key.data, key.len, 2);
+    buf_free(&key);
+    char folder[2048];
+    if (!cache_folder(o, folder, sizeof folder)) {
+        diag_help(diag_error(ds, "E603", (Span){0}, "no folder for compiled kernels: %s cannot be written", folder), "set AMAL_CACHE to a folder that can be written");
+        return false;
+    }
+    snprintf(out->path, sizeof out->path, "%s/%016llx%016llx.so", folder, (unsigned long long)a, (unsigned long long)b);
+    if (!access(out->path, R_OK) && load(out)) {
+        out->cached = true;
+        out->seconds = time_now() - start;
+        return true;
+    }
+    char c_file[4200], made[4200], said[4096];
+    snprintf(c_file, sizeof c_file, "%s/%016llx.%ld.c", folder, (unsigned long long)a, (long)getpid());
+    snprintf(made, sizeof made, "%s/%016llx.%ld.so.tmp", folder, (unsigned long long)a, (long)getpid());
+    if (!write_text(c_file, text)) {
+        diag_error(ds, "E603", (Span){0}, "cannot write %s: %s", c_file, strerror(errno));
+        unlink(c_file);
+        return false;
+    }
+    char *argv[NFLAGS + 12];
+    int n = 0;
+    argv[n++] = (char *)cc;
+    for (int i = 0; i < NFLAGS; i++) argv[n++] = (char *)flags[i];
+#if defined(__x86_64__)
+    argv[n++] = "-march=native";
+    if (wide_vectors()) argv[n++] = "-mprefer-vector-width=512";
+#else
+    argv[n++] = "-mcpu=native";
+#endif
+    argv[n++] = "-o";
+    argv[n++] = made;
+    argv[n++] = c_file;
+#if defined(__x86_64__) && defined(__GLIBC__)
+    argv[n++] = "-lmvec";
+#endif
+    argv[n++] = "-lm";
+    argv[n] = NULL;
+    int status = run_program(argv, said, sizeof said);
+    bool ok = status == 0 && !rename(made, out->path);
+    if (!ok) {
+        unlink(made);
+        if (status == 127 || status < 0) diag_help(diag_error(ds, "E602", (Span){0}, "the C compiler `%s` could not be started", cc), "install gcc, set CC, or run with --backend interp");
+        else diag_help(diag_error(ds, "E602", (Span){0}, "the C compiler refused the emitted code: %.500s", said), "this is a fault of amal: report it with the file that --keep-c DIR writes; --backend interp runs without the compiler");
+        unlink(c_file);
+        return false;
+    }
+    unlink(c_file);
+    if (!load(out)) {
+        const char *why = dlerror();
+        diag_error(ds, "E603", (Span){0}, "the compiled kernel does not load: %s", why ? why : "no amal_run in it");
+        return false;
+    }
+    out->seconds = time_now() - start;
+    return true;
+}
+void compile_release(Loaded *l) {
+    if (l->handle) dlclose(l->handle);
+    l->handle = NULL;
+}
