@@ -97,8 +97,7 @@ static bool split_seed(Data *d, const Expr *e, uint64_t *seed) {
         *seed = (uint64_t)e->num;
         return true;
     }
-    Diag *g = diag_error(d->ds, "E118", e->span, "the seed of a split must be a whole number from 0 on");
-    diag_help(g, "write for example: seed 42");
+    diag_error(d->ds, "E175", e->span, "the seed of a split is a whole number, 0 or more");
     return false;
 }
 
@@ -168,13 +167,12 @@ static Built *build(Data *d, const Target *target, const Model *m, Span at) {
     return b.failed ? NULL : &d->built.data[d->built.len - 1];
 }
 
-static const Integration *pick(Data *d, Built *b, const DataRef *ref) {
+static const Integration *pick(Built *b, const DataRef *ref) {
     if (!b) return NULL;
     if (!ref->part.text) return b->root;
     for (int i = 0; i < b->nparts; i++)
         if (strcmp(b->parts[i]->part, ref->part.text) == 0) return b->parts[i];
-    diag_error(d->ds, "E116", ref->part.span, "%s has no part `%s`", ref->target.text, ref->part.text);
-    return NULL;
+    internal_error("%s has no part %s", ref->target.text, ref->part.text);
 }
 
 const Integration *data_target(Data *d, const Target *t) {
@@ -184,11 +182,8 @@ const Integration *data_target(Data *d, const Target *t) {
 
 const Integration *data_ref(Data *d, const DataRef *ref) {
     const Target *t = program_target(d->program, ref->target.text);
-    if (!t) {
-        diag_error(d->ds, "E114", ref->target.span, "there is no target `%s`", ref->target.text);
-        return NULL;
-    }
-    return pick(d, build(d, t, NULL, ref->span), ref);
+    AMAL_CHECK(t != NULL);
+    return pick(build(d, t, NULL, ref->span), ref);
 }
 
 static bool same_features(Data *d, const Integration *in, const Model *m, Span at) {
@@ -207,12 +202,12 @@ static bool same_features(Data *d, const Integration *in, const Model *m, Span a
 
 const Integration *data_for_model(Data *d, const DataRef *ref, const Model *m) {
     const Target *t = program_target(d->program, ref->target.text);
-    if (!t) return data_ref(d, ref);
+    AMAL_CHECK(t != NULL);
     Built *own = find_built(d, t, NULL);
     if (own && !own->failed && m->nencoders == own->root->spec->ncols && m->encoders == own->root->encoders)
-        return pick(d, own, ref);
+        return pick(own, ref);
     Built *b = build(d, t, m, ref->span);
-    const Integration *in = pick(d, b, ref);
+    const Integration *in = pick(b, ref);
     return in && same_features(d, in, m, ref->span) ? in : NULL;
 }
 

@@ -1,0 +1,82 @@
+/* doctor.c: what of the outside world was found, and what each missing part costs (`amal doctor`).
+ *
+ * Libraries that only some scripts need are opened with dlopen here as they are there. */
+#include "backends/backend.h"
+#include "backends/runtime/kernels.h"
+#include "compiler/driver.h"
+#include <dlfcn.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+extern char *openblas_get_config(void);
+
+static void line(FILE *out, bool found, const char *what, const char *detail, const char *cost) {
+    fprintf(out, "  %-3s %-11s %s\n", found ? "ok" : "--", what, detail);
+    if (!found) fprintf(out, "      %-11s %s\n", "", cost);
+}
+
+static void *open_any(const char *const *names) {
+    for (; *names; names++) {
+        void *h = dlopen(*names, RTLD_NOW | RTLD_LOCAL);
+        if (h) return h;
+    }
+    return NULL;
+}
+
+static bool compiler_version(char *text, size_t size) {
+    const char *cc = getenv("CC");
+    char command[512];
+    snprintf(command, sizeof command, "%s --version 2>/dev/null", cc && *cc ? cc : "cc");
+    FILE *p = popen(command, "r");
+    if (!p) return false;
+    bool ok = fgets(text, (int)size, p) != NULL;
+    ok = pclose(p) == 0 && ok;
+    text[strcspn(text, "\n")] = 0;
+    return ok;
+}
+
+static void find_xgboost(FILE *out) {
+    static const char *const names[] = {"libxgboost.so", "libxgboost.so.0", NULL};
+    void *h = open_any(names);
+    line(out, h != NULL, "XGBoost", h ? "found" : "not found", "nothing is lost yet: --strategy auto uses logical rules and an analytic cost");
+    if (h) dlclose(h);
+}
+
+static void find_cuda(FILE *out) {
+    static const char *const nvrtc[] = {"libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2", NULL};
+    static const char *const driver[] = {"libcuda.so.1", "libcuda.so", NULL};
+    void *h = open_any(nvrtc);
+    line(out, h != NULL, "NVRTC", h ? "found" : "not found", "nothing is lost yet: the cuda backend is not built into this version");
+    if (h) dlclose(h);
+    h = open_any(driver);
+    int count = 0;
+    if (h) {
+        int (*init)(unsigned) = (int (*)(unsigned))dlsym(h, "cuInit");
+        int (*number)(int *) = (int (*)(int *))dlsym(h, "cuDeviceGetCount");
+        if (!init || !number || init(0) != 0 || number(&count) != 0) count = 0;
+    }
+    char detail[64];
+    snprintf(detail, sizeof detail, h ? "%d device%s" : "no driver", count, count == 1 ? "" : "s");
+    line(out, count > 0, "GPU", detail, "nothing is lost yet: the cuda backend is not built into this version");
+}
+
+int doctor_run(FILE *out) {
+    struct utsname u;
+    char text[256];
+    const char *version = NULL, *why = NULL;
+    fprintf(out, "amal " AMAL_VERSION);
+    if (uname(&u) == 0) fprintf(out, " on %s %s", u.sysname, u.machine);
+    fprintf(out, ", %d threads\n", thread_default_count());
+    bool cc = compiler_version(text, sizeof text);
+    line(out, cc, "C compiler", cc ? text : "not found ($CC, cc)", "training needs --backend interp, several times slower: install gcc");
+    line(out, true, "BLAS", openblas_get_config(), "");
+    bool duckdb = table_duckdb_available(&version, &why);
+    line(out, duckdb, "DuckDB", duckdb ? version : why, "CSV, Parquet and JSON sources cannot be read: run `make deps`, or set DUCKDB_DIR to its folder");
+    line(out, true, "SQLite", sqlite3_libversion(), "");
+    find_xgboost(out);
+    find_cuda(out);
+    fprintf(out, "%s\n", cc && duckdb ? "Everything that scripts need is here." : "Some scripts will not run: see the lines marked --.");
+    return cc && duckdb ? 0 : 3;
+}

@@ -1,0 +1,52 @@
+/* run_internal.h: what run.c (steps) and run_lowered.c (from a lowered function to its values) share. Not for others. */
+#ifndef AMAL_RUN_INTERNAL_H
+#define AMAL_RUN_INTERNAL_H
+#include "backends/backend.h"
+#include "compiler/data.h"
+#include "compiler/lower.h"
+#include "compiler/report.h"
+#include "compiler/script.h"
+#include "compiler/strategy.h"
+
+typedef struct LoopValue {
+    const char *name;
+    double value;
+} LoopValue;
+typedef struct NamedModel {
+    const char *key; /* in the report */
+    Model *model;
+} NamedModel;
+typedef struct Run {
+    Arena *arena;
+    Diags *ds;
+    Program *program;
+    const RunOptions *o;
+    Data *data;
+    Report *report;
+    VEC(Binding) bindings; /* one a name */
+    VEC(Matrix *) values;  /* lets and printed values: owned */
+    VEC(NamedModel) models; /* owned */
+    VEC(LoopValue) loops;  /* the loops around the running step */
+    const char *strategy;  /* of the training under way */
+    double seconds_compile, seconds_train;
+} Run;
+
+typedef enum { RUN_VALUE, RUN_TRAIN, RUN_PREDICT, RUN_METRIC } RunPurpose;
+typedef struct RunResult {
+    Matrix **outputs; /* as the function's output_names; the caller's to free */
+    int64_t iterations;
+    double seconds, seconds_compile;
+    const char *backend;
+} RunResult;
+
+LowerEnv run_env(Run *r);
+bool run_step(Run *r, const Stmt *s);
+/* Options of the passes for one function. */
+PassOptions run_passes(const Run *r, const char *strategy);
+/* The form of a target's data that everything but training uses: materialized when that was asked for or is there, else as it is. */
+const Integration *run_data(Run *r, const Integration *in);
+/* Optimizes, prepares and runs; fills the inputs from the lowered function's description. prediction: for metrics. false: reported. */
+bool run_lowered(Run *r, Lowered *l, RunPurpose purpose, const Matrix *prediction, RunResult *out);
+/* Optimizes and prepares only; what the optimized function and the backend say of themselves. */
+bool run_explain(Run *r, Lowered *l, Buf *out);
+#endif
