@@ -8,6 +8,7 @@
  * In a body made by leaving atoms out, alternatives that need them fall away; a term without any is existential there.
  * Errors: E120, E122, E210. */
 #include "compiler/resolve_internal.h"
+#include "backends/runtime/rowexpr_internal.h"
 
 typedef VEC(HeadAlt) AltVec;
 

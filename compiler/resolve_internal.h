@@ -122,5 +122,7 @@ TypeKind head_alt_type(const MapCtx *m, const HeadAlt *a, int64_t *width);
 bool mapping_columns(MapCtx *m);                                               /* mapping_columns.c */
 bool mapping_encoding(MapCtx *m, TargetColumnSpec *c, const TargetColumn *decl); /* mapping_encoding.c */
 bool mapping_matches(MapCtx *m);
+/* Text of a named argument of `match … via` (a name or a string), with its place; text NULL when absent. */
+Name match_argument(const MatchDecl *d, const char *name);
 void mapping_wanted(Program *p, const MappingSpec *spec);
 #endif
