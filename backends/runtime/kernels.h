@@ -21,6 +21,9 @@ void thread_run(int nparts, void (*fn)(void *ctx, int part, int nparts), void *c
 int thread_default_count(void); /* what thread_set_count() asked for, else the processors this process may use */
 void thread_set_count(int threads); /* --threads; 0: back to the processors */
 
+/* For callers' own allocations: sets E402 with the bytes wanted for `what`; returns NULL. */
+void *kernel_no_memory(KernelContext *k, double bytes, const char *what);
+Matrix *kernel_zeros(KernelContext *k, int64_t rows, int64_t cols);
 Matrix *kernel_unary(KernelContext *k, IrOp op, const Matrix *x);
 Matrix *kernel_binary(KernelContext *k, IrOp op, const Matrix *x, const Matrix *y);
 Matrix *kernel_where(KernelContext *k, const Matrix *c, const Matrix *x, const Matrix *y);

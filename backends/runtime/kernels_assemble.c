@@ -200,7 +200,7 @@ Matrix *kernel_cross(KernelContext *k, const Integration *t, int block_a, const 
         packed = mat_copy(weights);
         if (!packed) {
             mat_free(made);
-            return kernel_fail_memory(k, (double)mat_bytes(weights), "weights");
+            return kernel_no_memory(k, (double)mat_bytes(weights), "weights");
         }
     }
     const double *ws = packed ? packed->data : weights ? weights->data : NULL;

@@ -28,7 +28,7 @@ static void format_bytes(char *out, size_t size, double bytes) {
     snprintf(out, size, u ? "%.1f %s" : "%.0f %s", bytes, units[u]);
 }
 
-void *kernel_fail_memory(KernelContext *k, double bytes, const char *what) {
+void *kernel_no_memory(KernelContext *k, double bytes, const char *what) {
     char text[32];
     format_bytes(text, sizeof text, bytes);
     return kernel_fail(k, "E402", "train factorized, use fewer columns or rows, or run where there is more memory",
@@ -59,7 +59,7 @@ Matrix *kernel_new_dense(KernelContext *k, int64_t rows, int64_t cols) {
     if (m) return m;
     char what[96];
     snprintf(what, sizeof what, "a dense matrix of %lld x %lld", (long long)rows, (long long)cols);
-    return kernel_fail_memory(k, bytes, what);
+    return kernel_no_memory(k, bytes, what);
 }
 
 Matrix *kernel_new_csr(KernelContext *k, int64_t rows, int64_t cols, int64_t nnz, bool pattern) {
@@ -69,18 +69,18 @@ Matrix *kernel_new_csr(KernelContext *k, int64_t rows, int64_t cols, int64_t nnz
     char what[128];
     snprintf(what, sizeof what, "a sparse matrix of %lld x %lld with %lld non-zeros", (long long)rows, (long long)cols,
              (long long)nnz);
-    return kernel_fail_memory(k, bytes, what);
+    return kernel_no_memory(k, bytes, what);
 }
 
 Matrix *kernel_new_codes(KernelContext *k, int64_t rows, int64_t cols) {
     Matrix *m = mat_new_codes(rows, cols);
-    return m ? m : kernel_fail_memory(k, (double)rows * sizeof(int32_t), "the codes of a one-hot matrix");
+    return m ? m : kernel_no_memory(k, (double)rows * sizeof(int32_t), "the codes of a one-hot matrix");
 }
 
 void *kernel_scratch(KernelContext *k, int64_t count, size_t size) {
     double bytes = (double)count * (double)size;
     void *p = memory_fits(bytes) ? mem_try((size_t)(count > 0 ? count : 1), size) : NULL;
-    return p ? p : kernel_fail_memory(k, bytes, "intermediate results");
+    return p ? p : kernel_no_memory(k, bytes, "intermediate results");
 }
 
 const Matrix *kernel_dense(KernelContext *k, const Matrix *x, Matrix **made) {
@@ -92,7 +92,7 @@ const Matrix *kernel_dense(KernelContext *k, const Matrix *x, Matrix **made) {
         char what[96];
         snprintf(what, sizeof what, "a dense copy of a sparse matrix of %lld x %lld", (long long)x->rows,
                  (long long)x->cols);
-        return kernel_fail_memory(k, bytes, what);
+        return kernel_no_memory(k, bytes, what);
     }
     k->densified += (int64_t)bytes;
     return *made = d;

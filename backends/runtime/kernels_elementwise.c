@@ -152,7 +152,7 @@ static Matrix *unary_ones(KernelContext *k, IrOp op, const Matrix *x) {
     unary_run(op, 1, &one, &v);
     if (v == 1) {
         Matrix *m = mat_copy(x);
-        return m ? m : kernel_fail_memory(k, (double)mat_bytes(x), "a copy of a sparse matrix");
+        return m ? m : kernel_no_memory(k, (double)mat_bytes(x), "a copy of a sparse matrix");
     }
     Matrix *m = csr_like(k, x, false);
     if (!m) return NULL;

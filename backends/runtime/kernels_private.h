@@ -11,8 +11,6 @@
 /* Sets k->code and k->error; returns NULL so that a kernel can `return kernel_fail(…)`. `help` may be NULL. */
 void *kernel_fail(KernelContext *k, const char *code, const char *help, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* E402 with the bytes wanted. */
-void *kernel_fail_memory(KernelContext *k, double bytes, const char *what);
 /* New results; NULL with E402. */
 Matrix *kernel_new_dense(KernelContext *k, int64_t rows, int64_t cols);
 Matrix *kernel_new_csr(KernelContext *k, int64_t rows, int64_t cols, int64_t nnz, bool pattern);

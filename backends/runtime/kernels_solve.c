@@ -35,7 +35,7 @@ static const char singular_help[] =
 /* A square copy with finite entries, dense and with ld = n. NULL: reported. */
 static Matrix *square_copy(KernelContext *k, const Matrix *a, const char *what) {
     if (a->rows != a->cols) internal_error("%s of %lld x %lld", what, (long long)a->rows, (long long)a->cols);
-    if (a->rows > INT_MAX) return kernel_fail_memory(k, (double)a->rows * (double)a->cols * 8, what);
+    if (a->rows > INT_MAX) return kernel_no_memory(k, (double)a->rows * (double)a->cols * 8, what);
     Matrix *m = kernel_new_dense(k, a->rows, a->cols);
     for (int64_t r = 0; m && r < a->rows; r++) {
         RowView v = row_view(a, r);
@@ -192,7 +192,7 @@ Matrix *kernel_solve(KernelContext *k, const Matrix *a, const Matrix *b) {
     if (b->rows != a->rows)
         internal_error("solve: %lld rows on the right of %lld", (long long)b->rows, (long long)a->rows);
     if (!a->rows || !b->cols) return kernel_new_dense(k, a->cols, b->cols);
-    if (b->cols > INT_MAX) return kernel_fail_memory(k, (double)b->rows * (double)b->cols * 8, "right sides");
+    if (b->cols > INT_MAX) return kernel_no_memory(k, (double)b->rows * (double)b->cols * 8, "right sides");
     Matrix *copy = square_copy(k, a, "solve"), *out = NULL;
     if (!copy) return NULL;
     kernel_blas_threads(k);
@@ -206,7 +206,7 @@ Matrix *kernel_solve(KernelContext *k, const Matrix *a, const Matrix *b) {
         if (!cholesky) memcpy(f.a->data, copy->data, (size_t)(a->rows * a->rows) * sizeof(double));
     }
     if (!memory)
-        kernel_fail_memory(k, (double)a->rows * (double)a->rows * 8, "solve");
+        kernel_no_memory(k, (double)a->rows * (double)a->rows * 8, "solve");
     else if ((cholesky || factor_lu(&f, &rcond)) && rcond >= singular_below(a->rows))
         out = solve_columns(k, &f, cholesky, b);
     else

@@ -7,6 +7,9 @@
 
 #include "backends/runtime/kernels_private.h"
 
+Matrix *kernel_zeros(KernelContext *k, int64_t rows, int64_t cols) {
+    return kernel_new_dense(k, rows, cols);
+}
 Matrix *kernel_eye(KernelContext *k, int64_t n) {
     Matrix *m = kernel_new_dense(k, n, n);
     for (int64_t i = 0; m && i < n; i++) m->data[i * m->ld + i] = 1;
