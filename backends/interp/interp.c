@@ -15,14 +15,13 @@
 #include <math.h>
 
 #include "backends/backend.h"
-#include "backends/interp/interp.h"
+#include "backends/interp/eval.h"
 
 #define PROGRESS_SECONDS 0.05
 
 typedef struct Value {
     int refs;
     Matrix *m;
-    bool borrowed;
     int ntuple; /* of a control node: its results */
     struct Value **tuple;
 } Value;
@@ -181,9 +180,9 @@ static void interp_release(Executable *x) {
 }
 
 /* ---------------- values ---------------- */
-static Value *value_new(Matrix *m, bool borrowed) {
+static Value *value_new(Matrix *m) {
     Value *v = mem_alloc(sizeof *v);
-    *v = (Value){.refs = 1, .m = m, .borrowed = borrowed};
+    *v = (Value){.refs = 1, .m = m};
     return v;
 }
 static Value *value_keep(Value *v) {
@@ -194,7 +193,7 @@ static void value_drop(Value *v) {
     if (!v || --v->refs) return;
     for (int i = 0; i < v->ntuple; i++) value_drop(v->tuple[i]);
     mem_free(v->tuple);
-    if (!v->borrowed) mat_free(v->m);
+    mat_free(v->m);
     mem_free(v);
 }
 static void slot_set(Runner *r, const IrNode *n, Value *v) {
@@ -221,6 +220,13 @@ static Value **tuple_new(int n) {
 }
 
 /* ---------------- running ---------------- */
+/* Reports the kernel's failure at the node's place in the script. */
+static bool run_failed(Runner *r, const IrNode *n) {
+    Diag *d = diag_error(r->rc->diags, r->k.code, n->span, "%s", r->k.error);
+    if (r->k.help) diag_help(d, "%s", r->k.help);
+    return false;
+}
+
 static bool run_region(Runner *r, const Plan *p);
 
 /* The region's results, kept; its slots are empty afterwards. */
@@ -315,12 +321,11 @@ static Value **run_loop(Runner *r, const IrNode *n) {
     for (int64_t i = 1; ok && i <= times; i++) {
         Matrix *index = kernel_iota(&r->k, 1);
         if (!index) {
-            interp_report(r->rc->diags, &r->k, n);
-            ok = false;
+            ok = run_failed(r, n);
             break;
         }
         index->data[0] = (double)i;
-        slot_set(r, body->params.data[0], value_new(index, false));
+        slot_set(r, body->params.data[0], value_new(index));
         give_params(r, body, 1, carried);
         carried = NULL;
         if (!(ok = run_region(r, p))) break;
@@ -372,11 +377,23 @@ static bool run_control(Runner *r, const IrNode *n) {
         r->loop_depth--;
     }
     if (!results) return false;
-    Value *v = value_new(NULL, true);
+    Value *v = value_new(NULL);
     v->tuple = results;
     v->ntuple = n->op == IR_IF ? n->regions[0]->results.len : n->op == IR_LOOP ? n->nargs - 1 : n->nargs;
     slot_set(r, n, v);
     return true;
+}
+
+/* An input is read where it is; its header is a copy, so that it is freed like any other. */
+static Matrix *input_view(Runner *r, const IrNode *n) {
+    const Matrix *in = r->inputs[n->i0];
+    if (in->rows != n->rows || in->cols != n->cols)
+        internal_error("input %lld is %lld x %lld, declared %lld x %lld", (long long)n->i0, (long long)in->rows,
+                       (long long)in->cols, (long long)n->rows, (long long)n->cols);
+    Matrix *v = mem_alloc(sizeof *v);
+    *v = *in;
+    v->owned = false;
+    return v;
 }
 
 static bool run_node(Runner *r, const IrNode *n) {
@@ -392,16 +409,12 @@ static bool run_node(Runner *r, const IrNode *n) {
         slot_set(r, n, value_keep(slot_get(r, n->args[0])));
         return true;
     }
-    const Matrix *few[FEW], **args = n->nargs <= FEW ? few : mem_alloc(sizeof *args * (size_t)n->nargs);
+    Matrix *few[FEW], **args = n->nargs <= FEW ? few : mem_alloc(sizeof *args * (size_t)n->nargs);
     for (int i = 0; i < n->nargs; i++) args[i] = slot_get(r, n->args[i])->m;
-    bool borrowed;
-    Matrix *m = interp_eval(&r->k, r->x->f, n, args, r->inputs, &borrowed);
+    Matrix *m = n->op == IR_INPUT ? input_view(r, n) : interp_eval_node(&r->k, r->x->f, n, args);
     if (args != few) mem_free(args);
-    if (!m) {
-        interp_report(r->rc->diags, &r->k, n);
-        return false;
-    }
-    slot_set(r, n, value_new(m, borrowed));
+    if (!m) return run_failed(r, n);
+    slot_set(r, n, value_new(m));
     return true;
 }
 
@@ -418,16 +431,19 @@ static bool run_region(Runner *r, const Plan *p) {
 /* A dense matrix of the caller's own. */
 static Matrix *take_output(Runner *r, const IrNode *n) {
     Value *v = slot_get(r, n);
-    if (v->refs == 1 && !v->borrowed && v->m->kind == MAT_DENSE) {
-        v->borrowed = true;
-        return v->m;
+    if (v->refs == 1 && v->m->owned && v->m->kind == MAT_DENSE) {
+        Matrix *m = v->m;
+        v->m = mem_alloc(sizeof *v->m);
+        *v->m = *m;
+        v->m->owned = false;
+        return m;
     }
     Matrix *m = mat_to_dense(v->m);
     if (m) return m;
     char what[64];
     snprintf(what, sizeof what, "a result of %lld x %lld", (long long)v->m->rows, (long long)v->m->cols);
     kernel_no_memory(&r->k, (double)v->m->rows * (double)v->m->cols * sizeof(double), what);
-    interp_report(r->rc->diags, &r->k, n);
+    run_failed(r, n);
     return NULL;
 }
 

@@ -1,6 +1,6 @@
-/* interp_eval.c: from an operator to its kernel (interp.h). The shape of every result is checked against the node's:
- * the interpreter is what other backends are compared with, so a wrong shape rule must not pass through it. */
-#include "backends/interp/interp.h"
+/* interp_eval.c: from an operator to its kernel (eval.h). The shape of every result is checked against the node's: the
+ * interpreter is what other backends are compared with, so a wrong shape rule must not pass through it. */
+#include "backends/interp/eval.h"
 
 static const Integration *table_of(const IrFunc *f, const IrNode *n) {
     return f->tables.data[n->table].data;
@@ -12,17 +12,23 @@ static int64_t space_rows(const IrFunc *f, const IrNode *n) {
     return table_of(f, n)->spaces[indicator_of(f, n)->space].rows;
 }
 
-Matrix *interp_table(KernelContext *k, const Integration *t, bool *borrowed) {
-    *borrowed = false;
+/* A view: its own header over arrays that the integration keeps. */
+static Matrix *eval_view(KernelContext *k, const Matrix *m) {
+    Matrix *v = mem_try(1, sizeof *v);
+    if (!v) return kernel_no_memory(k, sizeof *v, "a matrix");
+    *v = *m;
+    v->owned = false;
+    return v;
+}
+
+/* T as one matrix: the block itself when it is all of T, else assembled (CSR where mostly zeros). */
+static Matrix *eval_table(KernelContext *k, const Integration *t) {
     const IntBlock *b = t->blocks;
     if (t->nblocks == 1 && t->indicators[b->indicator].identity && b->data->rows == t->rows &&
         b->data->cols == t->cols) {
         bool in_order = true;
         for (int64_t c = 0; c < t->cols; c++) in_order = in_order && b->target_cols[c] == c;
-        if (in_order) {
-            *borrowed = true;
-            return b->data;
-        }
+        if (in_order) return eval_view(k, b->data);
     }
     const Matrix **data = mem_alloc(sizeof *data * (size_t)(t->nblocks + 1));
     int *blocks = mem_alloc(sizeof *blocks * (size_t)(t->nblocks + 1));
@@ -34,6 +40,11 @@ Matrix *interp_table(KernelContext *k, const Integration *t, bool *borrowed) {
     mem_free(data);
     mem_free(blocks);
     return m;
+}
+
+static Matrix *eval_stored(KernelContext *k, const Matrix *x) {
+    Matrix *m = mat_copy(x);
+    return m ? m : kernel_no_memory(k, (double)mat_bytes(x), "a stored value");
 }
 
 static Matrix *eval_full(KernelContext *k, double v, int64_t rows, int64_t cols) {
@@ -58,15 +69,14 @@ static Matrix *eval_place(KernelContext *k, const IrFunc *f, const IrNode *n, co
     return m;
 }
 
-static Matrix *eval_leaf(KernelContext *k, const IrFunc *f, const IrNode *n, Matrix *const *inputs, bool *borrowed) {
+static Matrix *eval_leaf(KernelContext *k, const IrFunc *f, const IrNode *n) {
     switch (n->op) {
     case IR_CONST: return eval_full(k, n->num, 1, 1);
     case IR_FULL: return eval_full(k, n->num, n->rows, n->cols);
     case IR_EYE: return kernel_eye(k, n->rows);
     case IR_IOTA: return kernel_iota(k, n->rows);
-    case IR_TABLE: return interp_table(k, table_of(f, n), borrowed);
-    case IR_INPUT: *borrowed = true; return inputs[n->i0];
-    case IR_DATA: *borrowed = true; return table_of(f, n)->blocks[n->block].data;
+    case IR_TABLE: return eval_table(k, table_of(f, n));
+    case IR_DATA: return eval_view(k, table_of(f, n)->blocks[n->block].data);
     case IR_COUNT: return kernel_count(k, indicator_of(f, n), space_rows(f, n));
     default: internal_error("%s is not a leaf", ir_ops[n->op].name);
     }
@@ -88,14 +98,14 @@ static Matrix *eval_fact(KernelContext *k, const IrFunc *f, const IrNode *n, con
     }
 }
 
-static Matrix *eval_operator(KernelContext *k, const IrFunc *f, const IrNode *n, const Matrix *const *args,
-                             Matrix *const *inputs, bool *borrowed) {
+static Matrix *eval_operator(KernelContext *k, const IrFunc *f, const IrNode *n, const Matrix *const *args) {
     IrClass cls = ir_ops[n->op].cls;
     if (cls == IRC_UNARY) return kernel_unary(k, n->op, args[0]);
     if (cls == IRC_BINARY) return kernel_binary(k, n->op, args[0], args[1]);
     switch (n->op) {
     case IR_RAND:
     case IR_RANDN: return kernel_rand(k, n->op, n->rows, n->cols, mat_get(args[0], 0, 0));
+    case IR_STORED: return eval_stored(k, args[0]);
     case IR_WHERE: return kernel_where(k, args[0], args[1], args[2]);
     case IR_MATMUL: return kernel_matmul(k, args[0], n->ta, args[1], n->tb);
     case IR_TRANSPOSE: return kernel_transpose(k, args[0]);
@@ -132,21 +142,14 @@ static Matrix *eval_operator(KernelContext *k, const IrFunc *f, const IrNode *n,
     case IR_EXPAND:
     case IR_T_ROWS:
     case IR_CROSS: return eval_fact(k, f, n, args);
-    default: return eval_leaf(k, f, n, inputs, borrowed);
+    default: return eval_leaf(k, f, n);
     }
 }
 
-Matrix *interp_eval(KernelContext *k, const IrFunc *f, const IrNode *n, const Matrix *const *args,
-                    Matrix *const *inputs, bool *borrowed) {
-    *borrowed = false;
-    Matrix *m = eval_operator(k, f, n, args, inputs, borrowed);
+Matrix *interp_eval_node(KernelContext *k, const IrFunc *f, const IrNode *n, Matrix *const *args) {
+    Matrix *m = eval_operator(k, f, n, (const Matrix *const *)args);
     if (m && (m->rows != n->rows || m->cols != n->cols))
         internal_error("%s gave %lld x %lld, its shape is %lld x %lld", ir_ops[n->op].name, (long long)m->rows,
                        (long long)m->cols, (long long)n->rows, (long long)n->cols);
     return m;
-}
-
-void interp_report(Diags *ds, const KernelContext *k, const IrNode *n) {
-    Diag *d = diag_error(ds, k->code, n->span, "%s", k->error);
-    if (k->help) diag_help(d, "%s", k->help);
 }
