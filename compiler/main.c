@@ -200,7 +200,7 @@ static const struct {
     {"doctor", command_doctor, "         what was found on this machine, and what a missing part costs"},
     {"explain", command_explain, "FILE     the plan of every training; or CODE: what E131 or W122 means"},
     {"fmt", command_fmt, "FILE     the script in its canonical form, without its comments"},
-    {"help", command_help, "         this page"},
+    {"help", command_help, "         this page; help rewrites: what --disable takes"},
     {"repl", command_later, NULL},
     {"run", command_run, "FILE     runs a script"},
 };
@@ -305,8 +305,17 @@ static const struct {
 };
 enum { NOPTIONS = sizeof options / sizeof *options };
 
+/* `amal help rewrites`: what --disable takes, one a line. */
+static int help_rewrites(void) {
+    int n;
+    const char *const *names = ir_disable_names(&n);
+    for (int i = 0; i < n; i++) puts(names[i]);
+    return 0;
+}
+
 static int command_help(Invocation *v) {
-    (void)v;
+    if (v->arguments.len == 1 && strcmp(v->arguments.data[0], "rewrites") == 0) return help_rewrites();
+    if (v->arguments.len) return usage("help takes no argument but `rewrites`");
     puts("amal: trains models over tables joined by a declarative script\n\nCommands:");
     for (int i = 0; i < NSUBCOMMANDS; i++)
         if (subcommands[i].help && subcommands[i].name[0] != '-') printf("  amal %-8s %s\n", subcommands[i].name, subcommands[i].help);

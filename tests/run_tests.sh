@@ -1,0 +1,215 @@
+#!/usr/bin/env bash
+# Runs every test and sums up; the last line is `N passed, N failed`. Called by `make test` after everything is built.
+#
+#   unit          each program of tests/unit and tests/differential, its own counts; one that was not built is a failure
+#   golden        tests/golden/*.amal: what goes to standard error against .expected (and to standard output against .stdout where there is one)
+#   command       tests/command.sh: options, exit codes, model files, signals
+#   examples      examples/*/*.amal, and the files they write against *.expected.csv
+#   reference     tests/reference/*.amal against the numbers in ../shared/data/*/reference.json
+#   differential  tests/differential/*.amal: {interp, c} x {factorize, materialize} x each rewrite switched off, all the same to 1e-9
+#
+# Arguments: names of sections, or --update-golden. AMAL_TEST_FULL=1 runs every rewrite switched off on every way of running; without it each
+# rewrite is switched off on {interp, c} x factorize.
+set -u
+cd "$(dirname "$0")/.."
+build=${BUILD:-build}
+case "$build" in /*) ;; *) build="$PWD/$build" ;; esac
+amal="$build/amal"
+json="$build/tests/tools/json_tool"
+shared="$PWD/../shared/data"
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+export AMAL_VERIFY=1 AMAL_CACHE="${AMAL_CACHE:-$build/kernels}" NO_COLOR=1
+passed=0
+failed=0
+skipped=0
+ok() { passed=$((passed + 1)); }
+bad() {
+    failed=$((failed + 1))
+    printf 'FAILED  %s\n' "$1"
+    [ $# -lt 2 ] || printf '%s\n' "$2" | head -25 | sed 's/^/        /'
+}
+skip() {
+    skipped=$((skipped + 1))
+    printf 'skipped %s: %s\n' "$1" "$2"
+}
+section() { printf '== %s\n' "$1"; }
+
+# ---- unit ----
+# The counts a program prints: cmocka's, or a line `N passed, N failed` of its own.
+add_counts() { # name, exit code, output file
+    local p f
+    if p=$(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed.*/\1 \2/p' "$3" | tail -1) && [ -n "$p" ]; then
+        f=${p#* }
+        p=${p% *}
+    else
+        p=$(sed -nE 's/^\[  PASSED  \] ([0-9]+) test.*/\1/p' "$3" | awk '{ s += $1 } END { print s + 0 }')
+        f=$(sed -nE 's/^\[  FAILED  \] ([0-9]+) test.*/\1/p' "$3" | awk '{ s += $1 } END { print s + 0 }')
+    fi
+    if [ "$2" -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
+    if [ "$2" -eq 0 ] && [ "$((p + f))" -eq 0 ]; then f=1; fi # a program that counts nothing tests nothing
+    passed=$((passed + p))
+    failed=$((failed + f))
+    printf '%-44s %5d passed, %d failed\n' "$1" "$p" "$f"
+    if [ "$f" -gt 0 ]; then grep -vE '^\[ +(RUN|OK) +\]' "$3" | tail -25 | sed 's/^/        /'; fi
+    grep -E '^(skipped|SKIP)|\[  SKIPPED \]' "$3" | sort -u | sed 's/^/        /'
+}
+run_unit() {
+    section "unit"
+    local source program
+    for source in tests/unit/*.c tests/differential/*.c; do
+        [ -e "$source" ] || continue
+        program="$build/${source%.c}"
+        if [ ! -x "$program" ] || [ "$source" -nt "$program" ]; then
+            bad "${source%.c}" "it was not built"
+            continue
+        fi
+        timeout "${AMAL_TEST_SECONDS:-900}" "$program" >"$tmp/out" 2>&1
+        add_counts "${source%.c}" $? "$tmp/out"
+    done
+}
+
+# ---- golden ----
+# The first line of a script says how it is run: `# amal check --set x=1`; none: `# amal check`.
+golden_output() { # script
+    local arguments
+    arguments=$(sed -n '1s/^# amal //p' "$1")
+    # shellcheck disable=SC2086
+    (cd tests/golden && timeout 60 "$amal" ${arguments:-check} "$(basename "$1")" >"$tmp/stdout" 2>"$tmp/stderr")
+    local code=$?
+    [ $code -lt 100 ] || printf 'exit code %d\n' "$code" >>"$tmp/stderr"
+}
+run_golden() {
+    section "golden"
+    local script expected
+    for script in tests/golden/*.amal; do
+        [ -e "$script" ] || continue
+        case "$script" in tests/golden/_*) continue ;; esac # files that others use
+        expected="${script%.amal}.expected"
+        golden_output "$script"
+        if [ "${update:-}" ]; then
+            cp "$tmp/stderr" "$expected"
+            [ ! -e "${script%.amal}.stdout" ] || cp "$tmp/stdout" "${script%.amal}.stdout"
+        elif [ ! -e "$expected" ]; then
+            bad "$script" "there is no $expected"
+        elif ! diff -u "$expected" "$tmp/stderr" >"$tmp/diff"; then
+            bad "$script" "$(cat "$tmp/diff")"
+        elif [ -e "${script%.amal}.stdout" ] && ! diff -u "${script%.amal}.stdout" "$tmp/stdout" >"$tmp/diff"; then
+            bad "$script" "$(cat "$tmp/diff")"
+        else
+            ok
+        fi
+    done
+    [ "${update:-}" ] && return
+    # every code that a message can carry has its long explanation
+    local code
+    for code in $(grep -rhoE '"[EW][0-9]{3}"' compiler/*.c grammar/*.y grammar/*.re ir/*.c backends --include='*.c' --include='*.y' --include='*.re' | tr -d '"' | sort -u); do
+        if "$amal" explain "$code" >"$tmp/stdout" 2>&1 && [ "$(wc -c <"$tmp/stdout")" -gt 60 ]; then ok; else bad "explain $code" "no explanation, or one of a few words"; fi
+    done
+}
+
+# ---- examples ----
+needs_shared() { grep -q 'shared/data' "$1" && [ ! -d "$shared" ]; }
+run_examples() {
+    section "examples"
+    local script name expected written
+    mkdir -p "$tmp/tree"
+    cp -r examples "$tmp/tree/examples"
+    ln -sfn "$(dirname "$shared")" "$tmp/shared"
+    for script in examples/*/*.amal; do
+        name=${script#examples/}
+        if needs_shared "$script"; then
+            skip "$script" "its data are in ../shared/data, which is not here"
+            continue
+        fi
+        if ! timeout 600 "$amal" run "$tmp/tree/$script" >"$tmp/stdout" 2>"$tmp/stderr"; then
+            bad "$script" "$(cat "$tmp/stderr")"
+            continue
+        fi
+        expected="${script%.amal}.expected.csv"
+        written="$tmp/tree/${script%.amal}.csv"
+        if [ -e "$expected" ] && ! diff -u "$expected" "$written" >"$tmp/diff" 2>&1; then bad "$script" "$(cat "$tmp/diff")"; else ok; fi
+    done
+}
+
+# ---- reference ----
+run_reference() {
+    section "reference"
+    local script way
+    for script in tests/reference/*.amal; do
+        [ -e "$script" ] || continue
+        case "$script" in tests/reference/_*) continue ;; esac
+        if needs_shared "$script"; then
+            skip "$script" "its data are in ../shared/data, which is not here"
+            continue
+        fi
+        for way in "factorize c" "materialize c" "factorize interp" "materialize interp"; do
+            # shellcheck disable=SC2086
+            set -- $way
+            if ! timeout 900 "$amal" run "$script" --strategy "$1" --backend "$2" --json "$tmp/out.json" --quiet >"$tmp/stdout" 2>"$tmp/stderr"; then
+                bad "$script ($way)" "$(cat "$tmp/stderr")"
+            elif ! "$json" check "$tmp/out.json" "${script%.amal}.expect" "$shared" >"$tmp/diff" 2>&1; then
+                bad "$script ($way)" "$(cat "$tmp/diff")"
+            else
+                ok
+            fi
+        done
+    done
+}
+
+# ---- differential ----
+differential_case() { # script, base, backend, strategy, rewrite or ""
+    local out="$tmp/case.json" name="$1 ($3, $4${5:+, without $5})"
+    # shellcheck disable=SC2086
+    if ! timeout 300 "$amal" run "$1" --backend "$3" --strategy "$4" ${5:+--disable "$5"} --json "$out" --quiet >/dev/null 2>"$tmp/stderr"; then
+        bad "$name" "$(cat "$tmp/stderr")"
+    elif ! "$json" compare "$2" "$out" 1e-9 >"$tmp/diff" 2>&1; then
+        bad "$name" "$(cat "$tmp/diff")"
+    else
+        ok
+    fi
+}
+run_differential() {
+    section "differential"
+    local script backend strategy rewrite rewrites
+    rewrites=$("$amal" help rewrites)
+    [ -n "$rewrites" ] || bad "list of rewrites" "amal help rewrites lists none"
+    for script in tests/differential/*.amal; do
+        [ -e "$script" ] || continue
+        case "$script" in tests/differential/_*) continue ;; esac
+        # the oracle: the interpreter on the materialized target
+        if ! timeout 300 "$amal" run "$script" --backend interp --strategy materialize --json "$tmp/base.json" --quiet >/dev/null 2>"$tmp/stderr"; then
+            bad "$script (interp, materialize)" "$(cat "$tmp/stderr")"
+            continue
+        fi
+        ok
+        for backend in interp c; do
+            for strategy in factorize materialize; do
+                [ "$backend $strategy" = "interp materialize" ] || differential_case "$script" "$tmp/base.json" $backend $strategy ""
+                if [ "$strategy" = materialize ] && [ -z "${AMAL_TEST_FULL:-}" ]; then continue; fi
+                for rewrite in $rewrites; do differential_case "$script" "$tmp/base.json" $backend $strategy "$rewrite"; done
+            done
+        done
+    done
+}
+
+run_command() {
+    section "command"
+    # shellcheck source=tests/command.sh
+    . tests/command.sh
+}
+
+update=
+sections=()
+for argument in "$@"; do
+    if [ "$argument" = --update-golden ]; then update=1; else sections+=("$argument"); fi
+done
+if [ "$update" ]; then
+    run_golden
+    exit 0
+fi
+[ ${#sections[@]} -gt 0 ] || sections=(unit golden command examples reference differential)
+for name in "${sections[@]}"; do "run_$name"; done
+if [ "$skipped" -gt 0 ]; then printf '%d skipped, for the reasons above\n' "$skipped"; fi
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
