@@ -5,7 +5,7 @@
  *   match A, B via "links.csv" (left = la, right = lb, left_key = a, right_key = b, score = p) assign one_to_one;
  * left and right name columns of the links file; left_key and right_key the columns of A and B whose values they hold. Without a key: the
  * source's column of the same name, else its only key(…) column. `rowid` as key is the row's number, from 1.
- * Errors: E112, E130, E151, E190. */
+ * Errors: E112, E130, E151. */
 #include "compiler/resolve_internal.h"
 
 static int role_index(const MapCtx *m, const char *name) {
@@ -193,13 +193,10 @@ static bool add_match(MapCtx *m, const MatchDecl *d) {
     if (!match_roles(m, d, &s)) return false;
     bool ok = true;
     if (d->assign && !strcmp(d->assign, "one_to_one")) s.one_to_one = true;
-    else if (d->assign && !strcmp(d->assign, "many_to_one")) {
-        Diag *e = resolve_unsupported(m->ds, d->assign_span, "`assign many_to_one`");
-        diag_help(e, "leave it out, or write `assign one_to_one`");
-        ok = false;
-    } else if (d->assign) {
+    else if (d->assign && !strcmp(d->assign, "many_to_one")) s.many_to_one = true;
+    else if (d->assign) {
         Diag *e = diag_error(m->ds, "E151", d->assign_span, "`assign %s` is not a way to pair rows", d->assign);
-        diag_help(e, "write `assign one_to_one`, or leave it out");
+        diag_help(e, "write `assign one_to_one` or `assign many_to_one`, or leave it out");
         ok = false;
     }
     EqVec eqs = {0};
