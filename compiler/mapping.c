@@ -1,15 +1,17 @@
-/* mapping.c: one target of a Program becomes a MappingSpec without tables: its roles, matches, expanded tgds, target columns, checks
- * and options. mapping_bind.c attaches the tables. The parts are in mapping_*.c (see resolve_internal.h).
+/* mapping.c: one target of a Program becomes a MappingSpec without tables: its roles, matches, expanded tgds, target
+ * columns, checks and options. mapping_bind.c attaches the tables. The parts are in mapping_*.c (see
+ * resolve_internal.h).
  *
  * Requires: sources, targets, tgds, egds and matches of the Program. Reports; a target with errors has spec == NULL. */
-#include "compiler/resolve_internal.h"
 #include "backends/runtime/rowexpr_internal.h"
+#include "compiler/resolve_internal.h"
 
 /* Roles are global to a target, by name, in order of first appearance: role 0 is the base. */
 static bool add_role(MapCtx *m, const Atom *a) {
     if (a->negated) {
         Diag *d = diag_error(m->ds, "E141", a->span, "a body cannot say that a row does not exist");
-        diag_help(d, "read it as an optional atom `%s(…)?` and test a column that is never null: `k is null`", a->relation.text);
+        diag_help(d, "read it as an optional atom `%s(…)?` and test a column that is never null: `k is null`",
+                  a->relation.text);
         return false;
     }
     int source = resolve_source(m->p, a->relation);
@@ -19,14 +21,15 @@ static bool add_role(MapCtx *m, const Atom *a) {
         RoleSpec *r = &m->roles.data[i];
         if (strcmp(r->name, name)) continue;
         if (r->source == source) return true;
-        Diag *d = diag_error(m->ds, "E152", a->span, "the role `%s` is `%s` here, but `%s` elsewhere", name, a->relation.text,
-                             m->p->sources.data[r->source].decl->name.text);
+        Diag *d = diag_error(m->ds, "E152", a->span, "the role `%s` is `%s` here, but `%s` elsewhere", name,
+                             a->relation.text, m->p->sources.data[r->source].decl->name.text);
         diag_note(d, r->span, "first used here");
         diag_help(d, "a role is one source throughout a target: choose another name after `as`");
         return false;
     }
     if (m->roles.len >= MAX_ROLES) {
-        Diag *d = diag_error(m->ds, "E161", a->span, "target `%s` has more than %d roles", m->t->decl->name.text, MAX_ROLES);
+        Diag *d =
+            diag_error(m->ds, "E161", a->span, "target `%s` has more than %d roles", m->t->decl->name.text, MAX_ROLES);
         diag_help(d, "join some of the tables before reading them, for example with `sqlite:…?query=…`");
         return false;
     }
@@ -85,10 +88,12 @@ static bool merge_equal(MapCtx *m) {
             known = true;
             int j = differing_column(o, g, m->t->decl->columns.len);
             if (j >= 0) {
-                Diag *d = diag_error(m->ds, "E211", g->head[j].alts[0].span, "%s and %s read the same rows but give `%s` different values", o->label,
-                                     g->label, m->t->decl->columns.data[j].name.text);
+                Diag *d = diag_error(m->ds, "E211", g->head[j].alts[0].span,
+                                     "%s and %s read the same rows but give `%s` different values", o->label, g->label,
+                                     m->t->decl->columns.data[j].name.text);
                 diag_note(d, o->head[j].alts[0].span, "the other value is here");
-                diag_help(d, "every row gets one value: take one of the two tgds away, or give them different conditions");
+                diag_help(d,
+                          "every row gets one value: take one of the two tgds away, or give them different conditions");
                 ok = false;
             } else {
                 Diag *d = diag_warn(m->ds, "W180", g->span, "%s says the same as %s", g->label, o->label);
@@ -165,7 +170,8 @@ static void read_options(Program *p, MappingSpec *spec) {
         const Stmt *s = p->steps.data[i];
         if (s->kind != ST_OPTION || !s->option.value) continue;
         const Expr *v = s->option.value, *c = resolve_constant(p, v);
-        if (!strcmp(s->option.name.text, "max_rows") && c && c->kind == EX_NUM && c->num >= 1 && c->num <= 9007199254740992.0)
+        if (!strcmp(s->option.name.text, "max_rows") && c && c->kind == EX_NUM && c->num >= 1 &&
+            c->num <= 9007199254740992.0)
             spec->max_rows = (int64_t)c->num;
         if (!strcmp(s->option.name.text, "egd") && v->text) spec->egd_warn = !strcmp(v->text, "warn");
     }
@@ -183,9 +189,13 @@ bool mapping_resolve(Program *p, Target *t) {
     if (!ncols) return false; /* reported with the target */
     m.after = arena_array(p->arena, uint64_t, (size_t)ncols * MAX_ROLES);
     m.after_at = arena_array(p->arena, Span, (size_t)ncols * MAX_ROLES);
-    *m.spec = (MappingSpec){.target = t->decl->name.text, .span = t->decl->name.span, .ntables = p->sources.len, .distinct = t->decl->distinct,
+    *m.spec = (MappingSpec){.target = t->decl->name.text,
+                            .span = t->decl->name.span,
+                            .ntables = p->sources.len,
+                            .distinct = t->decl->distinct,
                             .base_order = t->decl->order && !strcmp(t->decl->order, "base"),
-                            .conflict = t->decl->conflict && !strcmp(t->decl->conflict, "nonnull") ? CONFLICT_NONNULL : CONFLICT_BASE};
+                            .conflict = t->decl->conflict && !strcmp(t->decl->conflict, "nonnull") ? CONFLICT_NONNULL
+                                                                                                   : CONFLICT_BASE};
     read_options(p, m.spec);
     bool ok = collect_roles(&m);
     ok &= mapping_matches(&m);

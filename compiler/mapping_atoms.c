@@ -1,9 +1,11 @@
-/* mapping_atoms.c: the bodies of tgds: atoms to roles and columns, variables to their occurrences, optional atoms to sets of bodies.
+/* mapping_atoms.c: the bodies of tgds: atoms to roles and columns, variables to their occurrences, optional atoms to
+ * sets of bodies.
  *
- * An optional atom `A(…)?` stands for leaving it out or in: a written tgd gives one TgdSpec for every non-empty, connected set of atoms
- * that holds all its required atoms, largest sets first, and among equal sizes those that keep earlier atoms first.
- * Atoms are connected when they share a variable, when an equality joins their variables, or when their roles are matched.
- * Errors: E110, E112, E113, E120, E121, E130, E141, E142, E160, E161; warnings W122, W123, W124. */
+ * An optional atom `A(…)?` stands for leaving it out or in: a written tgd gives one TgdSpec for every non-empty,
+ * connected set of atoms that holds all its required atoms, largest sets first, and among equal sizes those that keep
+ * earlier atoms first. Atoms are connected when they share a variable, when an equality joins their variables, or
+ * when their roles are matched. Errors: E110, E112, E113, E120, E121, E130, E141, E142, E160, E161; warnings W122,
+ * W123, W124. */
 #include "compiler/resolve_internal.h"
 
 #include <stdlib.h>
@@ -18,9 +20,13 @@ Var *body_var(const Body *b, const char *name) {
     return NULL;
 }
 
-const Source *body_source(const MapCtx *m, const Body *b, int atom) { return &m->p->sources.data[b->atoms[atom].source]; }
+const Source *body_source(const MapCtx *m, const Body *b, int atom) {
+    return &m->p->sources.data[b->atoms[atom].source];
+}
 
-ValueClass body_class(const MapCtx *m, const Body *b, VarOcc o) { return value_class(body_source(m, b, o.atom)->cols[o.column].type); }
+ValueClass body_class(const MapCtx *m, const Body *b, VarOcc o) {
+    return value_class(body_source(m, b, o.atom)->cols[o.column].type);
+}
 
 int var_first(const Var *v, uint64_t present) {
     for (int i = 0; i < v->occ.len; i++)
@@ -94,11 +100,13 @@ static bool bind_atom(MapCtx *m, Body *b, int index) {
     bool ok = true;
     if (!a->named) {
         if (a->args.len > s->ncols || (a->args.len < s->ncols && !a->rest)) {
-            Diag *d = diag_error(m->ds, "E110", a->span, "%s has %d column%s, the atom gives %d", s->decl->name.text, s->ncols,
-                                 s->ncols == 1 ? "" : "s", a->args.len);
+            Diag *d = diag_error(m->ds, "E110", a->span, "%s has %d column%s, the atom gives %d", s->decl->name.text,
+                                 s->ncols, s->ncols == 1 ? "" : "s", a->args.len);
             diag_note(d, s->decl->name.span, "`%s` is declared here", s->decl->name.text);
-            diag_help(d, a->args.len > s->ncols ? "take arguments away" : "write `_` for a column that does not matter, `...` for all the others, "
-                                                                          "or name the columns: `%s(%s: x)`",
+            diag_help(d,
+                      a->args.len > s->ncols ? "take arguments away"
+                                             : "write `_` for a column that does not matter, `...` for all the others, "
+                                               "or name the columns: `%s(%s: x)`",
                       s->decl->name.text, s->ncols ? s->cols[0].name.text : "column");
             return false;
         }
@@ -139,7 +147,8 @@ static void split_conjunction(MapCtx *m, Body *b, Expr *e) {
     if (e->kind == EX_BINARY && e->op == OP_AND) {
         split_conjunction(m, b, e->args[0]);
         split_conjunction(m, b, e->args[1]);
-    } else vec_push(m->arena, &b->conds, e);
+    } else
+        vec_push(m->arena, &b->conds, e);
 }
 
 static bool bind_head(MapCtx *m, Body *b) {
@@ -154,7 +163,8 @@ static bool bind_head(MapCtx *m, Body *b) {
     }
     if (!h->named) {
         if (h->args.len > n) {
-            Diag *d = diag_error(m->ds, "E110", h->span, "%s has %d column%s, the head gives %d", t->name.text, n, n == 1 ? "" : "s", h->args.len);
+            Diag *d = diag_error(m->ds, "E110", h->span, "%s has %d column%s, the head gives %d", t->name.text, n,
+                                 n == 1 ? "" : "s", h->args.len);
             diag_note(d, t->name.span, "`%s` is declared here", t->name.text);
             diag_help(d, "take terms away, or declare more columns");
             return false;
@@ -170,30 +180,35 @@ static bool bind_head(MapCtx *m, Body *b) {
             if (column.text && !strcmp(column.text, t->columns.data[j].name.text)) c = j;
         }
         if (c < 0) {
-            Diag *d = diag_error(m->ds, "E112", column.span, "target `%s` has no column `%s`", t->name.text, column.text ? column.text : "");
+            Diag *d = diag_error(m->ds, "E112", column.span, "target `%s` has no column `%s`", t->name.text,
+                                 column.text ? column.text : "");
             diag_note(d, t->name.span, "`%s` is declared here", t->name.text);
             resolve_help_names(d, column.text ? column.text : "", &names, "column");
             ok = false;
         } else if (b->head_of[c]) {
             diag_error(m->ds, "E113", column.span, "the column `%s` is given twice in one head", column.text);
             ok = false;
-        } else b->head_of[c] = h->args.data[i].value;
+        } else
+            b->head_of[c] = h->args.data[i].value;
     }
     for (int j = 0; j < n && ok; j++) {
         const char *name = t->columns.data[j].name.text;
         Expr *e = b->head_of[j];
         if (!e) {
-            Diag *d = diag_error(m->ds, "E110", h->span, "%s has %d column%s, the head gives %d: `%s` is missing", t->name.text, n, n == 1 ? "" : "s",
-                                 h->args.len, name);
+            Diag *d = diag_error(m->ds, "E110", h->span, "%s has %d column%s, the head gives %d: `%s` is missing",
+                                 t->name.text, n, n == 1 ? "" : "s", h->args.len, name);
             diag_note(d, t->columns.data[j].name.span, "`%s` is declared here", name);
-            if (h->named) diag_help(d, "add `%s: …`; if these tables do not have it, write `exists z` and `%s: z`", name, name);
-            else diag_help(d, "give a term for every column; where these tables have none, write `exists z` and `z`");
+            if (h->named)
+                diag_help(d, "add `%s: …`; if these tables do not have it, write `exists z` and `%s: z`", name, name);
+            else
+                diag_help(d, "give a term for every column; where these tables have none, write `exists z` and `z`");
             ok = false;
         } else if (e->kind == EX_NAME && !strcmp(e->text, "_")) {
             Diag *d = diag_error(m->ds, "E120", e->span, "`_` has no value for `%s`", name);
             diag_help(d, "if these tables do not have it, write `exists z` before the head and `z` here");
             ok = false;
-        } else if (e->kind == EX_ERROR) ok = false;
+        } else if (e->kind == EX_ERROR)
+            ok = false;
     }
     return ok;
 }
@@ -219,7 +234,8 @@ static bool bind_quantifiers(MapCtx *m, Body *b) {
             used |= h && h->kind == EX_NAME && !strcmp(h->text, n.text);
         }
         if (!used && ok) {
-            Diag *w = diag_warn(m->ds, "W124", n.span, "`%s` is declared existential but the head does not use it", n.text);
+            Diag *w =
+                diag_warn(m->ds, "W124", n.span, "`%s` is declared existential but the head does not use it", n.text);
             diag_help(w, "take it out of the `exists` list");
         }
     }
@@ -227,7 +243,8 @@ static bool bind_quantifiers(MapCtx *m, Body *b) {
     for (int i = 0; i < d->forall.len; i++) {
         Var *v = body_var(b, d->forall.data[i].text);
         if (v && !v->existential) continue;
-        Diag *w = diag_warn(m->ds, "W122", d->forall.data[i].span, "`%s` is in the forall list but not in the body", d->forall.data[i].text);
+        Diag *w = diag_warn(m->ds, "W122", d->forall.data[i].span, "`%s` is in the forall list but not in the body",
+                            d->forall.data[i].text);
         diag_help(w, "the list is optional: leave it out, or name the body's variables");
     }
     for (int i = 0; i < b->vars.len; i++) {
@@ -251,15 +268,18 @@ static void warn_single_uses(MapCtx *m, const Body *b) {
             if (k != i) vec_push(m->arena, &names, b->vars.data[k].name);
         const char *near = strlen(v->name) > 2 ? resolve_nearest(v->name, &names) : NULL;
         Diag *w = diag_warn(m->ds, "W123", v->span, "the variable `%s` is used only once", v->name);
-        if (near) diag_help(w, "did you mean `%s`? If the column does not matter, write `_`", near);
-        else diag_help(w, "if the column does not matter, write `_`");
+        if (near)
+            diag_help(w, "did you mean `%s`? If the column does not matter, write `_`", near);
+        else
+            diag_help(w, "if the column does not matter, write `_`");
     }
 }
 
 /* ---------------- joins ---------------- */
 
 static bool is_var_equality(const Body *b, const Expr *e, const Var **x, const Var **y) {
-    if (e->kind != EX_BINARY || e->op != OP_EQ || e->args[0]->kind != EX_NAME || e->args[1]->kind != EX_NAME) return false;
+    if (e->kind != EX_BINARY || e->op != OP_EQ || e->args[0]->kind != EX_NAME || e->args[1]->kind != EX_NAME)
+        return false;
     *x = body_var(b, e->args[0]->text);
     *y = body_var(b, e->args[1]->text);
     return *x && *y && (*x)->occ.len && (*y)->occ.len;
@@ -271,11 +291,14 @@ static bool joinable(MapCtx *m, const Body *b, const char *name, VarOcc x, VarOc
     const Source *sx = body_source(m, b, x.atom), *sy = body_source(m, b, y.atom);
     const ColumnDecl *dx = &sx->cols[x.column], *dy = &sy->cols[y.column];
     bool matched = m->matched[b->atoms[x.atom].role] >> b->atoms[y.atom].role & 1;
-    Diag *d = diag_error(m->ds, "E130", y.span, "`%s` %s %s with %s: %s.%s is %s, %s.%s is %s", name, matched ? "pairs" : "joins", value_text(cx),
-                         value_text(cy), sx->decl->name.text, dx->name.text, type_text(dx->type), sy->decl->name.text, dy->name.text, type_text(dy->type));
+    Diag *d = diag_error(m->ds, "E130", y.span, "`%s` %s %s with %s: %s.%s is %s, %s.%s is %s", name,
+                         matched ? "pairs" : "joins", value_text(cx), value_text(cy), sx->decl->name.text,
+                         dx->name.text, type_text(dx->type), sy->decl->name.text, dy->name.text, type_text(dy->type));
     diag_note(d, x.span, "`%s` is bound here first", name);
-    if (cx == VAL_VECTOR || cy == VAL_VECTOR) diag_help(d, "vectors cannot be compared: join on another column");
-    else diag_help(d, "declare both columns with one type");
+    if (cx == VAL_VECTOR || cy == VAL_VECTOR)
+        diag_help(d, "vectors cannot be compared: join on another column");
+    else
+        diag_help(d, "declare both columns with one type");
     return false;
 }
 
@@ -384,11 +407,12 @@ Body *body_bind(MapCtx *m, const TgdDecl *decl) {
     uint64_t all = b->natoms == 64 ? ~0ull : (1ull << b->natoms) - 1, reached = component(b, all);
     if (reached == all) return b;
     int lost = __builtin_ctzll(all & ~reached);
-    Diag *d = diag_error(m->ds, "E160", b->atoms[lost].atom->span, "`%s` is not connected with `%s`: their rows would all be combined",
+    Diag *d = diag_error(m->ds, "E160", b->atoms[lost].atom->span,
+                         "`%s` is not connected with `%s`: their rows would all be combined",
                          m->roles.data[b->atoms[lost].role].name, m->roles.data[b->atoms[0].role].name);
     diag_note(d, b->atoms[0].atom->span, "`%s` is here", m->roles.data[b->atoms[0].role].name);
-    diag_help(d, "use one variable in both atoms, or say how rows pair with `match %s, %s on …;`", m->roles.data[b->atoms[0].role].name,
-              m->roles.data[b->atoms[lost].role].name);
+    diag_help(d, "use one variable in both atoms, or say how rows pair with `match %s, %s on …;`",
+              m->roles.data[b->atoms[0].role].name, m->roles.data[b->atoms[lost].role].name);
     return NULL;
 }
 
@@ -400,7 +424,8 @@ static JoinEq make_eq(const Body *b, VarOcc x, VarOcc y, const char *variable) {
 
 static RowExpr *same_row_equality(MapCtx *m, const Body *b, VarOcc x, VarOcc y) {
     RowExpr *r = arena_new_of(m->arena, RowExpr);
-    *r = (RowExpr){.kind = RX_BINARY, .type = TY_NUM, .op = OP_EQ, .nargs = 2, .span = y.span, .role = -1, .column = -1};
+    *r =
+        (RowExpr){.kind = RX_BINARY, .type = TY_NUM, .op = OP_EQ, .nargs = 2, .span = y.span, .role = -1, .column = -1};
     r->args = arena_array(m->arena, RowExpr *, 2);
     r->args[0] = rowexpr_column(m, b->atoms[x.atom].role, x.column, x.span);
     r->args[1] = rowexpr_column(m, b->atoms[y.atom].role, y.column, y.span);
@@ -424,7 +449,8 @@ static void join_variable(MapCtx *m, const Body *b, const Var *v, uint64_t prese
     var_representatives(m, b, v, present, rep);
     for (int i = 0; i < v->occ.len; i++) {
         if (rep[i] < 0) continue;
-        if (rep[i] == i && first >= 0) vec_push(m->arena, &out->eqs, make_eq(b, v->occ.data[first], v->occ.data[i], v->name));
+        if (rep[i] == i && first >= 0)
+            vec_push(m->arena, &out->eqs, make_eq(b, v->occ.data[first], v->occ.data[i], v->name));
         if (rep[i] == i && first < 0) first = i;
         int own = var_in_atom(v, v->occ.data[i].atom);
         if (own != i) push_cond(m, out, same_row_equality(m, b, v->occ.data[own], v->occ.data[i]), v->occ.data[i].span);
@@ -444,8 +470,8 @@ static bool join_equality(MapCtx *m, const Body *b, uint64_t present, const Expr
     VarOcc ox = x->occ.data[i], oy = y->occ.data[j];
     if (m->matched[b->atoms[ox.atom].role] >> b->atoms[oy.atom].role & 1) return true;
     *done = true;
-    if (!joinable(m, b, arena_printf(m->arena, "%s = %s", x->name, y->name), (VarOcc){ox.atom, ox.column, e->args[0]->span},
-                  (VarOcc){oy.atom, oy.column, e->args[1]->span}))
+    if (!joinable(m, b, arena_printf(m->arena, "%s = %s", x->name, y->name),
+                  (VarOcc){ox.atom, ox.column, e->args[0]->span}, (VarOcc){oy.atom, oy.column, e->args[1]->span}))
         return false;
     JoinEq q = make_eq(b, ox, oy, x->name);
     q.span = e->span;
@@ -460,8 +486,10 @@ static bool make_parts(MapCtx *m, const Body *b, uint64_t present, TgdParts *out
         const AtomConst *c = &b->consts.data[i];
         if (!(present >> c->atom & 1)) continue;
         RowExpr *r = rowexpr_const_cond(m, b, c);
-        if (r) push_cond(m, out, r, c->value->span);
-        else ok = false;
+        if (r)
+            push_cond(m, out, r, c->value->span);
+        else
+            ok = false;
     }
     for (int i = 0; i < b->conds.len; i++) {
         const Expr *e = b->conds.data[i];
@@ -471,7 +499,8 @@ static bool make_parts(MapCtx *m, const Body *b, uint64_t present, TgdParts *out
         ExprScope s = {.m = m, .b = b, .present = present, .prefer = expr_single_atom(m, b, present, e)};
         RowExpr *r = rowexpr_compile(&s, e);
         if (r && r->type != TY_NUM) {
-            Diag *d = diag_error(m->ds, "E130", e->span, "a condition is true or false, but this is %s", value_text(value_class(r->type)));
+            Diag *d = diag_error(m->ds, "E130", e->span, "a condition is true or false, but this is %s",
+                                 value_text(value_class(r->type)));
             diag_help(d, "compare it with something: `… = \"…\"`");
             s.failed = true;
         }
@@ -527,8 +556,10 @@ static int compare_sets(const void *x, const void *y) {
 }
 
 static void report_too_many(MapCtx *m, const Body *b, int noptional) {
-    Diag *d = diag_error(m->ds, "E161", b->decl->span, "the %d optional atoms of this tgd stand for more than %d tgds", noptional, MAX_TGDS);
-    diag_note(d, b->atoms[0].atom->span, "each combination of optional atoms that stays connected is one tgd; a star of k optional atoms has 2^k");
+    Diag *d = diag_error(m->ds, "E161", b->decl->span, "the %d optional atoms of this tgd stand for more than %d tgds",
+                         noptional, MAX_TGDS);
+    diag_note(d, b->atoms[0].atom->span,
+              "each combination of optional atoms that stays connected is one tgd; a star of k optional atoms has 2^k");
     diag_help(d, "require some of the atoms (take `?` away), or join tables before reading them");
 }
 

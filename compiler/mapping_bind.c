@@ -1,6 +1,8 @@
-/* mapping_bind.c: a MappingSpec meets its tables: their columns must be those the mapping was resolved with, and the link files of `match … via` are read.
+/* mapping_bind.c: a MappingSpec meets its tables: their columns must be those the mapping was resolved with, and the
+ * link files of `match … via` are read.
  *
- * Ownership: link tables belong to the caller through spec->matches[i].links (table_free). Errors: E112, E151, E419 and the readers'. */
+ * Ownership: link tables belong to the caller through spec->matches[i].links (table_free). Errors: E112, E151, E419
+ * and the readers'. */
 #include "compiler/resolve_internal.h"
 
 /* The table has the columns that the mapping was resolved with. false: reported. */
@@ -9,7 +11,8 @@ static bool check_table(Program *p, const Source *s, const Table *t) {
         const char *name = s->cols[c].name.text;
         bool named = c < t->ncols && !strcmp(t->cols[c].name, name);
         if (!s->wanted[c] || (named && value_class(t->cols[c].type) == value_class(s->cols[c].type))) continue;
-        Diag *d = diag_error(p->diags, "E419", s->decl->name.span, "the columns of `%s` changed while it was read: `%s` is %s", s->decl->name.text, name,
+        Diag *d = diag_error(p->diags, "E419", s->decl->name.span,
+                             "the columns of `%s` changed while it was read: `%s` is %s", s->decl->name.text, name,
                              named ? arena_printf(p->arena, "now %s", type_text(t->cols[c].type)) : "not where it was");
         diag_help(d, "is another program writing the file? Run again when it is done");
         return false;
@@ -48,7 +51,8 @@ static bool read_links(Program *p, const MappingSpec *spec, const MatchDecl *d, 
     if (!table_schema(p->arena, p->diags, &decl, &own, &n, &cols)) return false;
     Name score = match_argument(d, "score");
     s->link_left = link_column(p, d, match_argument(d, "left"), n, cols, key_type(p, spec, s->roles[0], s->left_col));
-    s->link_right = link_column(p, d, match_argument(d, "right"), n, cols, key_type(p, spec, s->roles[1], s->right_col));
+    s->link_right =
+        link_column(p, d, match_argument(d, "right"), n, cols, key_type(p, spec, s->roles[1], s->right_col));
     s->link_score = score.text ? link_column(p, d, score, n, cols, TY_NUM) : -1;
     if (s->link_left < 0 || s->link_right < 0 || (score.text && s->link_score < 0)) return false;
     if (s->link_left == s->link_right) {
@@ -93,6 +97,8 @@ bool mapping_bind(Program *p, Target *t, Table **tables, const TableOptions *opt
     AMAL_CHECK(spec->nmatches == t->matches.len);
     TableOptions links = opt ? *opt : (TableOptions){.base_dir = p->base_dir, .threads = 1};
     for (int i = 0; i < spec->nmatches; i++)
-        if (t->matches.data[i]->via && !spec->matches[i].links && !read_links(p, spec, t->matches.data[i], &spec->matches[i], &links)) return false;
+        if (t->matches.data[i]->via && !spec->matches[i].links &&
+            !read_links(p, spec, t->matches.data[i], &spec->matches[i], &links))
+            return false;
     return true;
 }

@@ -1,7 +1,8 @@
-/* mapping_columns.c: the target's columns over all tgds: their types, the one column each role gives (CM), precedence lists L_j, and
- * the checks that make owner(i, j) of semantics.md well defined:
- *   a role gives a target column the same column in every tgd that maps it (E211), and in every tgd the value that the head asks for is the one
- *   of the first role in L_j that is present and maps the column (E211): a head cannot hide what another tgd shows.
+/* mapping_columns.c: the target's columns over all tgds: their types, the one column each role gives (CM), precedence
+ * lists L_j, and the checks that make owner(i, j) of semantics.md well defined:
+ * a role gives a target column the same column in every tgd that maps it (E211), and in every tgd the value that the
+ * head asks for is the one of the first role in L_j that is present and maps the column (E211): a head cannot hide
+ * what another tgd shows.
  * Errors: E172, E173, E211, E213, E310; warning W125. */
 #include "compiler/resolve_internal.h"
 
@@ -34,11 +35,14 @@ static bool common_type(MapCtx *m, int j, TargetColumnSpec *out) {
             bool clash = first && value_class(type) != value_class(out->type);
             bool wide = first && type == TY_VECTOR && w && width && w != width;
             if (clash || wide) {
-                Diag *d = diag_error(m->ds, "E173", a->span, "`%s` is fed by %s, which is %s, and by %s, which is %s", decl->name.text,
-                                     alt_name(m, first), wide ? arena_printf(m->arena, "vector(%lld)", (long long)width) : type_text(out->type),
-                                     alt_name(m, a), wide ? arena_printf(m->arena, "vector(%lld)", (long long)w) : type_text(type));
+                Diag *d = diag_error(
+                    m->ds, "E173", a->span, "`%s` is fed by %s, which is %s, and by %s, which is %s", decl->name.text,
+                    alt_name(m, first),
+                    wide ? arena_printf(m->arena, "vector(%lld)", (long long)width) : type_text(out->type),
+                    alt_name(m, a), wide ? arena_printf(m->arena, "vector(%lld)", (long long)w) : type_text(type));
                 diag_note(d, first->span, "the other is here");
-                diag_help(d, wide ? "vectors of one target column have one width" : "declare the sources' columns with one type, or convert one: number(x)");
+                diag_help(d, wide ? "vectors of one target column have one width"
+                                  : "declare the sources' columns with one type, or convert one: number(x)");
                 return false;
             }
             out->type = !first || out->type == type ? type : value_class(type) == VAL_NUM ? TY_NUM : out->type;
@@ -46,8 +50,10 @@ static bool common_type(MapCtx *m, int j, TargetColumnSpec *out) {
             if (w) width = w;
         }
     if (first) return true;
-    Diag *d = diag_error(m->ds, "E172", decl->name.span, "no tgd gives the target column `%s` a value", decl->name.text);
-    for (int t = 0; t < m->tgds.len && t < 3; t++) diag_note(d, m->tgds.data[t].head[j].alts[0].span, "it is existential here");
+    Diag *d =
+        diag_error(m->ds, "E172", decl->name.span, "no tgd gives the target column `%s` a value", decl->name.text);
+    for (int t = 0; t < m->tgds.len && t < 3; t++)
+        diag_note(d, m->tgds.data[t].head[j].alts[0].span, "it is existential here");
     diag_help(d, "map it in one of the tgds, or take the column out of the target");
     return false;
 }
@@ -64,10 +70,12 @@ static bool collect_roles(MapCtx *m, ColumnWork *w) {
                 w->of_role[a->role] = a;
                 w->tgd_of_role[a->role] = t;
             } else if (!head_alt_equal(known, a)) {
-                Diag *d = diag_error(m->ds, "E211", a->span, "`%s` maps `%s` to %s here, but to %s in %s", m->roles.data[a->role].name,
-                                     m->t->decl->columns.data[w->j].name.text, alt_name(m, a), alt_name(m, known), m->tgds.data[w->tgd_of_role[a->role]].label);
+                Diag *d = diag_error(m->ds, "E211", a->span, "`%s` maps `%s` to %s here, but to %s in %s",
+                                     m->roles.data[a->role].name, m->t->decl->columns.data[w->j].name.text,
+                                     alt_name(m, a), alt_name(m, known), m->tgds.data[w->tgd_of_role[a->role]].label);
                 diag_note(d, known->span, "the other mapping is here");
-                diag_help(d, "a source maps a target column in one way: make the tgds agree, or read the source under two roles (`S as a`, `S as b`)");
+                diag_help(d, "a source maps a target column in one way: make the tgds agree, or read the source under "
+                             "two roles (`S as a`, `S as b`)");
                 return false;
             }
         }
@@ -89,8 +97,9 @@ static bool order_roles(MapCtx *m, ColumnWork *w, TargetColumnSpec *out) {
         if (!free_roles) {
             int r = __builtin_ctzll(left);
             const Span *at = m->after_at + (size_t)w->j * MAX_ROLES;
-            Diag *d = diag_error(m->ds, "E213", at[r], "the tgds contradict each other on which source comes first for `%s`",
-                                 m->t->decl->columns.data[w->j].name.text);
+            Diag *d =
+                diag_error(m->ds, "E213", at[r], "the tgds contradict each other on which source comes first for `%s`",
+                           m->t->decl->columns.data[w->j].name.text);
             for (uint64_t o = left & (left - 1); o; o &= o - 1) {
                 int s = __builtin_ctzll(o);
                 diag_note(d, at[s], "here `%s` comes before another of them", m->roles.data[s].name);
@@ -107,7 +116,9 @@ static bool order_roles(MapCtx *m, ColumnWork *w, TargetColumnSpec *out) {
     for (int t = 0; t < m->tgds.len; t++) {
         HeadTerm *h = &m->tgds.data[t].head[w->j];
         for (int i = 1; i < h->nalts; i++)
-            for (int k = i; k > 0 && h->alts[k].role >= 0 && h->alts[k - 1].role >= 0 && w->rank[h->alts[k].role] < w->rank[h->alts[k - 1].role]; k--) {
+            for (int k = i; k > 0 && h->alts[k].role >= 0 && h->alts[k - 1].role >= 0 &&
+                            w->rank[h->alts[k].role] < w->rank[h->alts[k - 1].role];
+                 k--) {
                 HeadAlt x = h->alts[k];
                 h->alts[k] = h->alts[k - 1];
                 h->alts[k - 1] = x;
@@ -128,7 +139,8 @@ static bool check_owner(MapCtx *m, const ColumnWork *w) {
         }
         if (owner < 0 || shown->kind == HEAD_MULTI || shown->role == owner) continue;
         const char *name = m->t->decl->columns.data[w->j].name.text;
-        Diag *d = diag_error(m->ds, "E211", shown->span, "%s reads `%s` but %s `%s`, which %s maps to %s", g->label, m->roles.data[owner].name,
+        Diag *d = diag_error(m->ds, "E211", shown->span, "%s reads `%s` but %s `%s`, which %s maps to %s", g->label,
+                             m->roles.data[owner].name,
                              shown->kind == HEAD_EXISTENTIAL ? "leaves it out of" : "takes another value for", name,
                              m->tgds.data[w->tgd_of_role[owner]].label, alt_name(m, w->of_role[owner]));
         diag_note(d, w->of_role[owner]->span, "mapped here");
@@ -146,9 +158,12 @@ static bool check_label(MapCtx *m, int j) {
     for (int t = 0; t < m->tgds.len; t++) {
         const TgdSpec *g = &m->tgds.data[t];
         if (g->head[j].alts[0].kind != HEAD_EXISTENTIAL) continue;
-        Diag *d = diag_error(m->ds, "E310", g->head[j].alts[0].span, "the rows of %s have no label `%s`", g->label, c->name.text);
+        Diag *d = diag_error(m->ds, "E310", g->head[j].alts[0].span, "the rows of %s have no label `%s`", g->label,
+                             c->name.text);
         diag_note(d, c->name.span, "the label is declared here");
-        diag_help(d, "write `missing drop` after it to leave such rows out, or require the table that has the label (no `?`)");
+        diag_help(
+            d,
+            "write `missing drop` after it to leave such rows out, or require the table that has the label (no `?`)");
         return false;
     }
     return true;
@@ -158,14 +173,18 @@ typedef struct Reads {
     uint64_t *cols; /* bit set, per role */
     int words;
 } Reads;
-static void read_column(Reads *r, int role, int column) { r->cols[role * r->words + column / 64] |= 1ull << (column % 64); }
+static void read_column(Reads *r, int role, int column) {
+    r->cols[role * r->words + column / 64] |= 1ull << (column % 64);
+}
 static void read_expr(Reads *r, const RowExpr *e) {
     if (e->kind == RX_COLUMN) read_column(r, e->role, e->column);
     for (int i = 0; i < e->nargs; i++) read_expr(r, e->args[i]);
 }
 static void read_alt(Reads *r, const HeadAlt *a) {
-    if (a->kind == HEAD_COLUMN) read_column(r, a->role, a->column);
-    else if (a->expr) read_expr(r, a->expr);
+    if (a->kind == HEAD_COLUMN)
+        read_column(r, a->role, a->column);
+    else if (a->expr)
+        read_expr(r, a->expr);
 }
 
 /* A feature made of nothing but what the label is made of gives the answer away. */
@@ -176,7 +195,8 @@ static void warn_leak(MapCtx *m) {
         if (need > words) words = need;
     }
     size_t n = (size_t)words * (size_t)m->roles.len;
-    Reads label = {arena_array(m->arena, uint64_t, n + 1), words}, one = {arena_array(m->arena, uint64_t, n + 1), words};
+    Reads label = {arena_array(m->arena, uint64_t, n + 1), words},
+          one = {arena_array(m->arena, uint64_t, n + 1), words};
     const HeadAlt *from = NULL;
     for (int t = 0; t < m->tgds.len; t++)
         for (int j = 0; j < m->t->decl->columns.len; j++)
@@ -196,9 +216,11 @@ static void warn_leak(MapCtx *m) {
                 bool any = false, all = true;
                 for (size_t i = 0; i < n; i++) any |= one.cols[i] != 0, all &= !(one.cols[i] & ~label.cols[i]);
                 if (!any || !all) continue;
-                Diag *d = diag_warn(m->ds, "W125", a->span, "the feature `%s` is made of the label's own column", c->name.text);
+                Diag *d = diag_warn(m->ds, "W125", a->span, "the feature `%s` is made of the label's own column",
+                                    c->name.text);
                 if (from) diag_note(d, from->span, "the label is made here");
-                diag_help(d, "a model that sees the answer learns nothing else: take the feature out, or make it an id");
+                diag_help(d,
+                          "a model that sees the answer learns nothing else: take the feature out, or make it an id");
                 told = true;
             }
     }
@@ -215,7 +237,8 @@ static int count_features(MapCtx *m) {
         if (m->spec->cols[j].encoding == ENC_VECTOR) {
             width = 0;
             for (int t = 0; t < m->tgds.len && !width; t++)
-                for (int k = 0; k < m->tgds.data[t].head[j].nalts && !width; k++) (void)head_alt_type(m, &m->tgds.data[t].head[j].alts[k], &width);
+                for (int k = 0; k < m->tgds.data[t].head[j].nalts && !width; k++)
+                    (void)head_alt_type(m, &m->tgds.data[t].head[j].alts[k], &width);
             if (!width) return -1;
         }
         n += width;

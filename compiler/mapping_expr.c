@@ -1,17 +1,22 @@
 /* mapping_expr.c: conditions and head terms become typed row expressions (rowexpr.h).
  *
- * A variable is read from the first role (in order of declaration) where it occurs among the atoms present, or from the atom the caller
- * prefers. Dates are compared with texts such as "2013-01-31", which become day numbers here. Every type error is E130 with the
- * declarations it comes from; what cannot be computed for one row is E143; unknown functions are E144. */
-#include "compiler/resolve_internal.h"
+ * A variable is read from the first role (in order of declaration) where it occurs among the atoms present, or from
+ * the atom the caller prefers. Dates are compared with texts such as "2013-01-31", which become day numbers here.
+ * Every type error is E130 with the declarations it comes from; what cannot be computed for one row is E143; unknown
+ * functions are E144. */
 #include "backends/runtime/rowexpr_internal.h"
+#include "compiler/resolve_internal.h"
 
 /* ---------------- types ---------------- */
 
 ValueClass value_class(TypeKind t) {
     switch (t) {
-    case TY_NUM: case TY_INT: case TY_BOOL: case TY_ROWID: return VAL_NUM;
-    case TY_TEXT: case TY_CAT: return VAL_TEXT;
+    case TY_NUM:
+    case TY_INT:
+    case TY_BOOL:
+    case TY_ROWID: return VAL_NUM;
+    case TY_TEXT:
+    case TY_CAT: return VAL_TEXT;
     case TY_DATE: return VAL_DATE;
     case TY_TIME: return VAL_TIME;
     case TY_VECTOR: return VAL_VECTOR;
@@ -81,7 +86,8 @@ bool expr_has_vars(const Body *b, const Expr *e) {
 static int next_atom_by_role(const Body *b, uint64_t present, int after_role) {
     int best = -1;
     for (int i = 0; i < b->natoms; i++)
-        if (present >> i & 1 && b->atoms[i].role > after_role && (best < 0 || b->atoms[i].role < b->atoms[best].role)) best = i;
+        if (present >> i & 1 && b->atoms[i].role > after_role && (best < 0 || b->atoms[i].role < b->atoms[best].role))
+            best = i;
     return best;
 }
 
@@ -139,36 +145,44 @@ static void note_type(ExprScope *s, Diag *d, const Expr *e) {
     VarOcc o = v->occ.data[i < 0 ? 0 : i];
     const Source *src = body_source(s->m, s->b, o.atom);
     const ColumnDecl *c = &src->cols[o.column];
-    diag_note(d, c->name.span.file ? c->name.span : src->decl->name.span, "`%s` is %s.%s, which is %s", v->name, src->decl->name.text,
-              c->name.text, type_text(c->type));
+    diag_note(d, c->name.span.file ? c->name.span : src->decl->name.span, "`%s` is %s.%s, which is %s", v->name,
+              src->decl->name.text, c->name.text, type_text(c->type));
 }
 
-static RowExpr *type_error(ExprScope *s, const Expr *whole, const Expr *a, const RowExpr *ra, const Expr *b, const RowExpr *rb) {
+static RowExpr *type_error(ExprScope *s, const Expr *whole, const Expr *a, const RowExpr *ra, const Expr *b,
+                           const RowExpr *rb) {
     const char *op = whole->kind == EX_BINARY ? op_text(whole->op) : whole->kind == EX_ELSE ? "|" : "in";
-    Diag *d = diag_error(s->m->ds, "E130", whole->span, "`%s` between %s and %s: %s is %s, %s is %s", op, value_text(value_class(ra->type)),
-                         value_text(value_class(rb->type)), describe(s->m, a), value_text(value_class(ra->type)), describe(s->m, b),
-                         value_text(value_class(rb->type)));
+    Diag *d = diag_error(s->m->ds, "E130", whole->span, "`%s` between %s and %s: %s is %s, %s is %s", op,
+                         value_text(value_class(ra->type)), value_text(value_class(rb->type)), describe(s->m, a),
+                         value_text(value_class(ra->type)), describe(s->m, b), value_text(value_class(rb->type)));
     note_type(s, d, a);
     note_type(s, d, b);
     ValueClass ca = value_class(ra->type), cb = value_class(rb->type);
     if ((ca == VAL_TEXT && cb == VAL_NUM) || (ca == VAL_NUM && cb == VAL_TEXT)) {
         const Expr *text = ca == VAL_TEXT ? a : b, *num = ca == VAL_TEXT ? b : a;
-        if (text->kind == EX_STR) diag_help(d, "compare it with a number, without quotes");
-        else if (num->kind == EX_NUM) diag_help(d, "write \"%.15g\", or declare the column as num, or use number(%s)", num->num,
-                                                text->kind == EX_NAME ? text->text : "…");
-        else diag_help(d, "declare both columns with one type, or use number(%s)", text->kind == EX_NAME ? text->text : "…");
-    } else if (ca == VAL_DATE || cb == VAL_DATE) diag_help(d, "dates are compared with dates and with texts like \"2013-01-31\"");
-    else if (ca == VAL_TIME || cb == VAL_TIME) diag_help(d, "times are compared with times and with texts like \"2013-01-31 12:30\"");
+        if (text->kind == EX_STR)
+            diag_help(d, "compare it with a number, without quotes");
+        else if (num->kind == EX_NUM)
+            diag_help(d, "write \"%.15g\", or declare the column as num, or use number(%s)", num->num,
+                      text->kind == EX_NAME ? text->text : "…");
+        else
+            diag_help(d, "declare both columns with one type, or use number(%s)",
+                      text->kind == EX_NAME ? text->text : "…");
+    } else if (ca == VAL_DATE || cb == VAL_DATE)
+        diag_help(d, "dates are compared with dates and with texts like \"2013-01-31\"");
+    else if (ca == VAL_TIME || cb == VAL_TIME)
+        diag_help(d, "times are compared with times and with texts like \"2013-01-31 12:30\"");
     s->failed = true;
     return NULL;
 }
 
 static RowExpr *operand_error(ExprScope *s, const Expr *whole, const Expr *a, const RowExpr *ra, const char *wanted) {
-    Diag *d = diag_error(s->m->ds, "E130", whole->span, "`%s` takes %s, but %s is %s", op_text(whole->op), wanted, describe(s->m, a),
-                         value_text(value_class(ra->type)));
+    Diag *d = diag_error(s->m->ds, "E130", whole->span, "`%s` takes %s, but %s is %s", op_text(whole->op), wanted,
+                         describe(s->m, a), value_text(value_class(ra->type)));
     note_type(s, d, a);
-    diag_help(d, value_class(ra->type) == VAL_TEXT ? "number(…) reads a text as a number; compare texts with =, !=, in {…}"
-                                                   : "year(…), month(…), day(…), weekday(…) and hour(…) make numbers of dates");
+    diag_help(d, value_class(ra->type) == VAL_TEXT
+                     ? "number(…) reads a text as a number; compare texts with =, !=, in {…}"
+                     : "year(…), month(…), day(…), weekday(…) and hour(…) make numbers of dates");
     s->failed = true;
     return NULL;
 }
@@ -180,8 +194,10 @@ static bool settle_date(ExprScope *s, const Expr *text, RowExpr **r, TypeKind ty
     double micros = 0;
     bool ok = calendar_parse((*r)->text, (int32_t)strlen((*r)->text), &days, &micros);
     if (!ok || (type == TY_DATE && micros != 0)) {
-        Diag *d = diag_error(s->m->ds, "E130", text->span, "\"%s\" is not a %s", (*r)->text, type == TY_DATE ? "date" : "time");
-        diag_help(d, type == TY_DATE ? "write it as \"2013-01-31\"" : "write it as \"2013-01-31 12:30\" or \"2013-01-31\"");
+        Diag *d = diag_error(s->m->ds, "E130", text->span, "\"%s\" is not a %s", (*r)->text,
+                             type == TY_DATE ? "date" : "time");
+        diag_help(d, type == TY_DATE ? "write it as \"2013-01-31\""
+                                     : "write it as \"2013-01-31 12:30\" or \"2013-01-31\"");
         s->failed = true;
         return false;
     }
@@ -235,8 +251,10 @@ static RowExpr *compile_name(ExprScope *s, const Expr *e) {
         if (!s->b->vars.data[i].existential) vec_push(m->arena, &names, s->b->vars.data[i].name);
     Diag *d = diag_error(m->ds, "E120", e->span, "`%s` is not bound in the body", e->text);
     const char *near = resolve_nearest(e->text, &names);
-    if (near) diag_help(d, "did you mean `%s`?", near);
-    else diag_help(d, "give it a place in one of the atoms, or quote it if it is a text: \"%s\"", e->text);
+    if (near)
+        diag_help(d, "did you mean `%s`?", near);
+    else
+        diag_help(d, "give it a place in one of the atoms, or quote it if it is a text: \"%s\"", e->text);
     s->failed = true;
     return NULL;
 }
@@ -244,8 +262,11 @@ static RowExpr *compile_name(ExprScope *s, const Expr *e) {
 static RowExpr *compile_not_row(ExprScope *s, const Expr *e) {
     Diag *d = diag_error(s->m->ds, "E143", e->span, "this cannot be computed for a single row");
     if (e->kind == EX_FIELD && e->args[0]->kind == EX_NAME)
-        diag_help(d, "bind the column to a variable in the atom: `%s(%s: v)`, then write `v`", e->args[0]->text, e->text);
-    else diag_help(d, "conditions and head terms take numbers, texts, variables, + - * / ^, comparisons, and, or, not, and functions of one row");
+        diag_help(d, "bind the column to a variable in the atom: `%s(%s: v)`, then write `v`", e->args[0]->text,
+                  e->text);
+    else
+        diag_help(d, "conditions and head terms take numbers, texts, variables, + - * / ^, comparisons, and, or, not, "
+                     "and functions of one row");
     s->failed = true;
     return NULL;
 }
@@ -259,7 +280,9 @@ static bool compile_args(ExprScope *s, const Expr *e, RowExpr **out) {
     return ok;
 }
 
-static bool is_comparison(Op op) { return op >= OP_EQ && op <= OP_GE; }
+static bool is_comparison(Op op) {
+    return op >= OP_EQ && op <= OP_GE;
+}
 
 static RowExpr *compile_arithmetic(ExprScope *s, const Expr *e, RowExpr **a) {
     MapCtx *m = s->m;
@@ -295,7 +318,8 @@ static RowExpr *compile_binary(ExprScope *s, const Expr *e) {
     } else if (e->op == OP_AND || e->op == OP_OR) {
         for (int i = 0; i < 2; i++)
             if (a[i]->type != TY_NUM) return operand_error(s, e, e->args[i], a[i], "truth values");
-    } else return compile_arithmetic(s, e, a);
+    } else
+        return compile_arithmetic(s, e, a);
     RowExpr *r = node(s->m, RX_BINARY, TY_NUM, e->span, 2);
     r->op = e->op;
     r->args[0] = a[0];
@@ -337,7 +361,8 @@ static RowExpr *compile_in(ExprScope *s, const Expr *e) {
     bool ok = value != NULL;
     for (int i = 0; i < set->nargs; i++) {
         r->args[i + 1] = rowexpr_compile(s, set->args[i]);
-        if (!r->args[i + 1] || !ok || !settle_pair(s, e, e->args[0], &r->args[0], set->args[i], &r->args[i + 1])) ok = false;
+        if (!r->args[i + 1] || !ok || !settle_pair(s, e, e->args[0], &r->args[0], set->args[i], &r->args[i + 1]))
+            ok = false;
     }
     return ok ? r : NULL;
 }
@@ -364,7 +389,8 @@ RowExpr *rowexpr_compile(ExprScope *s, const Expr *e) {
     MapCtx *m = s->m;
     RowExpr *r, *a;
     switch (e->kind) {
-    case EX_NUM: case EX_BOOL:
+    case EX_NUM:
+    case EX_BOOL:
         r = node(m, RX_NUM, TY_NUM, e->span, 0);
         r->num = e->num;
         return r;
@@ -377,7 +403,8 @@ RowExpr *rowexpr_compile(ExprScope *s, const Expr *e) {
     case EX_UNARY:
         a = rowexpr_compile(s, e->args[0]);
         if (!a) return NULL;
-        if (a->type != TY_NUM) return operand_error(s, e, e->args[0], a, e->op == OP_NEG ? "a number" : "a truth value");
+        if (a->type != TY_NUM)
+            return operand_error(s, e, e->args[0], a, e->op == OP_NEG ? "a number" : "a truth value");
         r = node(m, RX_UNARY, TY_NUM, e->span, 1);
         r->op = e->op;
         r->args[0] = a;
@@ -394,7 +421,11 @@ RowExpr *rowexpr_compile(ExprScope *s, const Expr *e) {
     case EX_IN: return compile_in(s, e);
     case EX_ELSE: return compile_else(s, e);
     case EX_ERROR: s->failed = true; return NULL;
-    case EX_FIELD: case EX_TRANSPOSE: case EX_INDEX: case EX_RANGE: case EX_SET: break;
+    case EX_FIELD:
+    case EX_TRANSPOSE:
+    case EX_INDEX:
+    case EX_RANGE:
+    case EX_SET: break;
     }
     return compile_not_row(s, e);
 }
@@ -405,7 +436,8 @@ RowExpr *rowexpr_const_cond(MapCtx *m, const Body *b, const AtomConst *c) {
     const Source *src = body_source(m, b, c->atom);
     const ColumnDecl *col = &src->cols[c->column];
     if (value_class(col->type) == VAL_VECTOR) {
-        diag_error(m->ds, "E130", c->value->span, "the column %s.%s is a vector and cannot be compared", src->decl->name.text, col->name.text);
+        diag_error(m->ds, "E130", c->value->span, "the column %s.%s is a vector and cannot be compared",
+                   src->decl->name.text, col->name.text);
         return NULL;
     }
     RowExpr *column = rowexpr_column(m, at->role, c->column, c->value->span), *value = rowexpr_compile(&s, c->value);
@@ -415,10 +447,12 @@ RowExpr *rowexpr_const_cond(MapCtx *m, const Body *b, const AtomConst *c) {
         r->args[0] = column;
         return r;
     }
-    if ((column->type == TY_DATE || column->type == TY_TIME) && !settle_date(&s, c->value, &value, column->type)) return NULL;
+    if ((column->type == TY_DATE || column->type == TY_TIME) && !settle_date(&s, c->value, &value, column->type))
+        return NULL;
     if (value->type != column->type) {
-        Diag *d = diag_error(m->ds, "E130", c->value->span, "%s is %s, but %s.%s is %s", describe(m, c->value), value_text(value_class(value->type)),
-                             src->decl->name.text, col->name.text, type_text(col->type));
+        Diag *d = diag_error(m->ds, "E130", c->value->span, "%s is %s, but %s.%s is %s", describe(m, c->value),
+                             value_text(value_class(value->type)), src->decl->name.text, col->name.text,
+                             type_text(col->type));
         diag_note(d, col->name.span.file ? col->name.span : src->decl->name.span, "declared here");
         diag_help(d, value->type == TY_TEXT ? "write the value without quotes" : "write the value in quotes");
         return NULL;

@@ -1,14 +1,14 @@
 /* mapping_head.c: head terms of one tgd: what each target column is there, as alternatives over roles.
  *
  *   v            the column of every role where v occurs, in order of declaration
- *   expression   over one role a derived column (one for every role that can compute it alone), over none a constant, over several
- *                a value computed per target row
+ *   expression   over one role a derived column (one for every role that can compute it alone), over none a constant,
+ *                over several a value computed per target row
  *   x | y        the alternatives of x, then those of y; it also orders the roles (L_j of semantics.md)
  *   z, null      existential: no value
- * In a body made by leaving atoms out, alternatives that need them fall away; a term without any is existential there.
- * Errors: E120, E122, E210. */
-#include "compiler/resolve_internal.h"
+ * In a body made by leaving atoms out, alternatives that need them fall away; a term without any is existential
+ * there. Errors: E120, E122, E210. */
 #include "backends/runtime/rowexpr_internal.h"
+#include "compiler/resolve_internal.h"
 
 typedef VEC(HeadAlt) AltVec;
 
@@ -48,17 +48,20 @@ static bool push_alt(MapCtx *m, AltVec *alts, HeadAlt alt, const char *column) {
     return true;
 }
 
-static bool push_variable(MapCtx *m, const Body *b, const Var *v, uint64_t present, Span at, const char *column, AltVec *alts) {
+static bool push_variable(MapCtx *m, const Body *b, const Var *v, uint64_t present, Span at, const char *column,
+                          AltVec *alts) {
     for (int i = 0; i < v->occ.len; i++) {
         VarOcc o = v->occ.data[i];
-        if (!(present >> o.atom & 1) || var_in_atom(v, o.atom) != i) continue; /* a second place in one atom is equal to the first */
+        if (!(present >> o.atom & 1) || var_in_atom(v, o.atom) != i)
+            continue; /* a second place in one atom is equal to the first */
         HeadAlt alt = {.kind = HEAD_COLUMN, .role = b->atoms[o.atom].role, .column = o.column, .span = at};
         if (!push_alt(m, alts, alt, column)) return false;
     }
     return true;
 }
 
-static bool push_expression(MapCtx *m, const Body *b, const Expr *e, uint64_t present, const char *column, AltVec *alts) {
+static bool push_expression(MapCtx *m, const Body *b, const Expr *e, uint64_t present, const char *column,
+                            AltVec *alts) {
     int single = expr_single_atom(m, b, present, e);
     ExprScope s = {.m = m, .b = b, .present = present, .prefer = single};
     RowExpr *r = rowexpr_compile(&s, e);
@@ -94,7 +97,8 @@ static void flatten(MapCtx *m, const Expr *e, ExprVec *pieces) {
     if (e->kind == EX_ELSE) {
         flatten(m, e->args[0], pieces);
         flatten(m, e->args[1], pieces);
-    } else vec_push(m->arena, pieces, (Expr *)e);
+    } else
+        vec_push(m->arena, pieces, (Expr *)e);
 }
 
 static uint64_t roles_of(const AltVec *alts, int from) {
@@ -125,7 +129,8 @@ static bool head_term(MapCtx *m, const Body *b, int j, uint64_t present, HeadTer
             before |= here;
         }
     }
-    if (!alts.len) vec_push(m->arena, &alts, ((HeadAlt){.kind = HEAD_EXISTENTIAL, .role = -1, .column = -1, .span = e->span}));
+    if (!alts.len)
+        vec_push(m->arena, &alts, ((HeadAlt){.kind = HEAD_EXISTENTIAL, .role = -1, .column = -1, .span = e->span}));
     out->alts = alts.data;
     out->nalts = alts.len;
     return true;

@@ -3,9 +3,9 @@
  *   match A, B on n;                      the column n of both
  *   match A, B on A.pid = B.patient;      two columns
  *   match A, B via "links.csv" (left = la, right = lb, left_key = a, right_key = b, score = p) assign one_to_one;
- * left and right name columns of the links file; left_key and right_key the columns of A and B whose values they hold. Without a key: the
- * source's column of the same name, else its only key(…) column. `rowid` as key is the row's number, from 1.
- * Errors: E112, E130, E151. */
+ * left and right name columns of the links file; left_key and right_key the columns of A and B whose values they
+ * hold. Without a key: the source's column of the same name, else its only key(…) column. `rowid` as key is the row's
+ * number, from 1. Errors: E112, E130, E151. */
 #include "compiler/resolve_internal.h"
 
 static int role_index(const MapCtx *m, const char *name) {
@@ -14,12 +14,15 @@ static int role_index(const MapCtx *m, const char *name) {
     return -1;
 }
 
-static const Source *role_source(const MapCtx *m, int role) { return &m->p->sources.data[m->roles.data[role].source]; }
+static const Source *role_source(const MapCtx *m, int role) {
+    return &m->p->sources.data[m->roles.data[role].source];
+}
 
 Name match_argument(const MatchDecl *d, const char *name) {
     for (int i = 0; i < d->via_args.len; i++) {
         const Expr *v = d->via_args.data[i].value;
-        if (!strcmp(d->via_args.data[i].name.text, name) && v && (v->kind == EX_NAME || v->kind == EX_STR)) return (Name){v->text, v->span};
+        if (!strcmp(d->via_args.data[i].name.text, name) && v && (v->kind == EX_NAME || v->kind == EX_STR))
+            return (Name){v->text, v->span};
     }
     return (Name){0};
 }
@@ -29,8 +32,9 @@ static bool same_class(MapCtx *m, ColRef a, ColRef b, Span at) {
     const ColumnDecl *ca = &sa->cols[a.column], *cb = &sb->cols[b.column];
     ValueClass x = value_class(ca->type), y = value_class(cb->type);
     if (x == y && x != VAL_VECTOR) return true;
-    Diag *d = diag_error(m->ds, "E130", at, "this match compares %s with %s: %s.%s is %s, %s.%s is %s", value_text(x), value_text(y),
-                         m->roles.data[a.role].name, ca->name.text, type_text(ca->type), m->roles.data[b.role].name, cb->name.text, type_text(cb->type));
+    Diag *d = diag_error(m->ds, "E130", at, "this match compares %s with %s: %s.%s is %s, %s.%s is %s", value_text(x),
+                         value_text(y), m->roles.data[a.role].name, ca->name.text, type_text(ca->type),
+                         m->roles.data[b.role].name, cb->name.text, type_text(cb->type));
     diag_help(d, "declare both columns with one type");
     return false;
 }
@@ -60,7 +64,8 @@ static bool match_on_names(MapCtx *m, const MatchDecl *d, const MatchSpec *s, Eq
 static bool match_side(MapCtx *m, const MatchSpec *s, const Expr *e, ColRef *out) {
     if (e->kind != EX_FIELD || e->args[0]->kind != EX_NAME) {
         Diag *d = diag_error(m->ds, "E151", e->span, "a match compares columns, written `role.column`");
-        diag_help(d, "for example `on %s.id = %s.id`", m->roles.data[s->roles[0]].name, m->roles.data[s->roles[1]].name);
+        diag_help(d, "for example `on %s.id = %s.id`", m->roles.data[s->roles[0]].name,
+                  m->roles.data[s->roles[1]].name);
         return false;
     }
     out->role = role_index(m, e->args[0]->text);
@@ -75,7 +80,8 @@ static bool match_side(MapCtx *m, const MatchSpec *s, const Expr *e, ColRef *out
         resolve_help_names(d, e->args[0]->text, &names, "role");
         return false;
     }
-    out->column = resolve_column(m->p, role_source(m, out->role), (Name){e->text, e->text_span.file ? e->text_span : e->span});
+    out->column =
+        resolve_column(m->p, role_source(m, out->role), (Name){e->text, e->text_span.file ? e->text_span : e->span});
     return out->column >= 0;
 }
 
@@ -96,7 +102,8 @@ static bool match_on_exprs(MapCtx *m, const MatchDecl *d, const MatchSpec *s, Eq
             continue;
         }
         if (q.a.role == q.b.role) {
-            Diag *x = diag_error(m->ds, "E151", e->span, "both sides are columns of `%s`", m->roles.data[q.a.role].name);
+            Diag *x =
+                diag_error(m->ds, "E151", e->span, "both sides are columns of `%s`", m->roles.data[q.a.role].name);
             diag_help(x, "compare a column of one role with a column of another");
             ok = false;
         }
@@ -110,7 +117,9 @@ static bool link_key(MapCtx *m, const MatchDecl *d, int role, const char *side, 
     const Source *s = role_source(m, role);
     Name link = match_argument(d, side), given = match_argument(d, key);
     if (!link.text) {
-        Diag *e = diag_error(m->ds, "E151", d->via_span, "`via` needs to know which column of the file names the rows of `%s`", m->roles.data[role].name);
+        Diag *e =
+            diag_error(m->ds, "E151", d->via_span,
+                       "`via` needs to know which column of the file names the rows of `%s`", m->roles.data[role].name);
         diag_help(e, "add `(left = …, right = …)`, two columns of \"%s\"", d->via);
         return false;
     }
@@ -127,8 +136,10 @@ static bool link_key(MapCtx *m, const MatchDecl *d, int role, const char *side, 
         *out = source_column(s, sd->keys.data[0].data[0].text);
         return *out >= 0; /* an unknown key column was reported with the source */
     }
-    Diag *e = diag_error(m->ds, "E151", link.span, "which column of `%s` does `%s` refer to?", sd->name.text, link.text);
-    diag_note(e, sd->name.span, "`%s` has no column of that name and %s", sd->name.text, sd->keys.len ? "several keys" : "no key");
+    Diag *e =
+        diag_error(m->ds, "E151", link.span, "which column of `%s` does `%s` refer to?", sd->name.text, link.text);
+    diag_note(e, sd->name.span, "`%s` has no column of that name and %s", sd->name.text,
+              sd->keys.len ? "several keys" : "no key");
     diag_help(e, "add `%s = COLUMN`, or `%s = rowid` if the file holds row numbers", key, key);
     return false;
 }
@@ -145,7 +156,8 @@ static bool match_via(MapCtx *m, const MatchDecl *d, MatchSpec *s) {
             found |= !strcmp(known[k], n.text);
         }
         if (found && match_argument(d, n.text).text) continue;
-        Diag *e = diag_error(m->ds, "E151", n.span, found ? "`%s` takes the name of a column" : "`via` has no argument `%s`", n.text);
+        Diag *e = diag_error(m->ds, "E151", n.span,
+                             found ? "`%s` takes the name of a column" : "`via` has no argument `%s`", n.text);
         if (!found) resolve_help_names(e, n.text, &names, "argument");
         ok = false;
     }
@@ -161,7 +173,8 @@ static bool match_via(MapCtx *m, const MatchDecl *d, MatchSpec *s) {
         int c = side ? s->right_col : s->left_col;
         const Source *src = role_source(m, s->roles[side]);
         if (c < 0 || value_class(src->cols[c].type) != VAL_VECTOR) continue;
-        diag_error(m->ds, "E130", d->via_span, "the key %s.%s is a vector and cannot be compared", src->decl->name.text, src->cols[c].name.text);
+        diag_error(m->ds, "E130", d->via_span, "the key %s.%s is a vector and cannot be compared", src->decl->name.text,
+                   src->cols[c].name.text);
         ok = false;
     }
     return ok;
@@ -180,7 +193,8 @@ static bool match_roles(MapCtx *m, const MatchDecl *d, MatchSpec *s) {
         if (!role_source(m, s->roles[i])->schema_known) return false;
         for (int j = 0; j < i; j++) {
             if (s->roles[j] != s->roles[i]) continue;
-            Diag *e = diag_error(m->ds, "E151", d->roles.data[i].span, "`%s` is matched with itself", d->roles.data[i].text);
+            Diag *e =
+                diag_error(m->ds, "E151", d->roles.data[i].span, "`%s` is matched with itself", d->roles.data[i].text);
             diag_help(e, "read the source under two roles: `S as a(…) & S as b(…)`, then `match a, b on …;`");
             return false;
         }
@@ -189,11 +203,14 @@ static bool match_roles(MapCtx *m, const MatchDecl *d, MatchSpec *s) {
 }
 
 static bool add_match(MapCtx *m, const MatchDecl *d) {
-    MatchSpec s = {.link_left = -1, .link_right = -1, .link_score = -1, .left_col = -1, .right_col = -1, .span = d->span};
+    MatchSpec s = {
+        .link_left = -1, .link_right = -1, .link_score = -1, .left_col = -1, .right_col = -1, .span = d->span};
     if (!match_roles(m, d, &s)) return false;
     bool ok = true;
-    if (d->assign && !strcmp(d->assign, "one_to_one")) s.one_to_one = true;
-    else if (d->assign && !strcmp(d->assign, "many_to_one")) s.many_to_one = true;
+    if (d->assign && !strcmp(d->assign, "one_to_one"))
+        s.one_to_one = true;
+    else if (d->assign && !strcmp(d->assign, "many_to_one"))
+        s.many_to_one = true;
     else if (d->assign) {
         Diag *e = diag_error(m->ds, "E151", d->assign_span, "`assign %s` is not a way to pair rows", d->assign);
         diag_help(e, "write `assign one_to_one` or `assign many_to_one`, or leave it out");
@@ -202,7 +219,9 @@ static bool add_match(MapCtx *m, const MatchDecl *d) {
     EqVec eqs = {0};
     int ways = (d->on.len > 0) + (d->on_exprs.len > 0) + (d->via != NULL);
     if (ways == 0 || (d->via && ways > 1)) {
-        Diag *e = diag_error(m->ds, "E151", d->span, ways ? "a match goes by columns or by a file, not by both" : "this match does not say how rows pair");
+        Diag *e = diag_error(m->ds, "E151", d->span,
+                             ways ? "a match goes by columns or by a file, not by both"
+                                  : "this match does not say how rows pair");
         diag_help(e, "`on n`, `on A.x = B.y`, or `via \"links.csv\" (left = …, right = …)`");
         return false;
     }

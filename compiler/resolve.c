@@ -1,7 +1,9 @@
-/* resolve.c: from parsed scripts to a Program: statements of all used files, sources with their schemas, targets with their
- * tgds, and every name bound. See program.h for the contract; semantics of names are in docs (language.md, "Script statements").
+/* resolve.c: from parsed scripts to a Program: statements of all used files, sources with their schemas, targets with
+ * their tgds, and every name bound. See program.h for the contract; semantics of names are in docs (language.md,
+ * "Script statements").
  *
- * Ownership: everything lives in the arena. Errors: E110..E119, E150..E176, E190 through diag_*; nothing is dropped silently. */
+ * Ownership: everything lives in the arena. Errors: E110..E119, E150..E176, E190 through diag_*; nothing is dropped
+ * silently. */
 #include "compiler/resolve_internal.h"
 
 #include <errno.h>
@@ -46,7 +48,8 @@ int resolve_column(Program *p, const Source *s, Name column) {
     if (c >= 0 || !s->schema_known) return c;
     TextVec names = {0};
     for (int i = 0; i < s->ncols; i++) vec_push(p->arena, &names, s->cols[i].name.text);
-    Diag *d = diag_error(p->diags, "E112", column.span, "source `%s` has no column `%s`", s->decl->name.text, column.text);
+    Diag *d =
+        diag_error(p->diags, "E112", column.span, "source `%s` has no column `%s`", s->decl->name.text, column.text);
     diag_note(d, s->decl->name.span, "`%s` is declared here", s->decl->name.text);
     resolve_help_names(d, column.text, &names, "column");
     return -1;
@@ -222,7 +225,8 @@ static char *read_script(Collector *c, Span at, const char *path, size_t *len) {
         *len = b.len;
         return buf_take(&b);
     }
-    Diag *d = diag_error(c->p->diags, "E116", at, "cannot read `%s`: %s", path, why ? strerror(why) : "more than 64 MB of text");
+    Diag *d = diag_error(c->p->diags, "E116", at, "cannot read `%s`: %s", path,
+                         why ? strerror(why) : "more than 64 MB of text");
     diag_help(d, "paths are relative to the script that uses them");
     buf_free(&b);
     return NULL;
@@ -259,8 +263,10 @@ static void collect_use(Collector *c, const Stmt *u, const char *prefix, const O
 static void collect(Collector *c, Script *s, const char *prefix, const OpenFile *self) {
     for (int i = 0; i < s->stmts.len; i++) {
         Stmt *st = s->stmts.data[i];
-        if (st->kind == ST_USE) collect_use(c, st, prefix, self);
-        else vec_push(c->p->arena, &c->stmts, stmt_rebase(c->p->arena, prefix, st));
+        if (st->kind == ST_USE)
+            collect_use(c, st, prefix, self);
+        else
+            vec_push(c->p->arena, &c->stmts, stmt_rebase(c->p->arena, prefix, st));
     }
 }
 
@@ -317,7 +323,8 @@ static bool target_columns_ok(Program *p, const TargetDecl *t) {
         const TargetColumn *c = &t->columns.data[i];
         for (int j = 0; j < i; j++) {
             if (strcmp(c->name.text, t->columns.data[j].name.text)) continue;
-            Diag *d = diag_error(p->diags, "E113", c->name.span, "target `%s` has two columns `%s`", t->name.text, c->name.text);
+            Diag *d = diag_error(p->diags, "E113", c->name.span, "target `%s` has two columns `%s`", t->name.text,
+                                 c->name.text);
             diag_note(d, t->columns.data[j].name.span, "the first is here");
             ok = false;
             break;
@@ -330,7 +337,8 @@ static bool target_columns_ok(Program *p, const TargetDecl *t) {
             diag_note(d, (*one)->name.span, "the first is here");
             diag_help(d, "make it a feature, or declare another target for it");
             ok = false;
-        } else *one = c;
+        } else
+            *one = c;
     }
     if (!t->columns.len) {
         Diag *d = diag_error(p->diags, "E172", t->name.span, "target `%s` has no columns", t->name.text);
@@ -349,11 +357,14 @@ static void add_target(Collector *c, const TargetDecl *decl) {
         diag_help(d, "`order tgd` (the default) or `order base`");
     }
     if (decl->conflict && (!strcmp(decl->conflict, "mean") || !strcmp(decl->conflict, "error"))) {
-        Diag *d = resolve_unsupported(p->diags, decl->conflict_span, arena_printf(p->arena, "`conflict %s`", decl->conflict));
-        diag_help(d, "`conflict base` takes the value of the first source in order, `conflict nonnull` the first that is not missing; "
+        Diag *d =
+            resolve_unsupported(p->diags, decl->conflict_span, arena_printf(p->arena, "`conflict %s`", decl->conflict));
+        diag_help(d, "`conflict base` takes the value of the first source in order, `conflict nonnull` the first that "
+                     "is not missing; "
                      "differences are reported either way");
     } else if (decl->conflict && strcmp(decl->conflict, "base") && strcmp(decl->conflict, "nonnull")) {
-        Diag *d = diag_error(p->diags, "E176", decl->conflict_span, "`conflict %s` is not a conflict policy", decl->conflict);
+        Diag *d =
+            diag_error(p->diags, "E176", decl->conflict_span, "`conflict %s` is not a conflict policy", decl->conflict);
         diag_help(d, "`conflict base` (the default) or `conflict nonnull`");
     }
     Target t = {.decl = decl, .index = p->targets.len, .nfeatures_known = -1};
@@ -392,8 +403,8 @@ static bool check_shared_existential(Program *p, const TgdDecl *t) {
                 first = t->head.data[h];
                 continue;
             }
-            Diag *d = diag_error(p->diags, "E140", t->head.data[h]->span, "two target atoms share the existential variable `%s`",
-                                 t->exists.data[v].text);
+            Diag *d = diag_error(p->diags, "E140", t->head.data[h]->span,
+                                 "two target atoms share the existential variable `%s`", t->exists.data[v].text);
             diag_note(d, first->span, "the other is here");
             diag_help(d, "give each target its own variable: an unknown value cannot join two targets");
             return false;
@@ -411,7 +422,8 @@ static void attach_tgd(Program *p, const TgdDecl *decl) {
             TextVec names = {0};
             for (int i = 0; i < p->targets.len; i++) vec_push(p->arena, &names, p->targets.data[i].decl->name.text);
             Diag *d = diag_error(p->diags, "E111", head->relation.span, "there is no target `%s`", head->relation.text);
-            if (program_source(p, head->relation.text)) diag_note(d, head->relation.span, "it is a source; the head of a tgd is a target");
+            if (program_source(p, head->relation.text))
+                diag_note(d, head->relation.span, "it is a source; the head of a tgd is a target");
             resolve_help_names(d, head->relation.text, &names, "target");
             continue;
         }
@@ -438,7 +450,9 @@ static bool target_has_role(const Target *t, const char *name) {
 static void attach_match(Program *p, const MatchDecl *m) {
     if (m->fuzzy) {
         Diag *d = resolve_unsupported(p->diags, m->span, "`match … fuzzy`");
-        diag_help(d, "make the pairs with another tool and read them with `match A, B via \"links.csv\" (left = …, right = …)`");
+        diag_help(
+            d,
+            "make the pairs with another tool and read them with `match A, B via \"links.csv\" (left = …, right = …)`");
         return;
     }
     bool attached = false;
@@ -455,13 +469,15 @@ static void attach_match(Program *p, const MatchDecl *m) {
         for (int j = 0; j < p->targets.data[i].tgds.len; j++) {
             const TgdDecl *d = p->targets.data[i].tgds.data[j];
             for (int a = 0; a < d->body.len; a++)
-                vec_push(p->arena, &names, d->body.data[a]->role.text ? d->body.data[a]->role.text : d->body.data[a]->relation.text);
+                vec_push(p->arena, &names,
+                         d->body.data[a]->role.text ? d->body.data[a]->role.text : d->body.data[a]->relation.text);
         }
     for (int r = 0; r < m->roles.len; r++) {
         bool known = false;
         for (int i = 0; i < names.len; i++) known |= !strcmp(names.data[i], m->roles.data[r].text);
         if (known) continue;
-        Diag *d = diag_error(p->diags, "E111", m->roles.data[r].span, "no tgd has a role `%s` to match", m->roles.data[r].text);
+        Diag *d = diag_error(p->diags, "E111", m->roles.data[r].span, "no tgd has a role `%s` to match",
+                             m->roles.data[r].text);
         resolve_help_names(d, m->roles.data[r].text, &names, "role");
         return;
     }
@@ -481,7 +497,8 @@ static void add_declaration(Collector *c, Stmt *s) {
             vec_push(p->arena, &p->algorithms, (const AlgorithmDecl *)s->algorithm);
         break;
     case ST_METRIC:
-        if (declare(c, SPACE_METRIC, "metric", s->metric->name)) vec_push(p->arena, &p->metrics, (const FuncDecl *)s->metric);
+        if (declare(c, SPACE_METRIC, "metric", s->metric->name))
+            vec_push(p->arena, &p->metrics, (const FuncDecl *)s->metric);
         break;
     case ST_PARAM:
         if (declare(c, SPACE_PARAM, "parameter", s->let.name)) vec_push(p->arena, &p->params, (const Stmt *)s);
@@ -491,8 +508,16 @@ static void add_declaration(Collector *c, Stmt *s) {
         diag_help(d, "declare each source with a file that can be read from here");
         break;
     }
-    case ST_LET: case ST_PRINT: case ST_TRAIN: case ST_EVALUATE: case ST_PREDICT: case ST_SAVE: case ST_LOAD:
-    case ST_OPTION: case ST_FOR: case ST_EXPORT: vec_push(p->arena, &p->steps, (const Stmt *)s); break;
+    case ST_LET:
+    case ST_PRINT:
+    case ST_TRAIN:
+    case ST_EVALUATE:
+    case ST_PREDICT:
+    case ST_SAVE:
+    case ST_LOAD:
+    case ST_OPTION:
+    case ST_FOR:
+    case ST_EXPORT: vec_push(p->arena, &p->steps, (const Stmt *)s); break;
     default: break;
     }
 }
@@ -535,7 +560,8 @@ static void add_source_keys(Program *p) {
     }
 }
 
-Program *program_resolve(Arena *arena, Diags *ds, const Script *script, int nstdlib, Script **stdlib, const char *base_dir) {
+Program *program_resolve(Arena *arena, Diags *ds, const Script *script, int nstdlib, Script **stdlib,
+                         const char *base_dir) {
     if (!script) return NULL;
     Program *p = arena_new_of(arena, Program);
     *p = (Program){.arena = arena, .diags = ds, .script = script, .base_dir = base_dir ? base_dir : ""};
@@ -550,7 +576,8 @@ Program *program_resolve(Arena *arena, Diags *ds, const Script *script, int nstd
     for (int i = 0; i < c.stmts.len; i++)
         if (c.stmts.data[i]->kind == ST_MATCH) attach_match(p, c.stmts.data[i]->match);
     resolve_settings(p, c.stmts.data, c.stmts.len);
-    for (int i = 0; i < p->targets.len; i++) (void)mapping_resolve(p, &p->targets.data[i]); /* reported; the others still are checked */
+    for (int i = 0; i < p->targets.len; i++)
+        (void)mapping_resolve(p, &p->targets.data[i]); /* reported; the others still are checked */
     resolve_steps(p);
     return p;
 }

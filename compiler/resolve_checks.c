@@ -1,5 +1,6 @@
-/* resolve_checks.c: keys, functional dependencies, foreign keys and equality-generating dependencies: their names, and their form
- * as CheckSpecs of a mapping. A general egd over two rows of one source is a functional dependency and becomes one.
+/* resolve_checks.c: keys, functional dependencies, foreign keys and equality-generating dependencies: their names,
+ * and their form as CheckSpecs of a mapping. A general egd over two rows of one source is a functional dependency and
+ * becomes one.
  *
  * Errors: E110, E111, E112, E120, E130, E190. */
 #include "compiler/resolve_internal.h"
@@ -41,7 +42,8 @@ static void resolve_general(Program *p, const EgdDecl *e) {
     for (int k = 0; k < 2; k++) {
         const Atom *at = e->body.data[k];
         if (!at->named && !at->rest && at->args.len != s->ncols) {
-            Diag *d = diag_error(p->diags, "E110", at->span, "%s has %d columns, the atom gives %d", s->decl->name.text, s->ncols, at->args.len);
+            Diag *d = diag_error(p->diags, "E110", at->span, "%s has %d columns, the atom gives %d", s->decl->name.text,
+                                 s->ncols, at->args.len);
             diag_note(d, s->decl->name.span, "`%s` is declared here", s->decl->name.text);
             diag_help(d, "write `_` for a column that does not matter, or `...` for all the others");
             return;
@@ -58,7 +60,8 @@ static void resolve_general(Program *p, const EgdDecl *e) {
             return;
         }
         if (atom_position(s, a, sides[k]->text) < 0 && atom_position(s, b, sides[k]->text) < 0) {
-            Diag *d = diag_error(p->diags, "E120", sides[k]->span, "`%s` is not bound in the body of this egd", sides[k]->text);
+            Diag *d = diag_error(p->diags, "E120", sides[k]->span, "`%s` is not bound in the body of this egd",
+                                 sides[k]->text);
             diag_help(d, "give it a place in one of the atoms");
             return;
         }
@@ -81,7 +84,9 @@ static void resolve_general(Program *p, const EgdDecl *e) {
     int left = atom_position(s, a, e->left->text), right = atom_position(s, b, e->right->text);
     if (left < 0) left = atom_position(s, b, e->left->text), right = atom_position(s, a, e->right->text);
     if (left < 0 || left != right || !fd->cols.len) {
-        unsupported_egd(p, e, !fd->cols.len ? "an egd whose rows agree on no column" : "an egd that compares two different columns");
+        unsupported_egd(p, e,
+                        !fd->cols.len ? "an egd whose rows agree on no column"
+                                      : "an egd that compares two different columns");
         return;
     }
     vec_push(p->arena, &fd->cols2, ((Name){s->cols[left].name.text, e->left->span}));
@@ -101,15 +106,19 @@ void resolve_egd(Program *p, const EgdDecl *e) {
     if (!ok) return;
     if (e->kind == EGD_FK) {
         if (e->cols.len != e->cols2.len) {
-            Diag *d = diag_error(p->diags, "E110", e->span, "the foreign key has %d columns, what it refers to has %d", e->cols.len, e->cols2.len);
-            diag_help(d, "name as many columns on both sides: `fk %s(a, b) -> %s(c, d);`", e->source.text, e->source2.text);
+            Diag *d = diag_error(p->diags, "E110", e->span, "the foreign key has %d columns, what it refers to has %d",
+                                 e->cols.len, e->cols2.len);
+            diag_help(d, "name as many columns on both sides: `fk %s(a, b) -> %s(c, d);`", e->source.text,
+                      e->source2.text);
             return;
         }
         for (int i = 0; i < e->cols.len; i++) {
-            const ColumnDecl *a = &s->cols[source_column(s, e->cols.data[i].text)], *b = &s2->cols[source_column(s2, e->cols2.data[i].text)];
+            const ColumnDecl *a = &s->cols[source_column(s, e->cols.data[i].text)],
+                             *b = &s2->cols[source_column(s2, e->cols2.data[i].text)];
             if (value_class(a->type) == value_class(b->type)) continue;
-            Diag *d = diag_error(p->diags, "E130", e->cols.data[i].span, "%s.%s is %s, but %s.%s is %s", s->decl->name.text, a->name.text,
-                                 type_text(a->type), s2->decl->name.text, b->name.text, type_text(b->type));
+            Diag *d =
+                diag_error(p->diags, "E130", e->cols.data[i].span, "%s.%s is %s, but %s.%s is %s", s->decl->name.text,
+                           a->name.text, type_text(a->type), s2->decl->name.text, b->name.text, type_text(b->type));
             diag_help(d, "declare both with the same type");
             return;
         }
@@ -118,8 +127,9 @@ void resolve_egd(Program *p, const EgdDecl *e) {
 }
 
 static bool same_check(const CheckSpec *a, const CheckSpec *b) {
-    return a->kind == b->kind && a->source == b->source && a->source2 == b->source2 && a->ncols == b->ncols && a->ncols2 == b->ncols2 &&
-           !memcmp(a->cols, b->cols, sizeof(int) * (size_t)a->ncols) && !memcmp(a->cols2, b->cols2, sizeof(int) * (size_t)a->ncols2);
+    return a->kind == b->kind && a->source == b->source && a->source2 == b->source2 && a->ncols == b->ncols &&
+           a->ncols2 == b->ncols2 && !memcmp(a->cols, b->cols, sizeof(int) * (size_t)a->ncols) &&
+           !memcmp(a->cols2, b->cols2, sizeof(int) * (size_t)a->ncols2);
 }
 
 static int *check_columns(Program *p, const Source *s, const NameVec *cols) {
@@ -132,12 +142,19 @@ void mapping_checks(Program *p, MappingSpec *spec) {
     VEC(CheckSpec) checks = {0};
     for (int i = 0; i < p->egds.len; i++) {
         const EgdDecl *e = p->egds.data[i];
-        const Source *s = program_source(p, e->source.text), *s2 = e->kind == EGD_FK ? program_source(p, e->source2.text) : s;
+        const Source *s = program_source(p, e->source.text),
+                     *s2 = e->kind == EGD_FK ? program_source(p, e->source2.text) : s;
         bool used = false;
         for (int r = 0; r < spec->nroles; r++) used |= spec->roles[r].source == s->index;
         if (!used) continue;
-        CheckSpec c = {.kind = e->kind, .source = s->index, .source2 = s2->index, .ncols = e->cols.len, .ncols2 = e->cols2.len,
-                       .cols = check_columns(p, s, &e->cols), .cols2 = check_columns(p, s2, &e->cols2), .span = e->span};
+        CheckSpec c = {.kind = e->kind,
+                       .source = s->index,
+                       .source2 = s2->index,
+                       .ncols = e->cols.len,
+                       .ncols2 = e->cols2.len,
+                       .cols = check_columns(p, s, &e->cols),
+                       .cols2 = check_columns(p, s2, &e->cols2),
+                       .span = e->span};
         bool known = false;
         for (int k = 0; k < checks.len; k++) known |= same_check(&checks.data[k], &c);
         if (!known) vec_push(p->arena, &checks, c);

@@ -1,5 +1,6 @@
-/* resolve_steps.c: the names that a script's steps use: models, algorithms, metrics, targets and their parts, hyperparameters;
- * the shares of splits; options. Names inside algebra are typecheck's, except targets and parts, which are looked up here.
+/* resolve_steps.c: the names that a script's steps use: models, algorithms, metrics, targets and their parts,
+ * hyperparameters; the shares of splits; options. Names inside algebra are typecheck's, except targets and parts,
+ * which are looked up here.
  *
  * Errors: E113, E114, E117, E118, E171, E175, E176. */
 #include "compiler/resolve_internal.h"
@@ -20,9 +21,11 @@ static void check_split(Program *p, const Stmt *s) {
     for (int i = 0; i < s->split.parts.len; i++) {
         const SplitPart *part = &s->split.parts.data[i];
         if (!(part->share > 0) || !isfinite(part->share)) {
-            Diag *d = diag_error(p->diags, "E175", part->name.span, "the share of part `%s` is %.15g", part->name.text, part->share);
+            Diag *d = diag_error(p->diags, "E175", part->name.span, "the share of part `%s` is %.15g", part->name.text,
+                                 part->share);
             diag_help(d, "shares are fractions of the rows, greater than 0");
-        } else sum += part->share;
+        } else
+            sum += part->share;
         for (int j = 0; j < i; j++) {
             if (strcmp(part->name.text, s->split.parts.data[j].name.text)) continue;
             Diag *d = diag_error(p->diags, "E113", part->name.span, "the split has two parts `%s`", part->name.text);
@@ -31,14 +34,17 @@ static void check_split(Program *p, const Stmt *s) {
         }
     }
     if (sum > 1 + 1e-9) { /* 0.7 + 0.2 + 0.1 is not exactly 1 in binary */
-        Diag *d = diag_error(p->diags, "E175", s->span, "the shares of this split sum to %.15g, more than all rows", sum);
+        Diag *d =
+            diag_error(p->diags, "E175", s->span, "the shares of this split sum to %.15g, more than all rows", sum);
         diag_help(d, "shares are fractions of the rows: 0.8 and 0.2, not 80 and 20");
     }
     if (!s->split.parts.len) diag_error(p->diags, "E175", s->span, "a split needs at least one part");
     if (s->split.seed) {
         const Expr *seed = resolve_constant(p, s->split.seed);
-        if (!seed || seed->kind != EX_NUM || seed->num < 0 || seed->num != floor(seed->num) || seed->num > 9007199254740992.0) {
-            Diag *d = diag_error(p->diags, "E175", s->split.seed->span, "the seed of a split is a whole number, 0 or more");
+        if (!seed || seed->kind != EX_NUM || seed->num < 0 || seed->num != floor(seed->num) ||
+            seed->num > 9007199254740992.0) {
+            Diag *d =
+                diag_error(p->diags, "E175", s->split.seed->span, "the seed of a split is a whole number, 0 or more");
             diag_help(d, "for example `seed 42`");
         }
     }
@@ -113,7 +119,8 @@ static const Target *find_target(Program *p, Name name) {
     TextVec names = {0};
     for (int i = 0; i < p->targets.len; i++) vec_push(p->arena, &names, p->targets.data[i].decl->name.text);
     Diag *d = diag_error(p->diags, "E111", name.span, "there is no target `%s`", name.text);
-    if (program_source(p, name.text)) diag_note(d, program_source(p, name.text)->decl->name.span, "`%s` is a source", name.text);
+    if (program_source(p, name.text))
+        diag_note(d, program_source(p, name.text)->decl->name.span, "`%s` is a source", name.text);
     resolve_help_names(d, name.text, &names, "target");
     return NULL;
 }
@@ -130,7 +137,8 @@ static void check_part(Program *p, const Target *t, Name part) {
     if (t->split) {
         diag_note(d, t->split->span, "it is split here");
         resolve_help_names(d, part.text, &names, "part");
-    } else diag_help(d, "split it first: `split %s into train 0.8, test 0.2 seed 42;`", name);
+    } else
+        diag_help(d, "split it first: `split %s into train 0.8, test 0.2 seed 42;`", name);
 }
 
 static const Target *check_data(Program *p, const DataRef *on) {
@@ -171,7 +179,8 @@ static void check_clash(Steps *s, Name name, const char *what) {
     const Target *t = program_target(p, name.text);
     if (t) first = t->decl->name.span, is = "a target";
     for (int i = 0; i < p->params.len && !is; i++)
-        if (!strcmp(p->params.data[i]->let.name.text, name.text)) first = p->params.data[i]->let.name.span, is = "a parameter";
+        if (!strcmp(p->params.data[i]->let.name.text, name.text))
+            first = p->params.data[i]->let.name.span, is = "a parameter";
     bool model = !strcmp(what, "model");
     for (int i = 0; i < s->lets.len && !is && model; i++)
         if (!strcmp(s->lets.data[i].text, name.text)) first = s->lets.data[i].span, is = "a `let`";
@@ -195,7 +204,8 @@ static const Model *check_model(Steps *s, Name name) {
             diag_note(d, s->later.data[i].span, "it is made only here: steps run in order");
             return NULL;
         }
-    if (program_algorithm(p, name.text)) diag_note(d, name.span, "`%s` is an algorithm; `train NAME = %s(…) on T;` makes a model", name.text, name.text);
+    if (program_algorithm(p, name.text))
+        diag_note(d, name.span, "`%s` is an algorithm; `train NAME = %s(…) on T;` makes a model", name.text, name.text);
     resolve_help_names(d, name.text, &names, "model");
     return NULL;
 }
@@ -224,7 +234,8 @@ static void check_hyper(Program *p, const AlgorithmDecl *a, const NamedArgVec *a
         bool given = false;
         for (int i = 0; i < args->len; i++) given |= !strcmp(args->data[i].name.text, names.data[h]);
         if (given) continue;
-        Diag *d = diag_error(p->diags, "E117", used.span, "`%s` needs the hyperparameter `%s`", a->name.text, names.data[h]);
+        Diag *d =
+            diag_error(p->diags, "E117", used.span, "`%s` needs the hyperparameter `%s`", a->name.text, names.data[h]);
         diag_note(d, a->hyper.data[h].name.span, "it has no default");
         diag_help(d, "write `%s(%s = …)`", a->name.text, names.data[h]);
     }
@@ -240,7 +251,8 @@ static void step_train(Steps *s, const Stmt *st) {
         Diag *d = diag_error(p->diags, "E114", used.span, "there is no algorithm `%s`", used.text);
         if (program_metric(p, used.text)) diag_note(d, used.span, "`%s` is a metric", used.text);
         resolve_help_names(d, used.text, &names, "algorithm");
-    } else check_hyper(p, a, &st->train.args, used);
+    } else
+        check_hyper(p, a, &st->train.args, used);
     for (int i = 0; i < st->train.args.len; i++) check_expr(s, st->train.args.data[i].value);
     const Target *t = check_data(p, &st->train.on);
     if (a && a->fit && a->fit->params.len >= 2)
@@ -273,8 +285,9 @@ static void step_predict(Steps *s, const Stmt *st) {
     const Model *m = check_model(s, st->predict.model);
     (void)check_data(s->p, &st->predict.on);
     if (!m || !m->algorithm || m->algorithm->predict) return;
-    Diag *d = diag_error(s->p->diags, "E118", st->predict.model.span, "`%s` cannot predict: its algorithm `%s` has no `predict`",
-                         st->predict.model.text, m->algorithm->name.text);
+    Diag *d = diag_error(s->p->diags, "E118", st->predict.model.span,
+                         "`%s` cannot predict: its algorithm `%s` has no `predict`", st->predict.model.text,
+                         m->algorithm->name.text);
     diag_note(d, m->algorithm->name.span, "`%s` is declared here", m->algorithm->name.text);
     diag_help(d, "add `predict(X: [m, d]) { return …; }` to it");
 }
@@ -287,11 +300,19 @@ static void step_for(Steps *s, const Stmt *st) {
     for (int i = 0; i < st->loop_for.body.len; i++) {
         const Stmt *b = st->loop_for.body.data[i];
         switch (b->kind) {
-        case ST_LET: case ST_PRINT: case ST_TRAIN: case ST_EVALUATE: case ST_PREDICT: case ST_SAVE: case ST_LOAD:
-        case ST_FOR: case ST_EXPORT: walk(s, b); break;
+        case ST_LET:
+        case ST_PRINT:
+        case ST_TRAIN:
+        case ST_EVALUATE:
+        case ST_PREDICT:
+        case ST_SAVE:
+        case ST_LOAD:
+        case ST_FOR:
+        case ST_EXPORT: walk(s, b); break;
         default: {
             Diag *d = diag_error(s->p->diags, "E177", b->span, "this statement cannot stand inside `for`");
-            diag_help(d, "declare it before the loop; a loop holds let, print, train, evaluate, predict, save, load, export and for");
+            diag_help(d, "declare it before the loop; a loop holds let, print, train, evaluate, predict, save, load, "
+                         "export and for");
         }
         }
     }

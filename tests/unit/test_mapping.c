@@ -1,26 +1,27 @@
-/* test_mapping.c: resolution and the static mapping, against the definitions of semantics.md and the static rows of edge-cases.md.
+/* test_mapping.c: resolution and the static mapping, against the definitions of semantics.md and the static rows of
+ * edge-cases.md.
  *
- * A mapping is compared as text: one line a tgd, made by dump() from the MappingSpec alone. Every expectation was worked out by hand from
- * the definitions. Scripts whose diagnostics are tested must report exactly the codes named. */
+ * A mapping is compared as text: one line a tgd, made by dump() from the MappingSpec alone. Every expectation was
+ * worked out by hand from the definitions. Scripts whose diagnostics are tested must report exactly the codes named. */
 #include "compiler/program.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <unistd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 static Arena *arena;
 static Diags *ds;
 
-static const char *const library =
-    "algorithm ridge(lambda = 0.1, steps = 10) { fit(X: [n, d], y: [n, 1]) { w = solve(X' @ X + lambda * eye(d), X' @ y); return w; }\n"
-    "  predict(X: [m, d]) { return X @ w; } }\n"
-    "algorithm centres(k) { fit(X: [n, d]) { c = zeros(k, d); return c; } }\n"
-    "metric rmse(y: [n, 1], p: [n, 1]) { return sqrt(mean((y - p) ^ 2)); }\n"
-    "metric spread(p: [n, 1]) { return max(p) - min(p); }\n";
+static const char *const library = "algorithm ridge(lambda = 0.1, steps = 10) { fit(X: [n, d], y: [n, 1]) { w = "
+                                   "solve(X' @ X + lambda * eye(d), X' @ y); return w; }\n"
+                                   "  predict(X: [m, d]) { return X @ w; } }\n"
+                                   "algorithm centres(k) { fit(X: [n, d]) { c = zeros(k, d); return c; } }\n"
+                                   "metric rmse(y: [n, 1], p: [n, 1]) { return sqrt(mean((y - p) ^ 2)); }\n"
+                                   "metric spread(p: [n, 1]) { return max(p) - min(p); }\n";
 
 static Script *parse(const char *path, const char *text) {
     uint32_t file = diag_add_file(ds, path, text, strlen(text));
@@ -143,7 +144,8 @@ static const char *dump_tgd(const MappingSpec *s, const TgdSpec *t) {
         }
     buf_puts(&b, "}");
     for (int i = 0; i < t->neqs; i++)
-        buf_printf(&b, " %s.%d=%s.%d", s->roles[t->eqs[i].a.role].name, t->eqs[i].a.column, s->roles[t->eqs[i].b.role].name, t->eqs[i].b.column);
+        buf_printf(&b, " %s.%d=%s.%d", s->roles[t->eqs[i].a.role].name, t->eqs[i].a.column,
+                   s->roles[t->eqs[i].b.role].name, t->eqs[i].b.column);
     for (int i = 0; i < t->nconds; i++) {
         buf_puts(&b, " if ");
         dump_expr(&b, s, t->conds[i]);
@@ -184,8 +186,8 @@ static void expect_dump(const char *script, const char *expected) {
 
 /* ---------------- the running example ---------------- */
 
-#define SOURCES                                                                            \
-    "source S1 from \"S1.csv\" { m: num, n: text, a: num, hr: num }\n"                      \
+#define SOURCES                                                                                                        \
+    "source S1 from \"S1.csv\" { m: num, n: text, a: num, hr: num }\n"                                                 \
     "source S2 from \"S2.csv\" { m: num, n: text, a: num, o: num, dd: date }\n"
 #define TARGET "target T { m: label num, a: feature num, hr: feature num, o: feature num }\n"
 
@@ -196,19 +198,23 @@ static void test_table_one(void **state) {
     } rows[] = {
         {"m1: S1(m,n,a,hr) & S2(m,n,a,o,dd) -> T(m,a,hr,o); m2: S1(m,n,a,hr) -> exists o T(m,a,hr,o);\n"
          "m3: S2(m,n,a,o,dd) -> exists hr T(m,a,hr,o);",
-         "m1 : ∀ m,n,a,hr,o,dd (S1(m,n,a,hr) ∧ S2(m,n,a,o,dd) → T(m,a,hr,o)); m2 : ∀ m,n,a,hr (S1(m,n,a,hr) → ∃o T(m,a,hr,o));\n"
+         "m1 : ∀ m,n,a,hr,o,dd (S1(m,n,a,hr) ∧ S2(m,n,a,o,dd) → T(m,a,hr,o)); m2 : ∀ m,n,a,hr (S1(m,n,a,hr) → ∃o "
+         "T(m,a,hr,o));\n"
          "m3 : ∀ m,n,a,o,dd (S2(m,n,a,o,dd) → ∃hr T(m,a,hr,o));",
          SOURCES,
          "{S1 S2} S1.0=S2.0 S1.1=S2.1 S1.2=S2.2 -> S1.0|S2.0 S1.2|S2.2 S1.3 S2.3\n"
          "{S1} -> S1.0 S1.2 S1.3 ?\n"
          "{S2} -> S2.0 S2.2 ? S2.3\n"
          "m: S1 S2\na: S1 S2\nhr: S1\no: S2\n"},
-        {"m1: S1(m,n,a,hr) & S2(m,n,a,o,dd) -> T(m,a,hr,o);", "m1: ∀m,n,a,hr,o,dd (S1(m,n,a,hr) ∧ S2(m,n,a,o,dd) ⟶ T(m,a,hr,o));", SOURCES,
+        {"m1: S1(m,n,a,hr) & S2(m,n,a,o,dd) -> T(m,a,hr,o);",
+         "m1: ∀m,n,a,hr,o,dd (S1(m,n,a,hr) ∧ S2(m,n,a,o,dd) ⟶ T(m,a,hr,o));", SOURCES,
          "{S1 S2} S1.0=S2.0 S1.1=S2.1 S1.2=S2.2 -> S1.0|S2.0 S1.2|S2.2 S1.3 S2.3\n"
          "m: S1 S2\na: S1 S2\nhr: S1\no: S2\n"},
         {"m1: S1(m,n,a,hr) & S2(n,a,o,dd) -> T(m,a,hr,o); m2: S1(m,n,a,hr) -> exists o T(m,a,hr,o);",
-         "m1: ∀m,n,a,hr,o,dd (S1(m,n,a,hr) ∧ S2(n,a,o,dd) ⟶ T(m,a,hr,o)); m2: ∀m,n,a,hr (S1(m,n,a,hr) ⟶ ∃o T(m,a,hr,o));",
-         "source S1 from \"S1.csv\" { m: num, n: text, a: num, hr: num }\nsource S2 from \"S2.csv\" { n: text, a: num, o: num, dd: date }\n",
+         "m1: ∀m,n,a,hr,o,dd (S1(m,n,a,hr) ∧ S2(n,a,o,dd) ⟶ T(m,a,hr,o)); m2: ∀m,n,a,hr (S1(m,n,a,hr) ⟶ ∃o "
+         "T(m,a,hr,o));",
+         "source S1 from \"S1.csv\" { m: num, n: text, a: num, hr: num }\nsource S2 from \"S2.csv\" { n: text, a: num, "
+         "o: num, dd: date }\n",
          "{S1 S2} S1.1=S2.0 S1.2=S2.1 -> S1.0 S1.2|S2.1 S1.3 S2.2\n"
          "{S1} -> S1.0 S1.2 S1.3 ?\n"
          "m: S1\na: S1 S2\nhr: S1\no: S2\n"},
@@ -253,28 +259,26 @@ static void test_optional_is_the_family(void **state) {
                 "m: S2 S1\na: S2 S1\nhr: S1\no: S2\n");
 }
 
-#define ABC                                            \
-    "source A from \"a.csv\" { x: int, p: num }\n"      \
-    "source B from \"b.csv\" { x: int, y: int, q: num }\n" \
-    "source C from \"c.csv\" { y: int, r: num }\n"      \
+#define ABC                                                                                                            \
+    "source A from \"a.csv\" { x: int, p: num }\n"                                                                     \
+    "source B from \"b.csv\" { x: int, y: int, q: num }\n"                                                             \
+    "source C from \"c.csv\" { y: int, r: num }\n"                                                                     \
     "target T { p: feature num, q: feature num, r: feature num }\n"
 
 static void test_optional_chain(void **state) {
     (void)state;
-    expect_dump(ABC "A(x, p)? & B(x, y, q) & C(y, r)? -> T(p, q, r);",
-                "{A B C} A.0=B.0 B.1=C.0 -> A.1 B.2 C.1\n"
-                "{A B} A.0=B.0 -> A.1 B.2 ?\n"
-                "{B C} B.1=C.0 -> ? B.2 C.1\n"
-                "{B} -> ? B.2 ?\n"
-                "p: A\nq: B\nr: C\n");
-    expect_dump(ABC "A(x, p)? & B(x, y, q)? & C(y, r)? -> T(p, q, r);",
-                "{A B C} A.0=B.0 B.1=C.0 -> A.1 B.2 C.1\n"
-                "{A B} A.0=B.0 -> A.1 B.2 ?\n"
-                "{B C} B.1=C.0 -> ? B.2 C.1\n"
-                "{A} -> A.1 ? ?\n"
-                "{B} -> ? B.2 ?\n"
-                "{C} -> ? ? C.1\n"
-                "p: A\nq: B\nr: C\n");
+    expect_dump(ABC "A(x, p)? & B(x, y, q) & C(y, r)? -> T(p, q, r);", "{A B C} A.0=B.0 B.1=C.0 -> A.1 B.2 C.1\n"
+                                                                       "{A B} A.0=B.0 -> A.1 B.2 ?\n"
+                                                                       "{B C} B.1=C.0 -> ? B.2 C.1\n"
+                                                                       "{B} -> ? B.2 ?\n"
+                                                                       "p: A\nq: B\nr: C\n");
+    expect_dump(ABC "A(x, p)? & B(x, y, q)? & C(y, r)? -> T(p, q, r);", "{A B C} A.0=B.0 B.1=C.0 -> A.1 B.2 C.1\n"
+                                                                        "{A B} A.0=B.0 -> A.1 B.2 ?\n"
+                                                                        "{B C} B.1=C.0 -> ? B.2 C.1\n"
+                                                                        "{A} -> A.1 ? ?\n"
+                                                                        "{B} -> ? B.2 ?\n"
+                                                                        "{C} -> ? ? C.1\n"
+                                                                        "p: A\nq: B\nr: C\n");
     const MappingSpec *s = spec_of(ABC "link: A(x, p)? & B(x, y, q) & C(y, r)? -> T(p, q, r);");
     assert_string_equal(s->tgds[0].label, "link");
     assert_string_equal(s->tgds[3].label, "link without A, C");
@@ -304,7 +308,8 @@ static void test_many_optionals(void **state) {
             assert_int_equal(s->ntgds, 256);
             assert_int_equal(s->nchecks, 8);
             assert_string_equal(dump_tgd(s, &s->tgds[255]), "{F} -> F.8 ? ? ? ? ? ? ? ?");
-        } else expect_codes(text, "E161");
+        } else
+            expect_codes(text, "E161");
         assert_true(time_now() - start < 2.0);
         mem_free(text);
     }
@@ -312,56 +317,70 @@ static void test_many_optionals(void **state) {
 
 /* ---------------- bodies ---------------- */
 
-#define FLIGHTS                                                                                                     \
+#define FLIGHTS                                                                                                        \
     "source flights from \"f.csv\" { tail: text, dest: text, x: num, late: num, day: date(\"%Y-%m-%d\") }\n"           \
-    "source planes from \"p.csv\" { tail: text, year: num, seats: num, key(tail) }\n"                                 \
+    "source planes from \"p.csv\" { tail: text, year: num, seats: num, key(tail) }\n"                                  \
     "source airports from \"a.csv\" { faa: text, alt: num, key(faa) }\n"
 
 static void test_conditions(void **state) {
     (void)state;
-    expect_dump(FLIGHTS "target T { l: label num, s: feature num, alt: feature num }\n"
-                        "flights(tail: t, dest: d, late: a, day: w) & planes(tail: t, seats: s)? & airports(faa: d, alt: h)?\n"
-                        "& a is not null & w >= \"2013-01-31\" & s > 10 & d in {\"JFK\", \"EWR\"} & s + h < 9 -> T(l: a > 15, s: s, alt: h);",
-                "{flights planes airports} flights.0=planes.0 flights.1=airports.0 if notnull(flights.3) if >=(flights.4,15736d) if >(planes.2,10)"
-                " if in(flights.1,'JFK','EWR') if <(+(planes.2,airports.1),9) -> flights:>(flights.3,15) planes.2 airports.1\n"
-                "{flights planes} flights.0=planes.0 if notnull(flights.3) if >=(flights.4,15736d) if >(planes.2,10)"
-                " if in(flights.1,'JFK','EWR') -> flights:>(flights.3,15) planes.2 ?\n"
-                "{flights airports} flights.1=airports.0 if notnull(flights.3) if >=(flights.4,15736d)"
-                " if in(flights.1,'JFK','EWR') -> flights:>(flights.3,15) ? airports.1\n"
-                "{flights} if notnull(flights.3) if >=(flights.4,15736d) if in(flights.1,'JFK','EWR') -> flights:>(flights.3,15) ? ?\n"
-                "l: flights\ns: planes\nalt: airports\n");
+    expect_dump(
+        FLIGHTS "target T { l: label num, s: feature num, alt: feature num }\n"
+                "flights(tail: t, dest: d, late: a, day: w) & planes(tail: t, seats: s)? & airports(faa: d, alt: h)?\n"
+                "& a is not null & w >= \"2013-01-31\" & s > 10 & d in {\"JFK\", \"EWR\"} & s + h < 9 -> T(l: a > 15, "
+                "s: s, alt: h);",
+        "{flights planes airports} flights.0=planes.0 flights.1=airports.0 if notnull(flights.3) if "
+        ">=(flights.4,15736d) if >(planes.2,10)"
+        " if in(flights.1,'JFK','EWR') if <(+(planes.2,airports.1),9) -> flights:>(flights.3,15) planes.2 airports.1\n"
+        "{flights planes} flights.0=planes.0 if notnull(flights.3) if >=(flights.4,15736d) if >(planes.2,10)"
+        " if in(flights.1,'JFK','EWR') -> flights:>(flights.3,15) planes.2 ?\n"
+        "{flights airports} flights.1=airports.0 if notnull(flights.3) if >=(flights.4,15736d)"
+        " if in(flights.1,'JFK','EWR') -> flights:>(flights.3,15) ? airports.1\n"
+        "{flights} if notnull(flights.3) if >=(flights.4,15736d) if in(flights.1,'JFK','EWR') -> "
+        "flights:>(flights.3,15) ? ?\n"
+        "l: flights\ns: planes\nalt: airports\n");
     /* constants in atoms, a variable twice in one atom, x = y as a join, and `and` taken apart */
-    expect_dump("source A from \"a.csv\" { x: int, y: int, s: text }\nsource B from \"b.csv\" { z: int, q: num }\ntarget T { q: feature num }\n"
+    expect_dump("source A from \"a.csv\" { x: int, y: int, s: text }\nsource B from \"b.csv\" { z: int, q: num "
+                "}\ntarget T { q: feature num }\n"
                 "A(v, v, \"on\") & B(w, q) & v = w and q > 0 -> T(q);",
                 "{A B} A.0=B.0 if =(A.0,A.1) if =(A.2,'on') if >(B.1,0) -> B.1\nq: B\n");
     /* dates count days: 2013-01-31 is day 15736; a date less a date is a number */
-    expect_dump(FLIGHTS "target T { n: feature num }\nflights(day: d, ...) -> T(n: d - \"2013-01-31\");", "{flights} -> flights:-(flights.4,15736d)\nn: flights\n");
+    expect_dump(FLIGHTS "target T { n: feature num }\nflights(day: d, ...) -> T(n: d - \"2013-01-31\");",
+                "{flights} -> flights:-(flights.4,15736d)\nn: flights\n");
 }
 
 static void test_heads(void **state) {
     (void)state;
-    const char *two = "source A from \"a.csv\" { k: int, x: num, y: num }\nsource B from \"b.csv\" { k: int, z: num }\n";
-    char *text = arena_printf(arena, "%starget T { c: feature num, d: feature num, e: feature num, f: feature num }\n"
-                                     "A(k, x, y) & B(k, z) -> T(log(x) + k, 2 * 3, x * z, x | z);", two);
+    const char *two =
+        "source A from \"a.csv\" { k: int, x: num, y: num }\nsource B from \"b.csv\" { k: int, z: num }\n";
+    char *text = arena_printf(arena,
+                              "%starget T { c: feature num, d: feature num, e: feature num, f: feature num }\n"
+                              "A(k, x, y) & B(k, z) -> T(log(x) + k, 2 * 3, x * z, x | z);",
+                              two);
     text = strdup(text);
-    expect_dump(text, "{A B} A.0=B.0 -> A:+(log(A.1),A.0) const:*(2,3) multi:*(A.1,B.1) A.1|B.1\nc: A\nd:\ne:\nf: A B\n");
+    expect_dump(text,
+                "{A B} A.0=B.0 -> A:+(log(A.1),A.0) const:*(2,3) multi:*(A.1,B.1) A.1|B.1\nc: A\nd:\ne:\nf: A B\n");
     free(text);
     /* k is equal by join: z + k can be computed by B alone; k by either */
-    expect_dump("source A from \"a.csv\" { k: int, x: num }\nsource B from \"b.csv\" { k: int, z: num }\n"
-                "target T { c: feature num, d: feature num, x: feature num }\nA(k, x)? & B(k, z)? -> T(z + k, k + 1, x);",
-                "{A B} A.0=B.0 -> B:+(B.1,B.0) A:+(A.0,1)|B:+(B.0,1) A.1\n"
-                "{A} -> ? A:+(A.0,1) A.1\n"
-                "{B} -> B:+(B.1,B.0) B:+(B.0,1) ?\n"
-                "c: B\nd: A B\nx: A\n");
+    expect_dump(
+        "source A from \"a.csv\" { k: int, x: num }\nsource B from \"b.csv\" { k: int, z: num }\n"
+        "target T { c: feature num, d: feature num, x: feature num }\nA(k, x)? & B(k, z)? -> T(z + k, k + 1, x);",
+        "{A B} A.0=B.0 -> B:+(B.1,B.0) A:+(A.0,1)|B:+(B.0,1) A.1\n"
+        "{A} -> ? A:+(A.0,1) A.1\n"
+        "{B} -> B:+(B.1,B.0) B:+(B.0,1) ?\n"
+        "c: B\nd: A B\nx: A\n");
     /* under a match they need not be equal: A, the base, gives k */
     expect_dump("source A from \"a.csv\" { k: int, x: num }\nsource B from \"b.csv\" { k: int, z: num, p: int }\n"
-                "target T { c: feature num, k: feature num, x: feature num }\nA(k, x) & B(k, z, _) -> T(z + k, k, x);\nmatch A, B on A.k = B.p;",
+                "target T { c: feature num, k: feature num, x: feature num }\nA(k, x) & B(k, z, _) -> T(z + k, k, "
+                "x);\nmatch A, B on A.k = B.p;",
                 "{A B} -> multi:+(B.1,A.0) A.0|B.0 A.1\nc:\nk: A B\nx: A\n");
 }
 
 static void test_precedence(void **state) {
     (void)state;
-#define TWO "source A from \"a.csv\" { k: int, x: num }\nsource B from \"b.csv\" { k: int, x: num }\ntarget T { x: feature num }\n"
+#define TWO                                                                                                            \
+    "source A from \"a.csv\" { k: int, x: num }\nsource B from \"b.csv\" { k: int, x: num }\ntarget T { x: feature "   \
+    "num }\n"
     expect_dump(TWO "A(k, x)? & B(k, y)? -> T(x | y);", "{A B} A.0=B.0 -> A.1|B.1\n{A} -> A.1\n{B} -> B.1\nx: A B\n");
     expect_dump(TWO "A(k, x)? & B(k, y)? -> T(y | x);", "{A B} A.0=B.0 -> B.1|A.1\n{A} -> A.1\n{B} -> B.1\nx: B A\n");
     /* a default at the end; a body without x has the default alone */
@@ -372,11 +391,13 @@ static void test_precedence(void **state) {
 
 static void test_match(void **state) {
     (void)state;
-#define PAIR                                                                                                                      \
-    "source A from \"a.csv\" { id: text, n: text, a: num, key(id) }\nsource B from \"b.csv\" { code: int, n: text, a: num, key(code) }\n" \
+#define PAIR                                                                                                           \
+    "source A from \"a.csv\" { id: text, n: text, a: num, key(id) }\nsource B from \"b.csv\" { code: int, n: text, "   \
+    "a: num, key(code) }\n"                                                                                            \
     "source C from \"c.csv\" { n: text, c: num }\ntarget T { a: feature num, c: feature num }\n"
     const MappingSpec *s = spec_of(PAIR "A(id, n, a)? & B(code, n, a)? & C(n, c)? -> T(a, c); match A, B on n;");
-    assert_string_equal(dump_tgd(s, &s->tgds[0]), "{A B C} A.1=C.0 -> A.2|B.2 C.1"); /* no equality between A and B, none twice with C */
+    assert_string_equal(dump_tgd(s, &s->tgds[0]),
+                        "{A B C} A.1=C.0 -> A.2|B.2 C.1"); /* no equality between A and B, none twice with C */
     assert_string_equal(dump_tgd(s, &s->tgds[1]), "{A B} -> A.2|B.2 ?");
     assert_string_equal(dump_tgd(s, &s->tgds[3]), "{B C} B.1=C.0 -> B.2 C.1");
     assert_int_equal(s->nmatches, 1);
@@ -386,15 +407,16 @@ static void test_match(void **state) {
     s = spec_of(PAIR "A(_, _, a) & B(_, _, a) -> exists c T(a, c); C(_, c) -> exists a T(a, c);\n"
                      "match A, B via \"links.csv\" (left = l, right = r, score = p) assign one_to_one;");
     assert_true(s->matches[0].one_to_one);
-    assert_int_equal(s->matches[0].left_col, 0);  /* the only key */
+    assert_int_equal(s->matches[0].left_col, 0); /* the only key */
     assert_int_equal(s->matches[0].right_col, 0);
     s = spec_of(PAIR "A(_, _, a) & B(_, _, a) -> exists c T(a, c); C(_, c) -> exists a T(a, c);\n"
                      "match A, B via \"links.csv\" (left = n, right = r, right_key = rowid);");
-    assert_int_equal(s->matches[0].left_col, 1);  /* a column of the same name */
+    assert_int_equal(s->matches[0].left_col, 1); /* a column of the same name */
     assert_int_equal(s->matches[0].right_col, -1);
 #define REST "A(_, _, a) & B(_, _, a) -> exists c T(a, c); C(_, c) -> exists a T(a, c);\n"
     expect_codes(PAIR REST "match A, D on n;", "E111 E160");
-    expect_codes(PAIR "A(_, n, a) & B(_, n, a) -> exists c T(a, c); C(_, c) -> exists a T(a, c); match A, B on id;", "E112");
+    expect_codes(PAIR "A(_, n, a) & B(_, n, a) -> exists c T(a, c); C(_, c) -> exists a T(a, c); match A, B on id;",
+                 "E112");
     expect_codes(PAIR REST "match A, B on A.id = B.code;", "E130");
     expect_codes(PAIR REST "match A, B via \"l.csv\" (left = id);", "E151");
     expect_codes(PAIR REST "match A, B via \"l.csv\" (left = id, right = code, score2 = p);", "E151");
@@ -438,18 +460,24 @@ static void test_bodies_wrong(void **state) {
     expect_codes(SOURCES TARGET "S1(m,_,a,hr) -> exists o T(m,a,lgo(hr),o);", "E144");
     expect_codes(SOURCES TARGET "S1(m,n,a,hr) & S1(m,n,_,_) -> exists o T(m,a,hr,o);", "E150");
     expect_codes(SOURCES TARGET "S1(m,_,a,hr) & S2(_,_,_,o,_) -> T(m,a,hr,o);", "E160");
-    expect_codes(SOURCES TARGET "S1 as r(m,n,a,hr) & S2 as s(_,n,_,o,_) -> T(m,a,hr,o); S2 as r(m,_,a,o,_) -> exists hr T(m,a,hr,o);", "E152");
+    expect_codes(SOURCES TARGET
+                 "S1 as r(m,n,a,hr) & S2 as s(_,n,_,o,_) -> T(m,a,hr,o); S2 as r(m,_,a,o,_) -> exists hr T(m,a,hr,o);",
+                 "E152");
     expect_codes(SOURCES TARGET, "E170");
 }
 
 static void test_warnings(void **state) {
     (void)state;
     expect_codes(SOURCES TARGET "forall m, a, hr: S1(m,n,a,hr) & S2(_,n,_,o,_) -> T(m,a,hr,o);", "W122 W122");
-    expect_codes(SOURCES TARGET "S1(m,n,a,hr) -> exists o T(m,a,hr,o); S2(m,_,a,o,_) -> exists hr T(m,a,hr,o);", "W123");
-    expect_codes(SOURCES TARGET "S1(m,n,a,hr) & S2(m,n,a,o,_)? -> T(m,a,hr,o);", ""); /* once in a body with o left out: not single */
-    expect_codes(SOURCES TARGET "S1(m,_,a,hr) -> exists o, z T(m,a,hr,o); S2(m,_,a,o,_) -> exists hr T(m,a,hr,o);", "W124");
+    expect_codes(SOURCES TARGET "S1(m,n,a,hr) -> exists o T(m,a,hr,o); S2(m,_,a,o,_) -> exists hr T(m,a,hr,o);",
+                 "W123");
+    expect_codes(SOURCES TARGET "S1(m,n,a,hr) & S2(m,n,a,o,_)? -> T(m,a,hr,o);",
+                 ""); /* once in a body with o left out: not single */
+    expect_codes(SOURCES TARGET "S1(m,_,a,hr) -> exists o, z T(m,a,hr,o); S2(m,_,a,o,_) -> exists hr T(m,a,hr,o);",
+                 "W124");
     expect_codes(SOURCES "target T { m: label num, a: feature num }\nS1(m,_,_,_) -> T(m > 1, m);", "W125");
-    const MappingSpec *s = spec_of(SOURCES TARGET "m1: S1(m,n,a,hr) & S2(m,n,a,o,_) -> T(m,a,hr,o); S2(m,n,a,o,_) & S1(m,n,a,hr) -> T(m,a,hr,o);");
+    const MappingSpec *s = spec_of(
+        SOURCES TARGET "m1: S1(m,n,a,hr) & S2(m,n,a,o,_) -> T(m,a,hr,o); S2(m,n,a,o,_) & S1(m,n,a,hr) -> T(m,a,hr,o);");
     assert_string_equal(codes(), "W180");
     assert_int_equal(s->ntgds, 1);
     s = spec_of(SOURCES TARGET "S1(m,n,a,hr) & S2(m,n,a,o,_)? -> T(m,a,hr,o); S1(m,_,a,hr) -> exists o T(m,a,hr,o);");
@@ -459,26 +487,50 @@ static void test_warnings(void **state) {
 
 static void test_columns_wrong(void **state) {
     (void)state;
-    expect_codes("source S from \"s.csv\" { c: text, x: num }\ntarget T { c: feature num, x: feature num }\nS(c, x) -> T(c, x);", "E131");
+    expect_codes(
+        "source S from \"s.csv\" { c: text, x: num }\ntarget T { c: feature num, x: feature num }\nS(c, x) -> T(c, x);",
+        "E131");
     expect_message("onehot");
-    expect_codes("source S from \"s.csv\" { c: text, x: num }\ntarget T { c: label num, x: feature num }\nS(c, x) -> T(c, x);", "E131");
-    expect_codes("source S from \"s.csv\" { c: date, x: num }\ntarget T { c: feature num, x: feature num }\nS(c, x) -> T(c, x);", "E131");
-    expect_codes("source S from \"s.mtx\" { c: rowid, x: vector(4) }\ntarget T { x: feature num }\nS(_, x) -> T(x);", "E131");
-    expect_codes("source S from \"s.csv\" { c: text, x: num }\ntarget T { c: label onehot, x: feature num }\nS(c, x) -> T(c, x);", "E174");
-    expect_codes("source S from \"s.csv\" { c: text, x: num }\ntarget T { c: feature hash(8), x: feature num }\nS(c, x) -> T(c, x);", "E190");
-    expect_codes("source S from \"s.csv\" { c: text, x: num }\ntarget T { c: feature onehot missing mean, x: feature num }\nS(c, x) -> T(c, x);", "E178");
-    expect_codes("source S from \"s.csv\" { c: num, x: num }\ntarget T { c: label num missing 0, x: feature num }\nS(c, x) -> T(c, x);", "E311");
-    expect_codes("source S from \"s.csv\" { c: num, x: num }\ntarget T { c: label num, d: label num, x: feature num }\nS(c, x) -> T(c, c, x);", "E179");
+    expect_codes(
+        "source S from \"s.csv\" { c: text, x: num }\ntarget T { c: label num, x: feature num }\nS(c, x) -> T(c, x);",
+        "E131");
+    expect_codes(
+        "source S from \"s.csv\" { c: date, x: num }\ntarget T { c: feature num, x: feature num }\nS(c, x) -> T(c, x);",
+        "E131");
+    expect_codes("source S from \"s.mtx\" { c: rowid, x: vector(4) }\ntarget T { x: feature num }\nS(_, x) -> T(x);",
+                 "E131");
+    expect_codes("source S from \"s.csv\" { c: text, x: num }\ntarget T { c: label onehot, x: feature num }\nS(c, x) "
+                 "-> T(c, x);",
+                 "E174");
+    expect_codes("source S from \"s.csv\" { c: text, x: num }\ntarget T { c: feature hash(8), x: feature num }\nS(c, "
+                 "x) -> T(c, x);",
+                 "E190");
+    expect_codes("source S from \"s.csv\" { c: text, x: num }\ntarget T { c: feature onehot missing mean, x: feature "
+                 "num }\nS(c, x) -> T(c, x);",
+                 "E178");
+    expect_codes("source S from \"s.csv\" { c: num, x: num }\ntarget T { c: label num missing 0, x: feature num "
+                 "}\nS(c, x) -> T(c, x);",
+                 "E311");
+    expect_codes("source S from \"s.csv\" { c: num, x: num }\ntarget T { c: label num, d: label num, x: feature num "
+                 "}\nS(c, x) -> T(c, c, x);",
+                 "E179");
     expect_codes(SOURCES "target T { a: feature num, b: feature num }\nS1(_,_,a,_) -> exists b T(a, b);", "E172");
     expect_codes(SOURCES "target T { a: feature num }\nS1(m,_,a,_) -> T(m | a);", "E210");
-    expect_codes(SOURCES "target T { a: feature num }\nm1: S1(_,n,a,_) & S2(_,n,_,_,_) -> T(a); m2: S1(m,_,_,_) -> T(m);", "E211");
+    expect_codes(SOURCES
+                 "target T { a: feature num }\nm1: S1(_,n,a,_) & S2(_,n,_,_,_) -> T(a); m2: S1(m,_,_,_) -> T(m);",
+                 "E211");
     /* S1 is in both bodies, but only one of them shows its column: the owner of the cell would be S1 all the same */
-    expect_codes(SOURCES "target T { a: feature num, o: feature num }\nm1: S1(_,n,a,_) & S2(_,n,_,o,_) -> exists z T(z, o); m2: S1(_,_,a,_) -> exists o T(a, o);",
+    expect_codes(SOURCES "target T { a: feature num, o: feature num }\nm1: S1(_,n,a,_) & S2(_,n,_,o,_) -> exists z "
+                         "T(z, o); m2: S1(_,_,a,_) -> exists o T(a, o);",
                  "W123 E211");
     expect_codes(SOURCES "target T { a: feature num }\nm1: S1(_,_,a,_) -> T(a); m2: S1(_,_,a,_) -> T(a + 1);", "E211");
     expect_codes(SOURCES "target T { a: feature num }\nm1: S1(_,_,a,_) -> T(a); m2: S2(_,n,_,_,_) -> T(n);", "E173");
-    expect_codes(SOURCES TARGET "m1: S1(m,_,a,hr) -> exists o T(m,a,hr,o); m2: S2(_,_,a,o,_) -> exists m, hr T(m,a,hr,o);", "E310");
-    expect_codes(SOURCES "target T { m: label num missing drop, a: feature num }\nm1: S1(m,_,a,_) -> T(m,a); m2: S2(_,_,a,_,_) -> exists m T(m,a);", "");
+    expect_codes(SOURCES TARGET
+                 "m1: S1(m,_,a,hr) -> exists o T(m,a,hr,o); m2: S2(_,_,a,o,_) -> exists m, hr T(m,a,hr,o);",
+                 "E310");
+    expect_codes(SOURCES "target T { m: label num missing drop, a: feature num }\nm1: S1(m,_,a,_) -> T(m,a); m2: "
+                         "S2(_,_,a,_,_) -> exists m T(m,a);",
+                 "");
     expect_codes(SOURCES "target T { m: label num, o: feature num }\nS1(m,n,_,_)? & S2(_,n,_,o,_) -> T(m, o);", "E310");
 }
 
@@ -507,8 +559,10 @@ static void test_declarations_wrong(void **state) {
 
 static void test_checks(void **state) {
     (void)state;
-    const MappingSpec *s = spec_of(SOURCES "target T { a: feature num }\nS1(a: a, ...) -> T(a);\nkey S1(n);\nfd S1(n -> a, hr);\nfk S1(n) -> S2(n);\n"
-                                           "S1(n: n, a: x) & S1(n: n, a: y) -> x = y;\nkey S2(n);\noption egd warn;\noption max_rows 5000;");
+    const MappingSpec *s = spec_of(
+        SOURCES
+        "target T { a: feature num }\nS1(a: a, ...) -> T(a);\nkey S1(n);\nfd S1(n -> a, hr);\nfk S1(n) -> S2(n);\n"
+        "S1(n: n, a: x) & S1(n: n, a: y) -> x = y;\nkey S2(n);\noption egd warn;\noption max_rows 5000;");
     assert_int_equal(s->nchecks, 4); /* S2 has no role here, so its own key does not matter */
     assert_int_equal(s->checks[0].kind, EGD_KEY);
     assert_int_equal(s->checks[1].kind, EGD_FD);
@@ -537,13 +591,17 @@ static void test_wanted(void **state) {
 
 /* ---------------- steps ---------------- */
 
-#define DATA "source S from \"s.csv\" { x: num, y: num }\ntarget T { y: label num, x: feature num }\nS(x, y) -> T(y, x);\n" \
-             "target U { x: feature num }\nS(x, _) -> U(x);\nsplit T into train 0.8, test 0.2 seed 1;\n"
+#define DATA                                                                                                           \
+    "source S from \"s.csv\" { x: num, y: num }\ntarget T { y: label num, x: feature num }\nS(x, y) -> T(y, x);\n"     \
+    "target U { x: feature num }\nS(x, _) -> U(x);\nsplit T into train 0.8, test 0.2 seed 1;\n"
 
 static void test_steps(void **state) {
     (void)state;
-    expect_codes(DATA "train m = ridge(lambda = 1) on T.train; evaluate m on T.test with rmse; predict m on T.test to \"p.csv\"; save m to \"m\";\n"
-                      "for l in {1, 2} { train m = ridge(lambda = l) on T; print rmse; }\nload k from \"k\"; predict k on T to \"k.csv\"; export T to \"t.csv\";", "");
+    expect_codes(DATA "train m = ridge(lambda = 1) on T.train; evaluate m on T.test with rmse; predict m on T.test to "
+                      "\"p.csv\"; save m to \"m\";\n"
+                      "for l in {1, 2} { train m = ridge(lambda = l) on T; print rmse; }\nload k from \"k\"; predict k "
+                      "on T to \"k.csv\"; export T to \"t.csv\";",
+                 "");
     expect_codes(DATA "train m = rigde() on T;", "E114");
     expect_message("did you mean `ridge`?");
     expect_codes(DATA "train m = ridge(lamda = 1) on T;", "E117");
@@ -564,7 +622,8 @@ static void test_steps(void **state) {
     expect_codes(DATA "export T.half to \"t.csv\";", "E114");
     /* the script's own algorithm shadows the library's */
     restart();
-    Program *p = resolve_in("", DATA "algorithm ridge(q = 1) { fit(X: [n, d], y: [n, 1]) { return y; } }\ntrain m = ridge(q = 2) on T;");
+    Program *p = resolve_in(
+        "", DATA "algorithm ridge(q = 1) { fit(X: [n, d], y: [n, 1]) { return y; } }\ntrain m = ridge(q = 2) on T;");
     assert_string_equal(codes(), "");
     assert_string_equal(program_algorithm(p, "ridge")->hyper.data[0].name.text, "q");
     assert_non_null(program_metric(p, "rmse"));
@@ -573,8 +632,9 @@ static void test_steps(void **state) {
 
 static void test_params(void **state) {
     (void)state;
-    expect_dump("param limit = 15;\nsource S from \"s.csv\" { x: num }\ntarget T { x: feature num }\nS(x) & x < limit -> T(x);",
-                "{S} if <(S.0,15) -> S.0\nx: S\n");
+    expect_dump(
+        "param limit = 15;\nsource S from \"s.csv\" { x: num }\ntarget T { x: feature num }\nS(x) & x < limit -> T(x);",
+        "{S} if <(S.0,15) -> S.0\nx: S\n");
 }
 
 /* ---------------- files ---------------- */
@@ -595,7 +655,9 @@ static void test_use(void **state) {
     char sub[600];
     snprintf(sub, sizeof sub, "%s/data", dir);
     assert_int_equal(mkdir(sub, 0700), 0);
-    write_file(dir, "data/tables.amal", "use \"common.amal\";\nsource S from \"s.csv\" { x: num }\nsource Q from \"sqlite:q.db?table=t\" { x: num }\n");
+    write_file(
+        dir, "data/tables.amal",
+        "use \"common.amal\";\nsource S from \"s.csv\" { x: num }\nsource Q from \"sqlite:q.db?table=t\" { x: num }\n");
     write_file(dir, "data/common.amal", "target T { x: feature num }\n");
     write_file(dir, "loop.amal", "use \"data/../loop2.amal\";\n");
     write_file(dir, "loop2.amal", "use \"loop.amal\";\n");
@@ -630,15 +692,18 @@ static void test_bind(void **state) {
     assert_non_null(mkdtemp(dir));
     write_file(dir, "links.csv", "idA,idB,p\n01,2,0.5\n1,1,0.75\n");
     restart();
-    Program *p = resolve_in(dir, "source A from \"a.csv\" { id: text, a: num, key(id) }\nsource B from \"b.csv\" { a: num }\ntarget T { a: feature num }\n"
-                                 "A(_, a) & B(a) -> T(a);\nmatch A, B via \"links.csv\" (left = idA, right = idB, right_key = rowid, score = p) assign one_to_one;");
+    Program *p = resolve_in(dir, "source A from \"a.csv\" { id: text, a: num, key(id) }\nsource B from \"b.csv\" { a: "
+                                 "num }\ntarget T { a: feature num }\n"
+                                 "A(_, a) & B(a) -> T(a);\nmatch A, B via \"links.csv\" (left = idA, right = idB, "
+                                 "right_key = rowid, score = p) assign one_to_one;");
     assert_string_equal(codes(), "");
     double num[] = {1, 2};
     int32_t text[] = {0, 1};
     Dict *dict = dict_new();
     assert_int_equal(dict_add(dict, "01", 2), 0);
     assert_int_equal(dict_add(dict, "1", 1), 1);
-    Column a[] = {{.name = "id", .type = TY_TEXT, .codes = text, .dict = dict}, {.name = "a", .type = TY_NUM, .num = num}};
+    Column a[] = {{.name = "id", .type = TY_TEXT, .codes = text, .dict = dict},
+                  {.name = "a", .type = TY_NUM, .num = num}};
     Column b[] = {{.name = "a", .type = TY_NUM, .num = num}};
     Table *tables[] = {table_from_columns("A", 2, 2, a), table_from_columns("B", 2, 1, b)};
     TableOptions opt = {.base_dir = dir, .threads = 1};
@@ -666,9 +731,24 @@ static void test_bind(void **state) {
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_table_one), T(test_optional_is_the_family), T(test_optional_chain), T(test_many_optionals), T(test_conditions), T(test_heads),
-        T(test_precedence), T(test_match), T(test_bodies_wrong), T(test_warnings), T(test_columns_wrong), T(test_declarations_wrong), T(test_checks),
-        T(test_wanted), T(test_steps), T(test_params), T(test_use), T(test_bind),
+        T(test_table_one),
+        T(test_optional_is_the_family),
+        T(test_optional_chain),
+        T(test_many_optionals),
+        T(test_conditions),
+        T(test_heads),
+        T(test_precedence),
+        T(test_match),
+        T(test_bodies_wrong),
+        T(test_warnings),
+        T(test_columns_wrong),
+        T(test_declarations_wrong),
+        T(test_checks),
+        T(test_wanted),
+        T(test_steps),
+        T(test_params),
+        T(test_use),
+        T(test_bind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
