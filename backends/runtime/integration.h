@@ -70,6 +70,7 @@ typedef struct MatchSpec { /* rows of these roles are one entity */
     int link_left, link_right, link_score; /* columns of links (-1: no score) */
     int left_col, right_col; /* columns of roles[0], roles[1] that the links name; -1: row numbers, from 1 */
     bool one_to_one;
+    bool many_to_one;     /* several rows of one source may be the same entity; otherwise that is E420 */
     Span span;
 } MatchSpec;
 typedef struct TargetColumnSpec {
@@ -185,7 +186,11 @@ struct Integration {
     int64_t *unmatched;        /* per role: rows used by no target row */
     int64_t dropped_missing;   /* rows removed by `missing drop` */
     bool materialized;         /* made by integration_materialize */
-    bool owns;
+    bool owns;                 /* of spaces, blocks' data, features and encoders: not a part, not materialized */
+    int64_t *root_rows;        /* of a part: its rows' numbers in the whole target; NULL: the whole */
+    struct IntegrationState *state; /* private, as are the next two */
+    Arena *arena;
+    bool borrows_rows;         /* tgd_of, ci, label, weight belong to the parent */
 };
 
 /* Reported: NULL. `encoders`, when given (predicting with a loaded model), are used instead of learning new dictionaries and means; unseen
