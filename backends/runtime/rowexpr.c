@@ -4,6 +4,7 @@
  * false & null is false, true | null is true. A comparison of a date with a time compares instants; a text constant compared with
  * a date or time is read as ISO 8601. time - time is in seconds, and time + number adds seconds.
  * Texts made by functions live in the evaluator's scratch memory until it is reset. rowexpr_column.c evaluates whole columns. */
+#define _GNU_SOURCE /* memmem */
 #include "backends/runtime/rowexpr_internal.h"
 #include <ctype.h>
 #include <math.h>
