@@ -32,7 +32,7 @@ static void print_values(Buf *b, const Table *t, int n, const int *cols, int64_t
     const char *text;
     int32_t len;
     for (int i = 0; i < n; i++) {
-        value_text(&t->cols[cols[i]], row, scratch, &text, &len);
+        int_value_text(&t->cols[cols[i]], row, scratch, &text, &len);
         buf_printf(b, "%s%s = ", i ? ", " : "", t->cols[cols[i]].name);
         buf_add(b, text, (size_t)(len < 60 ? len : 60));
         if (len > 60) buf_puts(b, "…");

@@ -43,7 +43,7 @@ static bool column_put_value(Column *c, int64_t at, RxValue v) {
     if (rx_is_null(v)) return true;
     if (v.type == TY_TEXT) return column_put_text(c, at, v.text, v.len);
     if (!c->codes) return column_put_number(c, at, v.num, v.type == TY_DATE), true;
-    number_text(v.num, text);
+    int_number_text(v.num, text);
     return column_put_text(c, at, text, (int32_t)strlen(text));
 }
 static bool column_put_cell(Column *c, int64_t at, const Column *from, int64_t row) {
@@ -53,7 +53,7 @@ static bool column_put_cell(Column *c, int64_t at, const Column *from, int64_t r
     if (column_is_null(from, row)) return true;
     if (c->ints && from->ints && c->type == TY_INT) return c->ints[at] = from->ints[row], true;
     if (!c->codes) return column_put_number(c, at, column_number(from, row), from->type == TY_DATE), true;
-    value_text(from, row, scratch, &text, &len);
+    int_value_text(from, row, scratch, &text, &len);
     return column_put_text(c, at, text, len);
 }
 

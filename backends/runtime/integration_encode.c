@@ -8,7 +8,7 @@
 
 enum { SHOWN = 10, UNSEEN = -3 };
 
-void number_text(double x, char out[40]) {
+void int_number_text(double x, char out[40]) {
     if (x == 0) x = 0; /* -0 */
     for (int p = 15; p <= 17; p++) {
         snprintf(out, 40, "%.*g", p, x);
@@ -29,7 +29,7 @@ static void time_text(int64_t micros, char out[64]) {
     n = strlen(out);
     if (rest % 1000000) snprintf(out + n, 64 - n, ".%06d", (int)(rest % 1000000));
 }
-void value_text(const Column *c, int64_t row, char out[64], const char **text, int32_t *len) {
+void int_value_text(const Column *c, int64_t row, char out[64], const char **text, int32_t *len) {
     *text = out;
     if (column_is_null(c, row)) snprintf(out, 64, "null");
     else if (c->codes) {
@@ -40,7 +40,7 @@ void value_text(const Column *c, int64_t row, char out[64], const char **text, i
     else if (c->type == TY_TIME) time_text(c->ints[row], out);
     else if (c->type == TY_BOOL) snprintf(out, 64, "%s", c->ints[row] ? "true" : "false");
     else if (c->ints) snprintf(out, 64, "%lld", (long long)c->ints[row]);
-    else number_text(column_number(c, row), out);
+    else int_number_text(column_number(c, row), out);
     *len = (int32_t)strlen(out);
 }
 double int_number(const ColumnPlan *p, const TargetColumnSpec *spec, const Column *col, int64_t row) {
@@ -94,7 +94,7 @@ static bool add_values(Dict *d, const Column *c, int64_t rows, bool *numeric, do
             ok = id >= 0;
             if (id < known) continue;
         }
-        value_text(c, r, scratch, &text, &len);
+        int_value_text(c, r, scratch, &text, &len);
         int32_t known = d->count, code = dict_add(d, text, len);
         ok = ok && code >= 0;
         if (!ok || code < known) continue;
@@ -172,7 +172,7 @@ int32_t *int_codes(IntState *s, const Integration *out, int j, const Column *col
                     map = grown;
                     cap *= 2;
                 }
-                value_text(col, r, scratch, &text, &len);
+                int_value_text(col, r, scratch, &text, &len);
                 map[id] = dict_find(d, text, len);
                 if (map[id] < 0) map[id] = UNSEEN;
             }
@@ -256,7 +256,7 @@ static void learn_fill(IntState *s, Integration *out, int j) {
         e->has_fill = true;
         if (onehot) { /* the category of that number, or a row of zeros */
             char text[40];
-            number_text(spec->missing_value, text);
+            int_number_text(spec->missing_value, text);
             e->fill = dict_find(e->dict, text, (int32_t)strlen(text));
         }
         return;
@@ -271,7 +271,7 @@ static void base_category(IntState *s, Integration *out, int j) {
     double x = strtod(spec->base_category, &end);
     if (e->base < 0 && end != spec->base_category && !*end) { /* "1.0" names the category 1 */
         char text[40];
-        number_text(x, text);
+        int_number_text(x, text);
         e->base = dict_find(e->dict, text, (int32_t)strlen(text));
     }
     if (e->base >= 0 || !e->dict->count) return;
@@ -391,7 +391,7 @@ static void report_unseen(IntState *s, Integration *out, int j) {
         const char *text;
         int32_t len;
         if (!plan_cell(p, s->tgd_of[shown[k]], s->ci, shown[k], shown[k], &col, &at)) continue;
-        value_text(col, at, scratch, &text, &len);
+        int_value_text(col, at, scratch, &text, &len);
         diag_note(d, (Span){0}, "target row %lld: %.*s", (long long)shown[k], len < 60 ? len : 60, text);
     }
     diag_help(d, "train on data that have these categories, or leave the rows out with a condition");

@@ -46,7 +46,7 @@ static bool export_texts(const Integration *in, int j, Column *out) {
         if (!plan_cell(p, in->tgd_of[i], in->ci, i, in->root_rows ? in->root_rows[i] : i, &c, &row) || column_is_null(c, row)) {
             if (category >= 0) ok = (out->codes[i] = dict_add(out->dict, e->dict->text[category], e->dict->len[category])) >= 0;
             else if (!isnan(number)) {
-                number_text(number, scratch);
+                int_number_text(number, scratch);
                 ok = (out->codes[i] = dict_add(out->dict, scratch, (int32_t)strlen(scratch))) >= 0;
             }
             continue;
@@ -67,7 +67,7 @@ static bool export_texts(const Integration *in, int j, Column *out) {
                 continue;
             }
         }
-        value_text(c, row, scratch, &text, &len);
+        int_value_text(c, row, scratch, &text, &len);
         ok = (out->codes[i] = dict_add(out->dict, text, len)) >= 0;
         if (known) *known = out->codes[i] + 1;
     }

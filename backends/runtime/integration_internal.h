@@ -182,8 +182,8 @@ int32_t *int_codes(IntState *s, const Integration *out, int j, const Column *col
 double int_number(const ColumnPlan *p, const TargetColumnSpec *spec, const Column *col, int64_t row); /* encodings num, days; NaN: null */
 /* Encoded number of every cell of column j (not onehot, not vector), NaN where missing. */
 bool int_gather(IntState *s, const Integration *out, int j, double *values);
-void number_text(double x, char out[40]); /* shortest text that reads back the same */
-void value_text(const Column *c, int64_t row, char out[64], const char **text, int32_t *len);
+void int_number_text(double x, char out[40]); /* shortest text that reads back the same */
+void int_value_text(const Column *c, int64_t row, char out[64], const char **text, int32_t *len);
 bool int_features(IntState *s, Integration *out);
 bool int_blocks(IntState *s, Integration *out);
 bool int_targets(IntState *s, Integration *out); /* label, weight */

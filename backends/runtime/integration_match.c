@@ -160,7 +160,7 @@ static bool links_to_rows(Matching *w, int p, Named *out) {
             char scratch[64];
             const char *text;
             int32_t len;
-            value_text(c, shown[i], scratch, &text, &len);
+            int_value_text(c, shown[i], scratch, &text, &len);
             diag_note(d, (Span){0}, "row %lld of the links: %s = %.*s", (long long)shown[i] + 1, c->name, len < 60 ? len : 60, text);
         }
         diag_help(d, by_number ? "row numbers count from 1 and do not count the header" : "every link must name a value of %s.%s", table->name, by_number ? "" : table->cols[key_col].name);
