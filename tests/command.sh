@@ -1,0 +1,168 @@
+# command.sh: what the command does beside running scripts; sourced by run_tests.sh, which provides ok, bad, $amal, $tmp.
+
+# expect CODE "text that must appear in the output" arguments...
+expect() {
+    local code=$1 text=$2 got
+    shift 2
+    (cd "$tmp/command" && timeout 60 "$amal" "$@" >"$tmp/stdout" 2>"$tmp/stderr")
+    got=$?
+    if [ "$got" -ne "$code" ]; then bad "amal $*" "exit code $got instead of $code: $(cat "$tmp/stderr")"
+    elif [ -n "$text" ] && ! grep -qF -- "$text" "$tmp/stdout" "$tmp/stderr"; then bad "amal $*" "no \`$text\` in: $(cat "$tmp/stdout" "$tmp/stderr")"
+    else ok; fi
+}
+# holds NAME command...: the command succeeds
+holds() {
+    local name=$1
+    shift
+    if (cd "$tmp/command" && "$@") >"$tmp/stdout" 2>&1; then ok; else bad "$name" "$(cat "$tmp/stdout")"; fi
+}
+
+mkdir -p "$tmp/command"
+cat >"$tmp/command/points.csv" <<'END'
+id,a,b,y
+p,1,2,5
+q,2,1,4
+r,3,5,13
+s,4,4,12
+t,5,9,23
+u,6,1,8
+END
+cat >"$tmp/command/points.amal" <<'END'
+param lambda = 0;
+source S from "points.csv" { id: text, a: num, b: num, y: num }
+target T { id: id, y: label num, a: feature num, b: feature num }
+S(i, a, b, y) -> T(i, y, a, b);
+train m = ridge(lambda = lambda) on T;
+evaluate m on T with rmse;
+predict m on T to "predicted.csv";
+save m to "points.model";
+export T to "exported.csv" with provenance;
+print nrow(features(T)) + lambda;
+END
+sed -e 's/^train.*/load m from "points.model";/' -e '/^save/d' -e '/^export/d' -e 's/predicted/again/' "$tmp/command/points.amal" >"$tmp/command/loaded.amal"
+
+# the command line
+expect 2 "amal help" nonsense-command-far-from-any
+expect 2 "did you mean run?" rnu points.amal
+expect 2 "did you mean: amal run points.amal?" points.amal
+expect 2 "did you mean --strategy?" run points.amal --stratgy auto
+expect 2 "there is no option --zzzzzzzz" run points.amal --zzzzzzzz
+expect 2 "wants a value" run points.amal --json
+expect 2 "--threads" run points.amal --threads none
+expect 2 "--max-rows" run points.amal --max-rows 0
+expect 2 "not built into version" run points.amal --backend cuda
+expect 2 "is not known" run points.amal --backend fortran
+expect 2 "is not known" run points.amal --strategy fast
+expect 2 "is not known" run points.amal --disable nothing-of-the-kind
+expect 2 "NAME=value" run points.amal --set lambda
+expect 2 "-Wnonsense" run points.amal -Wnonsense
+expect 2 "takes no value" run points.amal --quiet=1
+expect 2 "one script" run
+expect 2 "one script" run points.amal loaded.amal
+expect 2 "not built into version" repl
+expect 2 "not built into version" build points.amal
+expect 2 "not built into version" bench
+expect 2 "not built into version" calibrate
+expect 2 "there is no code E000" explain E000
+expect 0 "amal 0.1.0" --version
+expect 0 "amal run" help
+expect 0 "BLAS" doctor
+expect 0 "" explain E131
+expect 1 "cannot be read" run missing.amal
+expect 1 "cannot be read" check "$tmp"
+expect 1 "E119" run points.amal --set lamda=1
+expect 1 "did you mean \`lambda\`?" run points.amal --set lamda=1
+expect 1 "E119" run points.amal --set lambda=many
+
+# a run, its outputs, and the same model from its file
+expect 0 "no errors" check points.amal
+expect 0 "m on T:  rmse" run points.amal
+holds "predictions are written beside the ids" grep -q '^p,5' predicted.csv
+holds "a row each" test "$(wc -l <"$tmp/command/predicted.csv")" -eq 7
+holds "provenance is exported" grep -q 'S.row' exported.csv
+expect 0 "rmse" run loaded.amal
+holds "the loaded model predicts the same" cmp predicted.csv again.csv
+expect 0 "= 8.5" run points.amal --set lambda=2.5
+expect 0 "" run points.amal --json out.json --quiet
+holds "the JSON object can be read" "$json" get out.json evaluate/m/T/rmse
+holds "its rows" test "$("$json" get "$tmp/command/out.json" targets/T/rows)" = 6
+expect 0 '"amal": "0.1.0"' run points.amal --json -
+holds "with --json - standard output is JSON alone" "$json" get "$tmp/stdout" targets/T/columns
+expect 0 "why" explain points.amal
+expect 0 "" run points.amal --keep-c kept --backend c
+holds "--keep-c keeps the emitted C" sh -c 'ls kept/*.c'
+expect 0 "" run points.amal --dump-after all
+expect 0 "" run points.amal --backend interp --strategy materialize --threads 1
+expect 1 "E401" run points.amal --max-rows 5
+(cd "$tmp/command" && "$amal" fmt points.amal >formatted.amal && "$amal" fmt formatted.amal >twice.amal)
+holds "formatting twice changes nothing more" cmp formatted.amal twice.amal
+expect 0 "rmse" run formatted.amal
+
+# two runs are byte-identical but for the times
+expect 0 "" run points.amal --json one.json --quiet
+expect 0 "" run points.amal --json two.json --quiet
+holds "two runs agree byte for byte" sh -c 'sed "/seconds/d" one.json >a; sed "/seconds/d" two.json >b; cmp a b'
+
+# damaged and foreign model files are refused
+cp "$tmp/command/points.model" "$tmp/command/good.model"
+damaged() { # name, code
+    cp "$tmp/command/$1" "$tmp/command/points.model"
+    expect 1 "$2" run loaded.amal
+}
+printf 'something else entirely\n' >"$tmp/command/foreign.model"
+damaged foreign.model E457
+sed '1s/1$/9/' "$tmp/command/good.model" >"$tmp/command/newer.model"
+damaged newer.model E458
+sed 's/iterations [0-9]*/iterations 77/' "$tmp/command/good.model" >"$tmp/command/changed.model"
+damaged changed.model E459
+for part in 1 20 200 400 4; do
+    head -c "$(($(wc -c <"$tmp/command/good.model") * part / (part + 3)))" "$tmp/command/good.model" >"$tmp/command/short.model"
+    damaged short.model E45
+done
+: >"$tmp/command/empty.model"
+damaged empty.model E457
+rm "$tmp/command/points.model"
+expect 1 E450 run loaded.amal
+cp "$tmp/command/good.model" "$tmp/command/points.model"
+sed -e 's/b: feature num }/b: feature num, c: feature num }/' -e 's/T(i, y, a, b)/T(i, y, a, b, a * b)/' "$tmp/command/loaded.amal" >"$tmp/command/wider.amal"
+expect 1 E461 run wider.amal
+
+# outputs that cannot be written leave nothing behind
+sed 's#predicted.csv#missing-folder/predicted.csv#' "$tmp/command/points.amal" >"$tmp/command/unwritable.amal"
+expect 1 E440 run unwritable.amal
+holds "no temporary files stay" sh -c '! ls -A | grep -i tmp'
+
+# a missing compiler is said, with the code for it
+(cd "$tmp/command" && CC=/nonexistent/cc AMAL_CACHE="$tmp/empty-cache" timeout 60 "$amal" run points.amal >"$tmp/stdout" 2>"$tmp/stderr")
+if [ $? -eq 3 ] && grep -q 'E60' "$tmp/stderr"; then ok; else bad "no C compiler" "$(cat "$tmp/stderr")"; fi
+
+# ctrl-C: the training stops, nothing half-written stays, the exit code is 130
+cat >"$tmp/command/long.amal" <<'END'
+source S from "points.csv" { id: text, a: num, b: num, y: num }
+target T { y: label num, a: feature num, b: feature num }
+S(_, a, b, y) -> T(y, a, b);
+algorithm forever(steps = 1e12) {
+  fit(X: [n, d], y: [n, 1]) {
+    w = zeros(ncol(X), 1);
+    repeat steps { w = w - 1e-6 * (X' @ sigmoid(X @ w - y)); }
+    return w;
+  }
+}
+train m = forever() on T;
+END
+for backend in interp c; do
+    (cd "$tmp/command" && exec "$amal" run long.amal --backend $backend >"$tmp/stdout" 2>"$tmp/stderr") &
+    running=$!
+    sleep 2
+    kill -INT "$running"
+    for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$running" 2>/dev/null && sleep 0.5; done
+    if kill -0 "$running" 2>/dev/null; then
+        kill -KILL "$running"
+        wait "$running" 2>/dev/null
+        bad "ctrl-C ($backend)" "the run goes on five seconds later"
+    else
+        wait "$running"
+        code=$?
+        if [ $code -eq 130 ]; then ok; else bad "ctrl-C ($backend)" "exit code $code: $(cat "$tmp/stderr")"; fi
+    fi
+done
