@@ -30,6 +30,15 @@ BENCH   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZ    = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
 SECONDS_FUZZ ?= 60
 
+# Short lines unless V=1.
+ifeq ($(V),1)
+say = @:
+Q =
+else
+say = @printf '  %-5s %s\n'
+Q = @
+endif
+
 .PHONY: all demo test test-programs golden-update bench install asan ubsan cov fuzz fmt deps clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -37,28 +46,34 @@ SECONDS_FUZZ ?= 60
 all: $(BUILD)/amal ## build/amal, the command
 
 $(BUILD)/amal: $(MAIN) $(LIBRARY)
-	$(CC) $(LDFLAGS_ALL) -o $@ $(MAIN) -Wl,--whole-archive $(LIBRARY) -Wl,--no-whole-archive $(LIBS)
+	$(say) link $@
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(MAIN) -Wl,--whole-archive $(LIBRARY) -Wl,--no-whole-archive $(LIBS)
 
 $(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
 	@rm -f $@
-	ar rcs $@ $^
+	$(say) ar $@
+	$(Q)ar rcs $@ $^
 
 $(BUILD)/obj/%.o: %.c Makefile | $(GENERATED_HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(say) cc $<
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # What re2c and Bison write is theirs: it is compiled without the warnings that only their style raises.
 $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c Makefile | $(GENERATED_HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -Wno-unused-function -Wno-unused-but-set-variable -Wno-implicit-fallthrough -MMD -MP -c -o $@ $<
+	$(say) cc $<
+	$(Q)$(CC) $(CFLAGS_ALL) -Wno-unused-function -Wno-unused-but-set-variable -Wno-implicit-fallthrough -MMD -MP -c -o $@ $<
 
 $(BUILD)/gen/grammar/parser.c: grammar/parser.y
 	@mkdir -p $(@D)
-	bison -Wall -Werror --header=$(BUILD)/gen/grammar/parser.h -o $@ $<
+	$(say) bison $<
+	$(Q)bison -Wall -Werror --header=$(BUILD)/gen/grammar/parser.h -o $@ $<
 $(BUILD)/gen/grammar/parser.h: $(BUILD)/gen/grammar/parser.c
 $(BUILD)/gen/grammar/lexer.c: grammar/lexer.re
 	@mkdir -p $(@D)
-	re2c -8 -W -Werror --no-generation-date -o $@ $<
+	$(say) re2c $<
+	$(Q)re2c -8 -W -Werror --no-generation-date -o $@ $<
 
 # The standard library as C strings: {name, text} a file, in order of names.
 $(BUILD)/gen/stdlib_data.c: $(STDLIB) Makefile
@@ -70,19 +85,24 @@ $(BUILD)/gen/stdlib_data.c: $(STDLIB) Makefile
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) -lcmocka $(LIBS)
+	$(say) link $@
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) -lcmocka $(LIBS)
 $(BUILD)/tests/differential/%: tests/differential/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) -lcmocka $(LIBS)
+	$(say) link $@
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) -lcmocka $(LIBS)
 $(BUILD)/tests/bench/%: tests/bench/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) $(LIBS)
+	$(say) link $@
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) $(LIBS)
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) $(LIBS)
+	$(say) link $@
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) $(LIBS)
 $(BUILD)/tests/tools/%: tests/tools/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< -lm
+	$(say) link $@
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< -lm
 
 test-programs: $(UNIT_PROGRAMS) $(TOOLS)
 
@@ -100,7 +120,7 @@ demo: deps ## a model on 336,776 flights joined with planes, airports and weathe
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) examples/flights/demo.sh
 
-bench: all $(BENCH) ## speed of the emitted code, one program after the other
+bench: all $(BENCH) $(TOOLS) ## speed of the emitted code, one program after the other
 	@set -e; for b in $(BENCH); do echo "== $$b"; $$b; done
 	@BUILD=$(BUILD) tests/bench/run.sh
 
