@@ -135,12 +135,18 @@ static bool bind_atom(MapCtx *m, Body *b, int index) {
 
 /* ---------------- head, conditions, quantifiers ---------------- */
 
-typedef struct UseVisit {
-    Body *b;
-} UseVisit;
 static void count_use(void *arg, const Expr *name) {
-    Var *v = body_var(((UseVisit *)arg)->b, name->text);
+    Var *v = body_var(arg, name->text);
     if (v) v->uses++;
+}
+
+typedef struct Mention {
+    const char *name;
+    bool found;
+} Mention;
+static void find_mention(void *arg, const Expr *name) {
+    Mention *m = arg;
+    m->found |= !strcmp(m->name, name->text);
 }
 
 static void split_conjunction(MapCtx *m, Body *b, Expr *e) {
@@ -228,12 +234,9 @@ static bool bind_quantifiers(MapCtx *m, Body *b) {
         }
         v = add_var(m, b, n.text, n.span);
         v->existential = true;
-        bool used = false;
-        for (int j = 0; j < m->t->decl->columns.len; j++) {
-            const Expr *h = b->head_of[j];
-            used |= h && h->kind == EX_NAME && !strcmp(h->text, n.text);
-        }
-        if (!used && ok) {
+        Mention use = {n.text, false};
+        for (int j = 0; j < m->t->decl->columns.len; j++) expr_walk_names(b->head_of[j], find_mention, &use);
+        if (!use.found && ok) {
             Diag *w =
                 diag_warn(m->ds, "W124", n.span, "`%s` is declared existential but the head does not use it", n.text);
             diag_help(w, "take it out of the `exists` list");
@@ -363,6 +366,7 @@ static bool bind_roles(MapCtx *m, Body *b) {
         b->atoms[i].role = find_role(m, name);
         if (b->atoms[i].role < 0) return false; /* its source is not known: reported */
         b->atoms[i].source = m->roles.data[b->atoms[i].role].source;
+        if (strcmp(body_source(m, b, i)->decl->name.text, a->relation.text)) return false; /* E152 was reported */
         if (a->optional) b->optional |= 1ull << i;
         for (int j = 0; j < i; j++) {
             if (b->atoms[j].role != b->atoms[i].role) continue;
@@ -398,9 +402,8 @@ Body *body_bind(MapCtx *m, const TgdDecl *decl) {
     ok &= bind_head(m, b);
     if (!ok) return NULL;
     if (!bind_quantifiers(m, b)) return NULL;
-    UseVisit use = {b};
-    for (int i = 0; i < b->conds.len; i++) expr_walk_names(b->conds.data[i], count_use, &use);
-    for (int j = 0; j < m->t->decl->columns.len; j++) expr_walk_names(b->head_of[j], count_use, &use);
+    for (int i = 0; i < b->conds.len; i++) expr_walk_names(b->conds.data[i], count_use, b);
+    for (int j = 0; j < m->t->decl->columns.len; j++) expr_walk_names(b->head_of[j], count_use, b);
     warn_single_uses(m, b);
     if (!check_join_types(m, b)) return NULL;
     find_connections(m, b);

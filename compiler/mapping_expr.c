@@ -286,6 +286,10 @@ static bool is_comparison(Op op) {
 
 static RowExpr *compile_arithmetic(ExprScope *s, const Expr *e, RowExpr **a) {
     MapCtx *m = s->m;
+    for (int i = 0; i < 2 && e->op == OP_SUB; i++) {
+        TypeKind dated = a[1 - i]->type;
+        if ((dated == TY_DATE || dated == TY_TIME) && !settle_date(s, e->args[i], &a[i], dated)) return NULL;
+    }
     TypeKind l = a[0]->type, r = a[1]->type;
     RowExpr *out = node(m, RX_BINARY, TY_NUM, e->span, 2);
     out->op = e->op;

@@ -138,6 +138,7 @@ typedef struct Collector {
     VEC(Stmt *) stmts;
     TextVec done; /* real paths of files already taken in */
     VEC(Declared) declared;
+    bool lost_tgd;
 } Collector;
 enum { SPACE_RELATION, SPACE_ALGORITHM, SPACE_METRIC, SPACE_TGD, SPACE_PARAM, SPACE_SPLIT };
 
@@ -413,8 +414,10 @@ static bool check_shared_existential(Program *p, const TgdDecl *t) {
     return true;
 }
 
-static void attach_tgd(Program *p, const TgdDecl *decl) {
-    if (!check_shared_existential(p, decl)) return;
+/* false: a head atom was reported, so its target may lack the tgd. */
+static bool attach_tgd(Program *p, const TgdDecl *decl) {
+    if (!check_shared_existential(p, decl)) return false;
+    bool ok = true;
     for (int h = 0; h < decl->head.len; h++) {
         Atom *head = decl->head.data[h];
         Target *t = program_target(p, head->relation.text);
@@ -425,6 +428,7 @@ static void attach_tgd(Program *p, const TgdDecl *decl) {
             if (program_source(p, head->relation.text))
                 diag_note(d, head->relation.span, "it is a source; the head of a tgd is a target");
             resolve_help_names(d, head->relation.text, &names, "target");
+            ok = false;
             continue;
         }
         TgdDecl *one = arena_new_of(p->arena, TgdDecl);
@@ -433,6 +437,7 @@ static void attach_tgd(Program *p, const TgdDecl *decl) {
         vec_push(p->arena, &one->head, head);
         vec_push(p->arena, &t->tgds, (const TgdDecl *)one);
     }
+    return ok;
 }
 
 /* Role names of a target: aliases, or the sources' names. */
@@ -525,7 +530,7 @@ static void add_declaration(Collector *c, Stmt *s) {
 static void add_dependency(Collector *c, Stmt *s) {
     if (s->kind == ST_TGD) {
         if (s->tgd->label.text) declare(c, SPACE_TGD, "tgd", s->tgd->label);
-        attach_tgd(c->p, s->tgd);
+        c->lost_tgd |= !attach_tgd(c->p, s->tgd);
     } else if (s->kind == ST_EGD) {
         resolve_egd(c->p, s->egd);
     } else if (s->kind == ST_SPLIT) {
@@ -577,7 +582,7 @@ Program *program_resolve(Arena *arena, Diags *ds, const Script *script, int nstd
         if (c.stmts.data[i]->kind == ST_MATCH) attach_match(p, c.stmts.data[i]->match);
     resolve_settings(p, c.stmts.data, c.stmts.len);
     for (int i = 0; i < p->targets.len; i++)
-        (void)mapping_resolve(p, &p->targets.data[i]); /* reported; the others still are checked */
+        if (p->targets.data[i].tgds.len || !c.lost_tgd) (void)mapping_resolve(p, &p->targets.data[i]); /* reported */
     resolve_steps(p);
     return p;
 }
