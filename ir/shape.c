@@ -28,7 +28,7 @@ static bool broadcast(int64_t a, int as, int64_t b, int bs, int64_t *out, int *o
 static void set(IrNode *n, int64_t rows, int rs, int64_t cols, int cs) {
     n->rows = rows, n->rspace = rs, n->cols = cols, n->cspace = cs;
 }
-static int space_rows_of(const IrFunc *f, const IrTable *t, int integration_space) { (void)f; return t->block_space[integration_space]; }
+
 
 bool ir_infer_shape(const IrFunc *f, IrNode *n, const char **why) {
     const IrNode *x = n->nargs > 0 ? n->args[0] : NULL, *y = n->nargs > 1 ? n->args[1] : NULL;
@@ -175,13 +175,13 @@ bool ir_infer_shape(const IrFunc *f, IrNode *n, const char **why) {
     case SHAPE_DATA: {
         const IrTable *t = &f->tables.data[n->table];
         const IntBlock *b = &t->data->blocks[n->block];
-        set(n, b->data->rows, space_rows_of(f, t, b->space), b->data->cols, 0);
+        set(n, b->data->rows, t->block_space[b->space], b->data->cols, 0);
         return true;
     }
     case SHAPE_COUNT: {
         const IrTable *t = &f->tables.data[n->table];
         int s = t->data->indicators[n->indicator].space;
-        set(n, t->data->spaces[s].rows, space_rows_of(f, t, s), 1, 0);
+        set(n, t->data->spaces[s].rows, t->block_space[s], 1, 0);
         return true;
     }
     case SHAPE_GATHER: {
@@ -192,7 +192,7 @@ bool ir_infer_shape(const IrFunc *f, IrNode *n, const char **why) {
     case SHAPE_SCATTER: {
         const IrTable *t = &f->tables.data[n->table];
         int s = t->data->indicators[n->indicator].space;
-        set(n, t->data->spaces[s].rows, space_rows_of(f, t, s), x->cols, 0);
+        set(n, t->data->spaces[s].rows, t->block_space[s], x->cols, 0);
         return true;
     }
     case SHAPE_PICK: set(n, f->tables.data[n->table].data->blocks[n->block].data->cols, 0, x->cols, x->cspace); return true;

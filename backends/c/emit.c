@@ -69,6 +69,9 @@ const char *emit_member(Emit *e, const IrNode *n) {
         for (int i = 0; i < n->home->params.len; i++)
             if (n->home->params.data[i] == n) return emit_member(e, n->home->owner->regions[1]->params.data[i]);
     }
+    if (FUSE(n)->in_place)
+        for (int i = 0; i < n->home->results.len; i++)
+            if (n->home->results.data[i] == n) return emit_member(e, n->home->params.data[i + 1]);
     return numbered(e, n->name, n->id);
 }
 
