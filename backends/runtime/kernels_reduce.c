@@ -150,6 +150,7 @@ static Matrix *reduce_columns(KernelContext *k, IrOp op, const Matrix *x, double
     if (!all && !sum) j.stored = kernel_scratch(k, parts * width, sizeof(int64_t));
     if (!j.parts || (!all && !sum && !j.stored)) {
         mem_free(j.parts);
+        mem_free(j.stored);
         mat_free(out);
         return NULL;
     }

@@ -2,9 +2,10 @@
  *
  * thread_run(nparts, fn, ctx) runs fn for every part and returns when all are done. Parts are numbered by the caller,
  * so what a part computes does not depend on which thread takes it: results are the same whatever the machine is doing.
- * The calling thread works too; workers take the next part by an atomic counter. Workers are made when first needed, at
- * most nparts - 1 of them and never more than THREADS_MAX; when a thread cannot be made the others do its parts. Nested
- * calls, and calls while another thread uses the pool, run their parts one after the other on the calling thread. */
+ * The calling thread works too; workers take the next part by an atomic counter; the caller waits only for workers that
+ * joined before the parts ran out. Workers are made when first needed, at most nparts - 1 of them and never more than
+ * THREADS_MAX; when a thread cannot be made the others do its parts. Nested calls, and calls while another thread uses
+ * the pool, run their parts one after the other on the calling thread. */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include <pthread.h>
 #include <sched.h>
@@ -20,8 +21,8 @@ typedef struct Pool {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t work, done;
     int workers;
-    int wanted;   /* workers that take part in the running job: numbers below this */
-    int active;   /* of those, still to finish */
+    int wanted;   /* workers that may join the running job: numbers below this; 0: no job, or all its parts are taken */
+    int active;   /* those that joined and are not done */
     uint64_t job; /* number of the running job: a worker sleeps until it changes */
     int nparts;
     atomic_int next;
@@ -65,6 +66,7 @@ static void *pool_worker(void *arg) {
             pthread_cond_wait(&pool.work, &pool.lock);
         }
         seen = pool.job;
+        pool.active++;
         pthread_mutex_unlock(&pool.lock);
         pool_take_parts();
         pthread_mutex_lock(&pool.lock);
@@ -99,12 +101,13 @@ void thread_run(int nparts, void (*fn)(void *ctx, int part, int nparts), void *c
     pool.fn = fn;
     pool.ctx = ctx;
     atomic_store(&pool.next, 0);
-    pool.wanted = pool.active = pool.workers < nparts - 1 ? pool.workers : nparts - 1;
+    pool.wanted = pool.workers < nparts - 1 ? pool.workers : nparts - 1;
     pool.job++;
     pthread_cond_broadcast(&pool.work);
     pthread_mutex_unlock(&pool.lock);
     pool_take_parts();
     pthread_mutex_lock(&pool.lock);
+    pool.wanted = 0; /* who wakes up now is late: every part is taken, and ctx ends with this call */
     while (pool.active) pthread_cond_wait(&pool.done, &pool.lock);
     pthread_mutex_unlock(&pool.lock);
     pthread_mutex_unlock(&pool.use);
