@@ -42,6 +42,8 @@ typedef struct Carried {
     Span def;
     IrNode *init, *param, *result;
     int rspace;
+    bool constant;     /* the branches taken never change it: not carried, so that a known number stays known */
+    bool pinned;       /* without it being carried it did change: carried for good */
 } Carried;
 typedef VEC(Carried) CarriedVec;
 
@@ -73,18 +75,26 @@ static bool carries(Lower *l, const StmtVec *body, CarriedVec *out) {
 static void begin_params(Lower *l, CarriedVec *c) {
     for (int i = 0; i < c->len; i++) {
         Carried *v = &c->data[i];
+        if (v->constant) continue;
         v->param = ir_region_param(l->b, v->init->rows, v->init->cols, v->rspace, v->name);
         Name name = {v->name, v->def};
         lower_set(l, name, (LowerValue){.node = v->param});
     }
 }
 
-/* Takes the results of a body. *again: a value turned out to run over a target's rows; the body is to be lowered anew. */
+/* Takes the results of a body. *again: a value turned out to run over a target's rows, or not to change; the body is to be lowered anew. */
 static bool take_results(Lower *l, CarriedVec *c, bool *again) {
     for (int i = 0; i < c->len; i++) {
         Carried *v = &c->data[i];
         const LowerVar *now = lower_find(l, v->name);
         IrNode *n = now->value.node;
+        if (v->constant ? n != v->init : n == v->param && !v->pinned) {
+            v->pinned = v->constant;
+            v->constant = !v->constant;
+            *again = true;
+            continue;
+        }
+        if (v->constant) continue;
         if (n->rows != v->init->rows || n->cols != v->init->cols || n->cspace || (n->rspace && v->rspace && n->rspace != v->rspace)) {
             Diag *d = diag_error(l->ds, "E137", now->def, "%s changes its shape in the loop", v->name);
             diag_note(d, v->def, "before the loop %s is %s", v->name, lower_shape_text(l, v->init));
@@ -101,19 +111,22 @@ static bool take_results(Lower *l, CarriedVec *c, bool *again) {
     return true;
 }
 
-static IrNode **carried_nodes(Lower *l, CarriedVec *c, bool init) {
+static IrNode **carried_nodes(Lower *l, CarriedVec *c, bool init, int *n) {
     IrNode **nodes = arena_array(l->arena, IrNode *, c->len + 1);
-    for (int i = 0; i < c->len; i++) nodes[i] = lift(l, init ? c->data[i].init : c->data[i].result, c->data[i].rspace);
+    *n = 0;
+    for (int i = 0; i < c->len; i++)
+        if (!c->data[i].constant) nodes[(*n)++] = lift(l, init ? c->data[i].init : c->data[i].result, c->data[i].rspace);
     return nodes;
 }
 
 static void read_results(Lower *l, const LowerVars *before, CarriedVec *c, IrNode *loop) {
     LowerVars after = copy_vars(l, before);
     l->vars = after;
-    for (int i = 0; i < c->len; i++) {
+    for (int i = 0, k = 0; i < c->len; i++) {
+        if (c->data[i].constant) continue;
         l->b->name = c->data[i].name;
         Name name = {c->data[i].name, c->data[i].def};
-        lower_set(l, name, (LowerValue){.node = ir_proj(l->b, loop, i)});
+        lower_set(l, name, (LowerValue){.node = ir_proj(l->b, loop, k++)});
     }
     l->b->name = NULL;
 }
@@ -152,9 +165,12 @@ static bool counted_loop(Lower *l, const Stmt *s, const StmtVec *body, IrNode *c
         }
         if (!statements(l, body) || !take_results(l, &c, &again)) return false;
         if (again) continue;
-        ir_region_end(l->b, c.len, carried_nodes(l, &c, false));
+        int k;
+        IrNode **results = carried_nodes(l, &c, false, &k);
+        ir_region_end(l->b, k, results);
         l->b->span = s->span;
-        IrNode *loop = ir_loop(l->b, count, region, c.len, carried_nodes(l, &c, true));
+        IrNode **init = carried_nodes(l, &c, true, &k);
+        IrNode *loop = ir_loop(l->b, count, region, k, init);
         read_results(l, &before, &c, loop);
         return true;
     }
@@ -245,9 +261,12 @@ static bool while_statement(Lower *l, const Stmt *s) {
         begin_params(l, &c);
         if (!statements(l, &s->repeat.body) || !take_results(l, &c, &again)) return false;
         if (again) continue;
-        ir_region_end(l->b, c.len, carried_nodes(l, &c, false));
+        int k;
+        IrNode **results = carried_nodes(l, &c, false, &k);
+        ir_region_end(l->b, k, results);
         l->b->span = s->span;
-        IrNode *loop = ir_while(l->b, condition, body, c.len, carried_nodes(l, &c, true));
+        IrNode **init = carried_nodes(l, &c, true, &k);
+        IrNode *loop = ir_while(l->b, condition, body, k, init);
         read_results(l, &before, &c, loop);
         return true;
     }

@@ -42,7 +42,7 @@ static TcVar hyper_var(Tc *t, const AlgorithmDecl *a, int i) {
     const Param *p = &a->hyper.data[i];
     TcVar v = {.name = p->name.text, .def = p->name.span, .hyper = i};
     v.value = tc_matrix(dim_const(1), dim_const(1), p->name.span);
-    bool matrix = (a->fit && body_asks_size(&a->fit->body, p->name.text)) || (a->predict && body_asks_size(&a->predict->body, p->name.text));
+    bool matrix = p->dims.len > 0 || (a->fit && body_asks_size(&a->fit->body, p->name.text)) || (a->predict && body_asks_size(&a->predict->body, p->name.text));
     if (matrix) {
         v.value.rows = dim_symbol(t, arena_printf(t->arena, "nrow(%s)", p->name.text), true);
         v.value.cols = dim_symbol(t, arena_printf(t->arena, "ncol(%s)", p->name.text), true);
