@@ -109,7 +109,7 @@ typedef struct TgdDecl {
     bool has_forall;
     NameVec forall, exists;
     AtomVec body;
-    ExprVec conditions;
+    ExprVec conditions;     /* also bare calls of the text functions contains, starts, ends, matches */
     VEC(AsofCond *) asofs;  /* parsed, "not supported yet" */
     AtomVec head;           /* one atom over the target (several are parsed; resolve reports) */
     Span span;
@@ -117,6 +117,9 @@ typedef struct TgdDecl {
 typedef enum { EGD_GENERAL, EGD_KEY, EGD_FD, EGD_FK } EgdKind;
 typedef struct EgdDecl {
     EgdKind kind;
+    Name label;             /* as of a tgd */
+    bool has_forall;
+    NameVec forall;
     AtomVec body;           /* EGD_GENERAL: body -> left = right */
     Expr *left, *right;
     Name source;            /* key S(a,b) · fd S(a -> b) · fk S(a) -> R(b) */
@@ -132,6 +135,7 @@ typedef struct MatchDecl {
     Span via_span;
     NamedArgVec via_args;   /* left right score */
     bool fuzzy;             /* parsed, "not supported yet" */
+    NameVec fuzzy_clauses;  /* each clause of the block as text: "block year" */
     const char *assign;     /* one_to_one | many_to_one | NULL */
     Span assign_span, span;
 } MatchDecl;
@@ -202,9 +206,10 @@ typedef enum {
 struct Stmt {
     StmtKind kind;
     Span span;
+    bool blank_before; /* an empty line stands above it: the formatter keeps it */
     union {
         SourceDecl *source;
-        struct { Name name; const char *uri; } silo;
+        struct { Name name; const char *uri; ExprVec policies; } silo; /* policies: local, aggregate(k) */
         TgdDecl *tgd;
         EgdDecl *egd;
         MatchDecl *match;
@@ -229,10 +234,17 @@ struct Stmt {
     };
 };
 
+typedef struct Comment { /* kept for the formatter */
+    Span span;
+    const char *text;  /* with its marks */
+    bool own_line;     /* nothing but blanks before it on its line */
+    bool blank_before;
+} Comment;
 typedef struct Script {
     const char *path;
     uint32_t file;
     StmtVec stmts;
+    VEC(Comment) comments; /* in order */
 } Script;
 
 /* Parses text (not NUL-terminated) registered as `file` in ds. Always returns a script: statements with errors are
