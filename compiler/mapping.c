@@ -10,8 +10,7 @@
 static bool add_role(MapCtx *m, const Atom *a) {
     if (a->negated) {
         Diag *d = diag_error(m->ds, "E141", a->span, "a body cannot say that a row does not exist");
-        diag_help(d, "read it as an optional atom `%s(…)?` and test a column that is never null: `k is null`",
-                  a->relation.text);
+        diag_help(d, "read such rows with a query instead: `sqlite:FILE?query=SELECT … WHERE NOT EXISTS (…)`");
         return false;
     }
     int source = resolve_source(m->p, a->relation);

@@ -253,6 +253,8 @@ static RowExpr *compile_name(ExprScope *s, const Expr *e) {
     const char *near = resolve_nearest(e->text, &names);
     if (near)
         diag_help(d, "did you mean `%s`?", near);
+    else if (s->lone)
+        diag_help(d, "bind it in an atom; if these tables do not have it, write `exists %s` before the head", e->text);
     else
         diag_help(d, "give it a place in one of the atoms, or quote it if it is a text: \"%s\"", e->text);
     s->failed = true;

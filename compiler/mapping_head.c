@@ -63,7 +63,7 @@ static bool push_variable(MapCtx *m, const Body *b, const Var *v, uint64_t prese
 static bool push_expression(MapCtx *m, const Body *b, const Expr *e, uint64_t present, const char *column,
                             AltVec *alts) {
     int single = expr_single_atom(m, b, present, e);
-    ExprScope s = {.m = m, .b = b, .present = present, .prefer = single};
+    ExprScope s = {.m = m, .b = b, .present = present, .prefer = single, .lone = e->kind == EX_NAME};
     RowExpr *r = rowexpr_compile(&s, e);
     if (s.failed) return false;
     if (!r || r->kind == RX_NULL) return true;

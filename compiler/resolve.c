@@ -353,20 +353,12 @@ static void add_target(Collector *c, const TargetDecl *decl) {
     Program *p = c->p;
     if (!declare(c, SPACE_RELATION, "target", decl->name)) return;
     target_columns_ok(p, decl);
-    if (decl->order && strcmp(decl->order, "tgd") && strcmp(decl->order, "base")) {
-        Diag *d = diag_error(p->diags, "E176", decl->order_span, "`order %s` is not an order of rows", decl->order);
-        diag_help(d, "`order tgd` (the default) or `order base`");
-    }
     if (decl->conflict && (!strcmp(decl->conflict, "mean") || !strcmp(decl->conflict, "error"))) {
         Diag *d =
             resolve_unsupported(p->diags, decl->conflict_span, arena_printf(p->arena, "`conflict %s`", decl->conflict));
         diag_help(d, "`conflict base` takes the value of the first source in order, `conflict nonnull` the first that "
                      "is not missing; "
                      "differences are reported either way");
-    } else if (decl->conflict && strcmp(decl->conflict, "base") && strcmp(decl->conflict, "nonnull")) {
-        Diag *d =
-            diag_error(p->diags, "E176", decl->conflict_span, "`conflict %s` is not a conflict policy", decl->conflict);
-        diag_help(d, "`conflict base` (the default) or `conflict nonnull`");
     }
     Target t = {.decl = decl, .index = p->targets.len, .nfeatures_known = -1};
     for (int i = 0; i < decl->columns.len; i++) {
@@ -434,7 +426,9 @@ static bool attach_tgd(Program *p, const TgdDecl *decl) {
         TgdDecl *one = arena_new_of(p->arena, TgdDecl);
         *one = *decl;
         memset(&one->head, 0, sizeof one->head);
-        vec_push(p->arena, &one->head, head);
+        vec_push(p->arena, &one->head, head); /* its own first; the others still use the variables */
+        for (int k = 0; k < decl->head.len; k++)
+            if (k != h) vec_push(p->arena, &one->head, decl->head.data[k]);
         vec_push(p->arena, &t->tgds, (const TgdDecl *)one);
     }
     return ok;

@@ -1,9 +1,9 @@
 /* resolve_internal.h: what the files of the resolver share (resolve*.c, mapping*.c). Not for others.
  *
  * Files: resolve.c (statements and names), resolve_steps.c (train … export, splits, options), resolve_checks.c (keys,
- * fds, fks, egds), mapping.c (one target), mapping_atoms.c (bodies), mapping_expr.c (typed row expressions),
- * mapping_head.c (head terms), mapping_columns.c and mapping_encoding.c (target columns), mapping_match.c (match),
- * mapping_bind.c (tables). */
+ * fds, fks, egds), mapping.c (one target), mapping_atoms.c (bodies), mapping_expand.c (their tgds), mapping_expr.c
+ * (typed row expressions), mapping_head.c (head terms), mapping_columns.c and mapping_encoding.c (target columns),
+ * mapping_match.c (match), mapping_bind.c (tables). */
 #ifndef AMAL_RESOLVE_INTERNAL_H
 #define AMAL_RESOLVE_INTERNAL_H
 #include "compiler/program.h"
@@ -86,6 +86,10 @@ typedef struct MapCtx {
 
 Body *body_bind(MapCtx *m, const TgdDecl *decl); /* NULL: reported */
 bool body_expand(MapCtx *m, const Body *b);      /* adds its tgds */
+/* Is e `x = y` of two bound variables? */
+bool body_equality(const Body *b, const Expr *e, const Var **x, const Var **y);
+bool body_joinable(MapCtx *m, const Body *b, const char *name, VarOcc x, VarOcc y); /* reports E130 */
+uint64_t body_component(const Body *b, uint64_t set); /* the atoms of `set` connected with its first */
 Var *body_var(const Body *b, const char *name);
 const Source *body_source(const MapCtx *m, const Body *b, int atom);
 ValueClass body_class(const MapCtx *m, const Body *b, VarOcc o);
@@ -102,6 +106,7 @@ typedef struct ExprScope {
     const Body *b;
     uint64_t present; /* atoms of this body */
     int prefer;       /* atom to read variables from when they occur there; -1: none */
+    bool lone;        /* a head term that is a name and nothing else: it could be existential */
     bool missing;     /* out: a variable is bound only by atoms left out */
     bool failed;      /* out: reported */
     uint64_t atoms;   /* out: atoms read */

@@ -476,6 +476,9 @@ static void test_warnings(void **state) {
     expect_codes(SOURCES TARGET "S1(m,_,a,hr) -> exists o, z T(m,a,hr,o); S2(m,_,a,o,_) -> exists hr T(m,a,hr,o);",
                  "W124");
     expect_codes(SOURCES "target T { m: label num, a: feature num }\nS1(m,_,_,_) -> T(m > 1, m);", "W125");
+    expect_codes(SOURCES "target T { a: feature num }\ntarget U { o: feature num }\n"
+                         "S1(_,n,a,_) & S2(_,n,_,o,_) -> T(a) & U(o);",
+                 "");
     const MappingSpec *s = spec_of(
         SOURCES TARGET "m1: S1(m,n,a,hr) & S2(m,n,a,o,_) -> T(m,a,hr,o); S2(m,n,a,o,_) & S1(m,n,a,hr) -> T(m,a,hr,o);");
     assert_string_equal(codes(), "W180");
