@@ -20,7 +20,7 @@ static void missing_value(const Integration *in, int j, double *number, int32_t 
     } else if (c->encoding == ENC_DAYS) {
         *number = e->fill + in->state->plans[j].epoch;
         if (c->type == TY_TIME) *number *= RX_DAY;
-        *number = c->type == TY_NUM ? *number : round(*number);
+        *number = c->type == TY_NUM ? *number : floor(*number); /* the date that moment falls on */
     } else *number = e->fill;
 }
 static bool export_texts(const Integration *in, int j, Column *out) {
