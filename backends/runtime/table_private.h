@@ -49,6 +49,8 @@ const char *source_quote(const Source *s, const char *text, size_t len);
 
 /* A Table with named, typed columns and room for `rows` rows in the wanted ones. NULL: no memory, reported. */
 Table *table_new(const Source *s, const Schema *schema, int64_t rows);
+/* Room for `cap` rows, of which the first `rows` are kept: for readers that learn the number of rows at the end. */
+bool table_widen(const Source *s, Table *t, int64_t rows, int64_t cap);
 void column_free(Column *c);
 
 /* Every reader: fills schema (columns in the source's arena) or reads all rows. */
@@ -105,7 +107,7 @@ bool name_ends(const char *name, const char *ending); /* ASCII case ignored */
 /* First byte that is not valid UTF-8, or NULL. Thread-safe. */
 const char *utf8_invalid(const char *text, size_t len);
 
-/* ---- temporary names (table_write.c) ---- */
+/* ---- temporary names (table_temp.c) ---- */
 typedef struct TempFile {
     int slot;
     char *path;
@@ -113,5 +115,6 @@ typedef struct TempFile {
 bool temp_create(Diags *ds, Span at, const char *path, TempFile *out, int *fd); /* fd NULL: only the name */
 bool temp_commit(Diags *ds, Span at, TempFile *t, const char *path);             /* fsync and rename */
 void temp_abandon(TempFile *t);
+int file_write_all(int fd, const void *data, size_t len); /* 0, or errno */
 bool duckdb_write_parquet(Diags *ds, Span at, const Table *t, const char *path, const char *shown);
 #endif
