@@ -212,7 +212,10 @@ Stmt *ast_dependency(ParseState *ps, Name label, Formula f, Span span) {
                             .left = first->expr->args[0], .right = first->expr->args[1], .span = span};
         if (f.forall) s->egd->forall = *f.forall;
         if (f.exists || t->conditions.len || t->asofs.len)
-            diag_help(diag_error(ps->ds, "E022", f.exists ? f.exists->data[0].span : t->conditions.len ? t->conditions.data[0]->span : t->asofs.data[0]->span,
+            diag_help(diag_error(ps->ds, "E022",
+                                 f.exists            ? f.exists->data[0].span
+                                 : t->conditions.len ? t->conditions.data[0]->span
+                                                     : t->asofs.data[0]->span,
                                  "a dependency that ends in an equality has atoms only"),
                       "as in: S(n, a) & S(n, b) -> a = b;");
         return s;

@@ -453,6 +453,30 @@ void diag_print_json(Diags *ds, Buf *out) {
     buf_puts(out, "]");
 }
 
+/* Wraps each line of an explanation at 80 columns, but those that begin with a blank: they are examples. */
+static void print_wrapped(const char *text, FILE *out) {
+    enum { WIDTH = 80 };
+    while (*text) {
+        size_t n = strcspn(text, "\n"), column = 0;
+        bool example = *text == ' ';
+        for (size_t i = 0; i < n;) {
+            size_t word = example ? n : strcspn(text + i, " \n");
+            if (column && column + 1 + word > WIDTH) {
+                fputc('\n', out);
+                column = 0;
+            } else if (column) {
+                fputc(' ', out);
+                column++;
+            }
+            fwrite(text + i, 1, word, out);
+            column += word;
+            i += word + (text[i + word] == ' ');
+        }
+        fputc('\n', out);
+        text += n + (text[n] == '\n');
+    }
+}
+
 bool diag_explain(const char *code, FILE *out) {
     char upper[16];
     size_t n = strlen(code);
@@ -460,7 +484,8 @@ bool diag_explain(const char *code, FILE *out) {
     for (size_t i = 0; i <= n; i++) upper[i] = (char)toupper((unsigned char)code[i]);
     const CodeRow *row = code_find(upper);
     if (!row) return false;
-    fprintf(out, "%s: %s\n\n%s\n", row->code, row->title, row->text);
+    fprintf(out, "%s: %s\n\n", row->code, row->title);
+    print_wrapped(row->text, out);
     return true;
 }
 

@@ -134,7 +134,8 @@ void parse_report_syntax(ParseState *ps, Span at, const char *found, const char 
     Expected x = {expected, count};
     bool file_ends = !strcmp(found, "end of file");
     bool boundary = file_ends || !strcmp(found, "';'") || !strcmp(found, "'}'") || starts_statement(found);
-    ps->recover_braces = boundary ? -1 : ps->braces - (!strcmp(found, "'{'") && ps->depth && ps->open[ps->depth - 1].mark == '{');
+    bool opens_block = !strcmp(found, "'{'") && ps->depth && ps->open[ps->depth - 1].mark == '{';
+    ps->recover_braces = boundary ? -1 : ps->braces - opens_block;
     if (ps->stopped) return;
     if (report_unknown_statement(ps, at, &x, found)) return;
     const char *pieces[PIECES];

@@ -278,7 +278,8 @@ static int single_quotes(ParseState *ps, const char *start, union AMAL_STYPE *va
     while (p < ps->limit && *p != '\'' && *p != '\n') p++;
     bool closed = p < ps->limit && *p == '\'';
     if (closed) ps->cursor = p + 1;
-    diag_help(diag_error(ps->ds, "E007", span_of(ps, start, ps->cursor), "a single quote transposes; nothing stands before it"),
+    diag_help(diag_error(ps->ds, "E007", span_of(ps, start, ps->cursor),
+                         "a single quote transposes; nothing stands before it"),
               "texts are written between double quotes: \"…\"");
     if (!closed) return TOK_AMAL_error;
     value->text = arena_strndup(ps->arena, start + 1, (size_t)(p - start - 1));
@@ -348,7 +349,10 @@ static int scan(ParseState *ps, union AMAL_STYPE *value, const char **start_out)
         "//" [^\n]* { ps->cursor = start + 2; wrong_mark(ps, start, "comments begin with `#`");
                       while (ps->cursor < ps->limit && *ps->cursor != '\n') ps->cursor++; continue; }
         "\u2212" | "\u2013" | "\u2014" { wrong_mark(ps, start, "write the plain minus `-`"); return '-'; }
-        [\u2018-\u201f] { wrong_mark(ps, start, "texts are written between plain double quotes: \"…\""); return TOK_AMAL_error; }
+        [\u2018-\u201f] {
+            wrong_mark(ps, start, "texts are written between plain double quotes: \"…\"");
+            return TOK_AMAL_error;
+        }
         [\x00-\x08\x0e-\x1f\x7f] {
             diag_help(diag_error(ps->ds, "E007", span_of(ps, start, ps->cursor), "a control character"), "remove it");
             continue;
