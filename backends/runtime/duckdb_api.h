@@ -15,21 +15,24 @@ typedef struct DuckdbResult {
     char *unused_error;
     void *internal;
 } DuckdbResult;
-/* A text of up to 12 bytes lies in the structure itself. */
-typedef struct DuckdbString {
-    uint32_t length;
-    union {
-        char inlined[12];
-        struct {
-            char prefix[4];
-            const char *text;
-        } pointer;
-    } value;
+/* A text of up to 12 bytes lies in the structure itself, a longer one behind the pointer. */
+typedef union DuckdbString {
+    struct {
+        uint32_t length;
+        char text[12];
+    } inlined;
+    struct {
+        uint32_t length;
+        char prefix[4];
+        const char *text;
+    } pointer;
 } DuckdbString;
+static inline uint32_t duckdb_string_length(const DuckdbString *s) { return s->inlined.length; }
+static inline const char *duckdb_string_text(const DuckdbString *s) { return s->inlined.length <= 12 ? s->inlined.text : s->pointer.text; }
+_Static_assert(sizeof(DuckdbString) == 16, "a duckdb_string_t has 16 bytes");
 typedef struct DuckdbListEntry {
     uint64_t offset, length;
 } DuckdbListEntry;
-static inline const char *duckdb_string_text(const DuckdbString *s) { return s->length <= 12 ? s->value.inlined : s->value.pointer.text; }
 
 /* Numbers of types, as in DuckDB's enum. */
 enum { DUCKDB_BOOLEAN = 1, DUCKDB_BIGINT = 5, DUCKDB_DOUBLE = 11, DUCKDB_TIMESTAMP = 12, DUCKDB_DATE = 13, DUCKDB_VARCHAR = 17 };

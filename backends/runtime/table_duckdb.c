@@ -84,7 +84,7 @@ static bool duckdb_describe(DuckdbSource *q) {
         const DuckdbString *name = api->vector_get_data(api->data_chunk_get_vector(chunk, 0));
         const DuckdbString *type = api->vector_get_data(api->data_chunk_get_vector(chunk, 1));
         for (uint64_t r = 0; r < api->data_chunk_get_size(chunk); r++) {
-            DuckdbField f = {arena_strndup(s->arena, duckdb_string_text(&name[r]), name[r].length), arena_strndup(s->arena, duckdb_string_text(&type[r]), type[r].length)};
+            DuckdbField f = {arena_strndup(s->arena, duckdb_string_text(&name[r]), duckdb_string_length(&name[r])), arena_strndup(s->arena, duckdb_string_text(&type[r]), duckdb_string_length(&type[r]))};
             vec_push(s->arena, &fields, f);
         }
     }
@@ -308,7 +308,7 @@ static bool duckdb_take_vector(const DuckdbSource *q, const ColumnDecl *c, Duckd
         case AS_MIDNIGHT: duckdb_put_midnight(s, c, to, row, ((const int64_t *)data)[i], p); break;
         case AS_TEXT: {
             const DuckdbString *text = &((const DuckdbString *)data)[i];
-            column_put_text(s, c, to, row, duckdb_string_text(text), text->length, p);
+            column_put_text(s, c, to, row, duckdb_string_text(text), duckdb_string_length(text), p);
             break;
         }
         case AS_LIST: break;
