@@ -136,13 +136,20 @@ static void *host_alloc(AmalRt *rt, int64_t count) {
 }
 static void host_run(int parts, void (*pass)(void *, int, int), void *frame) { thread_run(parts, pass, frame); }
 
+/* Emitted code pads the rows of what it lays out itself (emit.h). */
+static int64_t value_stride(const IrNode *v) { return v->rspace && v->op != IR_INPUT ? emit_pad(v->cols) : v->cols; }
+
 static Matrix *host_operand(Host *h, KernelContext *k, const IrNode *v, const void *p, bool *temporary) {
     *temporary = true;
     if (FUSE(v)->opaque) {
         *temporary = false;
         return h->opaque[v->id];
     }
-    if (p) return mat_wrap_dense(v->rows, v->cols, (double *)p);
+    if (p) {
+        Matrix *m = mat_wrap_dense(v->rows, v->cols, (double *)p);
+        if (m) m->ld = value_stride(v);
+        return m;
+    }
     return interp_eval_node(k, h->x->func, v, NULL);
 }
 static int host_kernel(AmalRt *rt, int node, const void *const *args, void *out) {
@@ -156,7 +163,7 @@ static int host_kernel(AmalRt *rt, int node, const void *const *args, void *out)
     if (r && out) {
         Matrix *dense = r->kind == MAT_DENSE ? r : mat_to_dense(r);
         if (dense)
-            for (int64_t i = 0; i < dense->rows; i++) memcpy((double *)out + i * dense->cols, dense->data + i * dense->ld, sizeof(double) * (size_t)dense->cols);
+            for (int64_t i = 0; i < dense->rows; i++) memcpy((double *)out + i * value_stride(n), dense->data + i * dense->ld, sizeof(double) * (size_t)dense->cols);
         ok = dense != NULL;
         if (dense != r) mat_free(dense);
         mat_free(r);
@@ -212,7 +219,8 @@ static void host_output(AmalRt *rt, int k, const void *v) {
         h->outputs[k] = h->opaque[n->id] ? mat_to_dense(h->opaque[n->id]) : NULL;
     } else {
         h->outputs[k] = mat_new_dense(n->rows, n->cols);
-        if (h->outputs[k]) memcpy(h->outputs[k]->data, v, sizeof(double) * (size_t)(n->rows * n->cols));
+        if (h->outputs[k])
+            for (int64_t i = 0; i < n->rows; i++) memcpy(h->outputs[k]->data + i * n->cols, (const double *)v + i * value_stride(n), sizeof(double) * (size_t)n->cols);
     }
     if (!h->outputs[k]) {
         diag_error(h->rc->diags, "E402", n->span, "no memory for a result of %lld x %lld", (long long)n->rows, (long long)n->cols);

@@ -12,6 +12,7 @@ extern const char amal_abi_text[];
 
 static const char helpers[] =
     "\n"
+    "typedef double v8d __attribute__((vector_size(64)));\n"
     "/* exp, log and their kin a vector at a time, where the C library has them. */\n"
     "#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)\n"
     "extern double exp(double) __attribute__((simd(\"notinbranch\"), const, nothrow));\n"
@@ -133,7 +134,7 @@ static void declare(Emit *e, const IrNode *n, const char *member) {
         return;
     }
     emit_line(e, &e->members, "double *%s; /* %lld x %lld%s%s */", member, (long long)n->rows, (long long)n->cols, n->rspace ? ", rows of " : "", n->rspace ? e->f->spaces.data[n->rspace].name : "");
-    if (n->rspace) emit_line(e, &e->setup, "if (!(f->%s = rt->alloc(rt, (f->n_%d + 1) * %lld))) return 1;", member, n->rspace, (long long)n->cols);
+    if (n->rspace) emit_line(e, &e->setup, "if (!(f->%s = rt->alloc(rt, (f->n_%d + 1) * %lld))) return 1;", member, n->rspace, (long long)emit_pad(n->cols));
     else emit_line(e, &e->setup, "if (!(f->%s = rt->alloc(rt, %lld))) return 1;", member, (long long)(n->rows * n->cols));
     e->indent = indent;
 }
@@ -148,8 +149,8 @@ static void declare_region(Emit *e, const IrRegion *r) {
             int indent = e->indent;
             e->indent = 1;
             emit_line(e, &e->members, "double *parts_%s;", emit_member(e, n));
-            if (n->op == IR_SCATTER) emit_line(e, &e->setup, "if (rt->threads > 1 && !(f->parts_%s = rt->alloc(rt, (int64_t)(rt->threads - 1) * (f->n_%d + 1) * %lld))) return 1;", emit_member(e, n), n->rspace, (long long)n->cols);
-            else emit_line(e, &e->setup, "if (!(f->parts_%s = rt->alloc(rt, (int64_t)rt->threads * %lld))) return 1;", emit_member(e, n), (long long)(emit_acc_width(n) ? emit_acc_width(n) : 1));
+            if (n->op == IR_SCATTER) emit_line(e, &e->setup, "if (rt->threads > 1 && !(f->parts_%s = rt->alloc(rt, (int64_t)(rt->threads - 1) * (f->n_%d + 1) * %lld))) return 1;", emit_member(e, n), n->rspace, (long long)emit_pad(n->cols));
+            else emit_line(e, &e->setup, "if (!(f->parts_%s = rt->alloc(rt, (int64_t)rt->threads * %lld))) return 1;", emit_member(e, n), (long long)(emit_acc_size(n) ? emit_acc_size(n) : 1));
             e->indent = indent;
         }
         if (n->op == IR_IF)
@@ -159,7 +160,7 @@ static void declare_region(Emit *e, const IrRegion *r) {
 }
 
 static const char *count_text(Emit *e, const IrNode *n) {
-    if (n->rspace) return arena_printf(e->arena, "(f->n_%d + 1) * %lld", n->rspace, (long long)n->cols);
+    if (n->rspace) return arena_printf(e->arena, "(f->n_%d + 1) * %lld", n->rspace, (long long)emit_pad(n->cols));
     return arena_printf(e->arena, "%lld", (long long)(n->rows * n->cols));
 }
 /* member = value of n, whatever n is. */
@@ -169,23 +170,23 @@ static void copy_value(Emit *e, const char *member, const IrNode *n) {
         emit_line(e, b, "f->%s = %s;", member, emit_small_cell(e, n, "0", "0"));
         return;
     }
-    if (n->op == IR_FULL || n->op == IR_IOTA || n->op == IR_COUNT) {
-        const char *rows = n->rspace ? arena_printf(e->arena, "f->n_%d", n->rspace) : arena_printf(e->arena, "%lld", (long long)n->rows);
-        const char *v = n->op == IR_FULL ? emit_number(e, n->num) : n->op == IR_IOTA ? "(double)(r + 1)" : arena_printf(e->arena, "f->%s[r]", emit_bind(e, BIND_COUNT, n->table, n->indicator));
+    long long to_stride = (long long)(n->rspace ? emit_pad(n->cols) : n->cols);
+    const char *rows = n->rspace ? arena_printf(e->arena, "f->n_%d", n->rspace) : arena_printf(e->arena, "%lld", (long long)n->rows), *v = NULL;
+    if (n->op == IR_FULL) v = emit_number(e, n->num);
+    else if (n->op == IR_IOTA) v = "(double)(r + 1)";
+    else if (n->op == IR_COUNT) v = arena_printf(e->arena, "f->%s[r]", emit_bind(e, BIND_COUNT, n->table, n->indicator));
+    else if (n->op == IR_DATA) {
+        if (fuse_is_sparse(e->f, n)) internal_error("a sparse block leaves its pass");
+        v = arena_printf(e->arena, "f->%s[r * %lld + c]", emit_bind(e, BIND_DENSE, n->table, n->block), (long long)emit_stride(e, n));
+    } else if (n->op == IR_INPUT && n->rspace) {
+        v = arena_printf(e->arena, "f->%s[r * %lld + c]", emit_member(e, n), (long long)n->cols);
+    }
+    if (v) {
         emit_line(e, b, "for (int64_t r = 0; r < %s; r++)", rows);
-        emit_line(e, b, "    for (int64_t c = 0; c < %lld; c++) f->%s[r * %lld + c] = %s;", (long long)n->cols, member, (long long)n->cols, v);
+        emit_line(e, b, "    for (int64_t c = 0; c < %lld; c++) f->%s[r * %lld + c] = %s;", (long long)n->cols, member, to_stride, v);
         return;
     }
-    if (n->op == IR_DATA) {
-        const Matrix *m = fuse_block(e->f, n)->data;
-        if (m->kind != MAT_DENSE) internal_error("a sparse block leaves its pass");
-        emit_line(e, b, "for (int64_t r = 0; r < f->n_%d; r++)", n->rspace);
-        emit_line(e, b, "    for (int64_t c = 0; c < %lld; c++) f->%s[r * %lld + c] = f->%s[r * %lld + c];", (long long)n->cols, member, (long long)n->cols, emit_bind(e, BIND_DENSE, n->table, n->block), (long long)m->ld);
-        return;
-    }
-    const char *from = emit_member(e, n);
-    const char *count = n->op == IR_INPUT && n->rspace ? arena_printf(e->arena, "f->n_%d * %lld", n->rspace, (long long)n->cols) : count_text(e, n);
-    emit_line(e, b, "memmove(f->%s, f->%s, sizeof(double) * (size_t)(%s));", member, from, count);
+    emit_line(e, b, "memmove(f->%s, f->%s, sizeof(double) * (size_t)(%s));", member, emit_member(e, n), count_text(e, n));
 }
 
 static void emit_region(Emit *e, const IrRegion *r);
@@ -303,19 +304,20 @@ static void emit_pass_call(Emit *e, const FusePass *pass) {
         if (FUSE(n)->kind != FUSE_REDUCE) continue;
         const char *m = emit_member(e, n);
         if (n->op == IR_SCATTER) {
-            emit_line(e, b, "    add_parts(f->%s, f->parts_%s, (f->n_%d + 1) * %lld, parts - 1);", m, m, n->rspace, (long long)n->cols);
-            emit_line(e, b, "    memset(f->%s + f->n_%d * %lld, 0, sizeof(double) * %lld);", m, n->rspace, (long long)n->cols, (long long)n->cols);
+            emit_line(e, b, "    add_parts(f->%s, f->parts_%s, (f->n_%d + 1) * %lld, parts - 1);", m, m, n->rspace, (long long)emit_pad(n->cols));
+            emit_line(e, b, "    memset(f->%s + f->n_%d * %lld, 0, sizeof(double) * %lld);", m, n->rspace, (long long)emit_pad(n->cols), (long long)emit_pad(n->cols));
             continue;
         }
-        long long w = (long long)emit_acc_width(n);
+        long long size = (long long)emit_acc_size(n), stride = (long long)emit_acc_stride(n);
         bool least = n->op == IR_MINALL || n->op == IR_COLMIN, most = n->op == IR_MAXALL || n->op == IR_COLMAX;
-        const char *to = emit_is_scalar(n) ? arena_printf(e->arena, "f->%s", m) : arena_printf(e->arena, "f->%s[j]", m);
-        emit_line(e, b, "    for (int64_t j = 0; j < %lld; j++) {", w);
-        emit_line(e, b, "        double s = f->parts_%s[j];", m);
-        emit_line(e, b, "        for (int p = 1; p < parts; p++) s = %s;",
-                  arena_printf(e->arena, least ? "least_of(s, f->parts_%s[p * %lldL + j])" : most ? "most_of(s, f->parts_%s[p * %lldL + j])" : "s + f->parts_%s[p * %lldL + j]", m, w));
-        emit_line(e, b, "        %s = s;", to);
-        emit_line(e, b, "    }");
+        const char *to = emit_is_scalar(n) ? arena_printf(e->arena, "f->%s", m) : arena_printf(e->arena, "f->%s[r * %lld + c]", m, (long long)n->cols);
+        const char *from = arena_printf(e->arena, "f->parts_%s[p * %lldL + r * %lld + c]", m, size, stride);
+        emit_line(e, b, "    for (int64_t r = 0; r < %lld; r++)", (long long)n->rows);
+        emit_line(e, b, "        for (int64_t c = 0; c < %lld; c++) {", (long long)n->cols);
+        emit_line(e, b, "            double s = f->parts_%s[r * %lld + c];", m, stride);
+        emit_line(e, b, "            for (int p = 1; p < parts; p++) s = %s;", arena_printf(e->arena, least ? "least_of(s, %s)" : most ? "most_of(s, %s)" : "s + %s", from));
+        emit_line(e, b, "            %s = s;", to);
+        emit_line(e, b, "        }");
     }
     emit_line(e, b, "}");
 }

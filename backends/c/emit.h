@@ -35,6 +35,8 @@ typedef struct Emit {
     /* the pass being emitted */
     const FusePass *pass;
     Buf lines;            /* its row block */
+    Buf top;              /* before its loop over blocks */
+    VEC(const char *) copied; /* small rows it keeps padded copies of */
     VEC(const char *) hoisted; /* frame members it reads, declared once at its top */
     VEC(const char *) hoisted_decl;
     int block;            /* rows per block */
@@ -52,8 +54,16 @@ const char *emit_small_cell(Emit *e, const IrNode *n, const char *r, const char 
 const char *emit_operator(Emit *e, const IrNode *n, const char *const *x);               /* elementwise formula over operand texts */
 bool emit_is_local(const Emit *e, const IrNode *n); /* kept in a block-local array */
 bool emit_is_inline(const Emit *e, const IrNode *n);
+/* Rows of values that emitted code lays out itself are padded to whole vectors: cells between cols and the stride hold anything and are never
+ * read as results. */
+int64_t emit_pad(int64_t cols);
+int64_t emit_stride(const Emit *e, const IrNode *n);
+/* Whether cells (b, cols..stride) of an expression may be read too, so that loops run over whole vectors. */
+bool emit_is_padded(Emit *e, const IrNode *n, int64_t cols);
 void emit_pass(Emit *e, const FusePass *pass);
 void emit_small(Emit *e, const IrNode *n);
-int64_t emit_acc_width(const IrNode *n); /* columns of a reduction's accumulator row */
+/* A reduction's accumulator: rows x stride doubles (SCATTER: a row a row of its space). */
+int64_t emit_acc_stride(const IrNode *n);
+int64_t emit_acc_size(const IrNode *n);
 const char *emit_where(Emit *e, const IrNode *n); /* comment: line and algebra */
 #endif

@@ -80,10 +80,28 @@ const char *emit_hoist(Emit *e, const char *member, const char *ctype) {
     vec_push(e->arena, &e->hoisted_decl, arena_printf(e->arena, "%s%s = f->%s;", ctype, member, member));
     return member;
 }
+int64_t emit_pad(int64_t cols) { return cols <= 2 || cols > 64 ? cols : cols <= 4 ? 4 : (cols + 7) / 8 * 8; }
+int64_t emit_stride(const Emit *e, const IrNode *n) {
+    if (n->op == IR_DATA) return fuse_block(e->f, n)->data->ld;
+    return !n->rspace || n->op == IR_INPUT || n->op == IR_COUNT ? n->cols : emit_pad(n->cols);
+}
+/* A small row as an array of this pass with room to the stride. */
+static const char *padded_row(Emit *e, const IrNode *n) {
+    const char *m = emit_member(e, n), *name = arena_printf(e->arena, "row_%s", m);
+    for (int i = 0; i < e->copied.len; i++)
+        if (!strcmp(e->copied.data[i], name)) return name;
+    vec_push(e->arena, &e->copied, name);
+    int indent = e->indent;
+    e->indent = 1;
+    emit_line(e, &e->top, "double %s[%lld] __attribute__((aligned(64))) = {0};", name, (long long)emit_pad(n->cols));
+    emit_line(e, &e->top, "memcpy(%s, f->%s, sizeof(double) * %lld);", name, m, (long long)n->cols);
+    e->indent = indent;
+    return name;
+}
 static const char *pick_index(Emit *e, int64_t cols, const char *j) { return cols == 1 ? "0" : arena_strdup(e->arena, j); }
-static const char *row_cell(Emit *e, const char *base, int64_t cols, const char *b, const char *j) {
-    if (cols == 1) return arena_printf(e->arena, "%s[i + %s]", base, b);
-    return arena_printf(e->arena, "%s[(i + %s) * %lld + %s]", base, b, (long long)cols, j);
+static const char *row_cell(Emit *e, const char *base, int64_t cols, int64_t stride, const char *b, const char *j) {
+    if (stride == 1) return arena_printf(e->arena, "%s[i + %s]", base, b);
+    return arena_printf(e->arena, "%s[(i + %s) * %lld + %s]", base, b, (long long)stride, cols == 1 ? "0" : j);
 }
 static bool elementwise(const IrNode *n) {
     IrClass c = ir_ops[n->op].cls;
@@ -93,8 +111,7 @@ static bool elementwise(const IrNode *n) {
 static bool reads_once(const IrNode *user, const IrNode *n) {
     if (elementwise(user)) return user->cols == n->cols;
     switch (user->op) {
-    case IR_SUM: case IR_COLSUMS: case IR_ROWSUMS: case IR_ROWMIN: case IR_ROWMAX: case IR_ROWARGMIN: case IR_ROWARGMAX: case IR_MINALL:
-    case IR_MAXALL: case IR_COLMIN: case IR_COLMAX: case IR_SLICE_COLS: case IR_STORED: return true;
+    case IR_SUM: case IR_COLSUMS: case IR_ROWSUMS: case IR_MINALL: case IR_MAXALL: case IR_COLMIN: case IR_COLMAX: case IR_SLICE_COLS: case IR_STORED: return true;
     default: return false;
     }
 }
@@ -133,10 +150,9 @@ static const char *gather_cell(Emit *e, const IrNode *n, const char *b, const ch
     const Indicator *ind = &e->f->tables.data[n->table].data->indicators[n->indicator];
     const char *idx = indexed_row(e, n), *base;
     bool guarded = false; /* values kept by emitted code have one more row of zeros for "absent"; leaves have not */
-    int64_t ld = u->cols;
+    int64_t ld = emit_stride(e, u);
     if (u->op == IR_DATA) {
         base = emit_hoist(e, emit_bind(e, BIND_DENSE, u->table, u->block), "const double *restrict ");
-        ld = fuse_block(e->f, u)->data->ld;
         guarded = !ind->total;
     } else if (u->op == IR_COUNT) {
         base = emit_hoist(e, emit_bind(e, BIND_COUNT, u->table, u->indicator), "const double *restrict ");
@@ -181,15 +197,16 @@ const char *emit_cell(Emit *e, const IrNode *n, const char *b, const char *j) {
         if (n->op == IR_CONST || n->op == IR_FULL) return emit_number(e, n->num);
         if (n->op == IR_IOTA) return "1.0";
         if (emit_is_scalar(n)) return emit_hoist(e, emit_member(e, n), "const double ");
+        if (n->rows == 1 && n->cols <= 64) return arena_printf(e->arena, "%s[%s]", padded_row(e, n), j);
         return arena_printf(e->arena, "%s[%s]", emit_hoist(e, emit_member(e, n), "const double *restrict "), pick_index(e, n->cols, j));
     }
     switch (n->op) {
     case IR_FULL: return emit_number(e, n->num);
     case IR_IOTA: return arena_printf(e->arena, "(double)(i + %s + 1)", b);
-    case IR_COUNT: return row_cell(e, emit_hoist(e, emit_bind(e, BIND_COUNT, n->table, n->indicator), "const double *restrict "), 1, b, j);
+    case IR_COUNT: return row_cell(e, emit_hoist(e, emit_bind(e, BIND_COUNT, n->table, n->indicator), "const double *restrict "), 1, 1, b, j);
     case IR_DATA: {
         const Matrix *m = fuse_block(e->f, n)->data;
-        return row_cell(e, emit_hoist(e, emit_bind(e, BIND_DENSE, n->table, n->block), "const double *restrict "), m->ld, b, j);
+        return row_cell(e, emit_hoist(e, emit_bind(e, BIND_DENSE, n->table, n->block), "const double *restrict "), n->cols, m->ld, b, j);
     }
     default: break;
     }
@@ -197,10 +214,25 @@ const char *emit_cell(Emit *e, const IrNode *n, const char *b, const char *j) {
     bool here = e->pass && fi->kind == FUSE_ROW && fi->pass == e->pass->id;
     if (here && emit_is_local(e, n)) {
         if (n->cols == 1) return arena_printf(e->arena, "t%d[%s]", n->id, b);
-        return arena_printf(e->arena, "t%d[%s * %lld + %s]", n->id, b, (long long)n->cols, j);
+        return arena_printf(e->arena, "t%d[%s * %lld + %s]", n->id, b, (long long)emit_pad(n->cols), j);
     }
     if (here && !fi->stored && n->op != IR_ONEHOT) return computed_cell(e, n, b, j);
-    return row_cell(e, emit_hoist(e, emit_member(e, n), "double *restrict "), n->cols, b, j);
+    return row_cell(e, emit_hoist(e, emit_member(e, n), "double *restrict "), n->cols, emit_stride(e, n), b, j);
+}
+bool emit_is_padded(Emit *e, const IrNode *n, int64_t cols) {
+    if (!n->rspace) return n->op == IR_CONST || n->op == IR_FULL || emit_is_scalar(n) || (n->rows == 1 && n->cols <= 64);
+    if (n->cols == 1 || n->op == IR_FULL || n->op == IR_IOTA) return true;
+    const FuseInfo *fi = FUSE(n);
+    bool here = e->pass && fi->kind == FUSE_ROW && fi->pass == e->pass->id;
+    if (!here || fi->stored || emit_is_local(e, n)) return emit_stride(e, n) >= emit_pad(cols);
+    switch (n->op) {
+    case IR_GATHER: return n->args[0]->op == IR_FULL || emit_stride(e, n->args[0]) >= emit_pad(cols);
+    case IR_SLICE_COLS: case IR_TAKE_COLS: case IR_RAND: case IR_RANDN: case IR_ONEHOT: return false;
+    default:
+        for (int a = 0; a < n->nargs; a++)
+            if (!emit_is_padded(e, n->args[a], cols)) return false;
+        return true;
+    }
 }
 const char *emit_computed_cell(Emit *e, const IrNode *n, const char *b, const char *j) { return computed_cell(e, n, b, j); }
 

@@ -41,18 +41,45 @@ static const char *small_at(Emit *e, const IrNode *n, const char *r, const char 
     return arena_printf(e->arena, "%s[(int64_t)(%s) * %lld + %s]", m, a, (long long)y->cols, b);
 }
 static const char *result_cell(Emit *e, const IrNode *n, const char *j) {
-    if (emit_is_local(e, n)) return n->cols == 1 ? arena_printf(e->arena, "t%d[b]", n->id) : arena_printf(e->arena, "t%d[b * %lld + %s]", n->id, (long long)n->cols, j);
+    long long stride = (long long)emit_pad(n->cols);
+    if (emit_is_local(e, n)) return n->cols == 1 ? arena_printf(e->arena, "t%d[b]", n->id) : arena_printf(e->arena, "t%d[b * %lld + %s]", n->id, stride, j);
     const char *m = emit_hoist(e, emit_member(e, n), "double *restrict ");
-    return n->cols == 1 ? arena_printf(e->arena, "%s[i + b]", m) : arena_printf(e->arena, "%s[(i + b) * %lld + %s]", m, (long long)n->cols, j);
+    return n->cols == 1 ? arena_printf(e->arena, "%s[i + b]", m) : arena_printf(e->arena, "%s[(i + b) * %lld + %s]", m, stride, j);
 }
 
 /* z = x @ y: rows of x against a small y. A wide y is read from a copy padded to whole vectors (y<id>, made once at the top of the pass). */
-static int64_t padded(int64_t k) { return k <= 2 ? k : k <= 4 ? 4 : (k + 7) / 8 * 8; }
-static void row_product(Emit *e, const IrNode *n, Buf *top) {
+/* Four rows at a time against whole vectors of columns, sums in named vectors. */
+static void vector_product(Emit *e, const IrNode *n, int64_t inner, int64_t width) {
+    const IrNode *x = n->args[0];
+    int vectors = (int)(width / 8), rows = vectors <= 2 ? 4 : 2;
+    LINE("for (int b0 = 0; b0 < m; b0 += %d) { /* %s */", rows, emit_where(e, n));
+    Buf decl = {0};
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++) buf_printf(&decl, "%ss%d_%d = {0}", r + v ? ", " : "", r, v);
+    LINE("    v8d %s;", decl.data);
+    buf_free(&decl);
+    /* the last rows of a block may repeat its last row: harmless, and the loop needs no remainder */
+    for (int r = 0; r < rows; r++) LINE("    const int b%d = b0 + %d < m ? b0 + %d : m - 1;", r + 1, r, r);
+    LINE("    for (int j = 0; j < %lld; j++) {", (long long)inner);
+    LINE("        const v8d *restrict const y = (const v8d *)y%d[j];", n->id);
+    for (int r = 0; r < rows; r++) {
+        LINE("        const double x%d = %s;", r, emit_cell(e, x, arena_printf(e->arena, "b%d", r + 1), "j"));
+        for (int v = 0; v < vectors; v++) LINE("        s%d_%d += x%d * y[%d];", r, v, r, v);
+    }
+    LINE("    }");
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++) {
+            const char *to = emit_is_local(e, n) ? arena_printf(e->arena, "t%d + b%d * %lld", n->id, r + 1, (long long)width)
+                                                 : arena_printf(e->arena, "%s + (i + b%d) * %lld", emit_hoist(e, emit_member(e, n), "double *restrict "), r + 1, (long long)width);
+            LINE("    memcpy(%s + %d, &s%d_%d, sizeof(v8d));", to, 8 * v, r, v);
+        }
+    LINE("}");
+}
+static void row_product(Emit *e, const IrNode *n) {
     const IrNode *x = n->args[0];
     int64_t k = n->cols, inner = x->cols;
-    LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
     if (k == 1) {
+        LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
         if (is_csr(e, x)) {
             LINE("    double s = 0;");
             csr_loop(e, x);
@@ -69,19 +96,26 @@ static void row_product(Emit *e, const IrNode *n, Buf *top) {
         LINE("}");
         return;
     }
-    int64_t kp = padded(k);
+    int64_t kp = emit_pad(k);
     bool copy = inner * kp <= 16384;
-    const char *y_row = NULL, *dense_row = NULL;
     if (copy) {
+        Buf *top = &e->top;
+        int indent = e->indent;
+        e->indent = 1;
         emit_line(e, top, "double y%d[%lld][%lld] __attribute__((aligned(64)));", n->id, (long long)(inner ? inner : 1), (long long)kp);
         emit_line(e, top, "for (int j = 0; j < %lld; j++)", (long long)inner);
         emit_line(e, top, "    for (int k = 0; k < %lld; k++) y%d[j][k] = k < %lld ? %s : 0;", (long long)kp, n->id, (long long)k, small_at(e, n, "j", k == kp ? "k" : arena_printf(e->arena, "(k < %lld ? k : 0)", (long long)k)));
-        y_row = "y%d[%s][k]";
+        e->indent = indent;
     }
-    LINE("    double s[%lld] = {0};", (long long)(copy ? kp : k));
-    dense_row = copy ? arena_printf(e->arena, "y%d[j][k]", n->id) : small_at(e, n, "j", "k");
-    (void)y_row;
+    const char *dense_row = copy ? arena_printf(e->arena, "y%d[j][k]", n->id) : small_at(e, n, "j", "k");
     int64_t width = copy ? kp : k;
+    bool dense = !fuse_is_sparse(e->f, x);
+    if (dense && copy && width % 8 == 0 && width <= 32) {
+        vector_product(e, n, inner, width);
+        return;
+    }
+    LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
+    LINE("    double s[%lld] = {0};", (long long)width);
     if (is_csr(e, x)) {
         csr_loop(e, x);
         LINE("        for (int k = 0; k < %lld; k++) s[k] += %s * %s;", (long long)width, csr_value(e, x),
@@ -96,33 +130,49 @@ static void row_product(Emit *e, const IrNode *n, Buf *top) {
         LINE("        for (int k = 0; k < %lld; k++) s[k] += v * %s;", (long long)width, dense_row);
         LINE("    }");
     }
-    LINE("    for (int k = 0; k < %lld; k++) %s = s[k];", (long long)k, result_cell(e, n, "k"));
+    LINE("    for (int k = 0; k < %lld; k++) %s = s[k];", (long long)width, result_cell(e, n, "k"));
     LINE("}");
 }
 
+/* Columns outside, rows inside: the comparison runs over a vector of rows. */
+static void row_extreme(Emit *e, const IrNode *n) {
+    const IrNode *x = n->args[0];
+    bool least = n->op == IR_ROWMIN || n->op == IR_ROWARGMIN, arg = n->op == IR_ROWARGMIN || n->op == IR_ROWARGMAX;
+    const char *none = least ? "__builtin_inf()" : "-__builtin_inf()";
+    LINE("double best%d[%d], %s%d[%d]; /* %s */", n->id, e->block, arg ? "at" : "unused", n->id, arg ? e->block : 1, emit_where(e, n));
+    LINE("for (int b = 0; b < m; b++) best%d[b] = %s%s;", n->id, none, arg ? arena_printf(e->arena, ", at%d[b] = 1", n->id) : "");
+    if (!arg) LINE("(void)unused%d;", n->id);
+    LINE("for (int j = 0; j < %lld; j++)", (long long)x->cols);
+    LINE("    for (int b = 0; b < m; b++) {");
+    LINE("        const double x = %s;", emit_cell(e, x, "b", x->cols == 1 ? "0" : "j"));
+    if (arg) {
+        LINE("        const int better = x %s best%d[b];", least ? "<" : ">", n->id);
+        LINE("        at%d[b] = better ? (double)(j + 1) : at%d[b];", n->id, n->id);
+        LINE("        best%d[b] = better ? x : best%d[b];", n->id, n->id);
+    } else {
+        LINE("        best%d[b] = x %s best%d[b] || x != x ? x : best%d[b];", n->id, least ? "<" : ">", n->id, n->id);
+    }
+    LINE("    }");
+    LINE("for (int b = 0; b < m; b++) %s = %s%d[b];", result_cell(e, n, "0"), arg ? "at" : "best", n->id);
+}
 static void row_reduce(Emit *e, const IrNode *n) {
     const IrNode *x = n->args[0];
+    if (n->op != IR_ROWSUMS) {
+        row_extreme(e, n);
+        return;
+    }
     LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
-    if (is_csr(e, x)) {
-        LINE("    double s = 0;");
-        csr_loop(e, x);
-        LINE("        s += %s;", csr_value(e, x));
-        LINE("    %s = s;", result_cell(e, n, "0"));
-    } else if (is_codes(e, x)) {
+    if (is_codes(e, x)) {
         LINE("    %s = %s < 0 ? 0 : 1;", result_cell(e, n, "0"), code_of(e, x));
     } else {
-        const char *start = "0", *step = "s += x;", *result = "s";
-        switch (n->op) {
-        case IR_ROWMIN: start = "__builtin_inf()", step = "s = x < s || x != x ? x : s;"; break;
-        case IR_ROWMAX: start = "-__builtin_inf()", step = "s = x > s || x != x ? x : s;"; break;
-        case IR_ROWARGMIN: start = "__builtin_inf()", step = "if (x < s) s = x, a = j + 1;", result = "a"; break;
-        case IR_ROWARGMAX: start = "-__builtin_inf()", step = "if (x > s) s = x, a = j + 1;", result = "a"; break;
-        default: break;
+        LINE("    double s = 0;");
+        if (is_csr(e, x)) {
+            csr_loop(e, x);
+            LINE("        s += %s;", csr_value(e, x));
+        } else {
+            LINE("    for (int j = 0; j < %lld; j++) s += %s;", (long long)x->cols, emit_cell(e, x, "b", x->cols == 1 ? "0" : "j"));
         }
-        LINE("    double s = %s;", start);
-        if (*result == 'a') LINE("    int a = 1;");
-        LINE("    for (int j = 0; j < %lld; j++) { const double x = %s; %s }", (long long)x->cols, emit_cell(e, x, "b", x->cols == 1 ? "0" : "j"), step);
-        LINE("    %s = %s;", result_cell(e, n, "0"), result);
+        LINE("    %s = s;", result_cell(e, n, "0"));
     }
     LINE("}");
 }
@@ -157,7 +207,7 @@ static void row_expand(Emit *e, const IrNode *n) {
             else {
                 bool data = x->op == IR_DATA;
                 const char *base = emit_hoist(e, data ? emit_bind(e, BIND_DENSE, x->table, x->block) : x->op == IR_COUNT ? emit_bind(e, BIND_COUNT, x->table, x->indicator) : emit_member(e, x), DOUBLES);
-                v = arena_printf(e->arena, "%s[r * %lld + j]", base, (long long)(data ? fuse_block(e->f, x)->data->ld : x->cols));
+                v = arena_printf(e->arena, "%s[r * %lld + j]", base, (long long)emit_stride(e, x));
             }
             LINE("        for (int j = 0; j < %lld; j++) %s = %s;", (long long)x->cols, result_cell(e, n, arena_printf(e->arena, "%s[j]", cols)), v);
         }
@@ -175,10 +225,10 @@ static void row_bind(Emit *e, const IrNode *n) {
         offset += x->cols;
     }
 }
-static void row_node(Emit *e, const IrNode *n, Buf *top) {
+static void row_node(Emit *e, const IrNode *n) {
     if (emit_is_inline(e, n) || is_onehot_index(e, n)) return;
     switch (n->op) {
-    case IR_MATMUL: row_product(e, n, top); return;
+    case IR_MATMUL: row_product(e, n); return;
     case IR_ROWSUMS: case IR_ROWMIN: case IR_ROWMAX: case IR_ROWARGMIN: case IR_ROWARGMAX: row_reduce(e, n); return;
     case IR_EXPAND: row_expand(e, n); return;
     case IR_CBIND: row_bind(e, n); return;
@@ -194,15 +244,22 @@ static void row_node(Emit *e, const IrNode *n, Buf *top) {
         LINE("for (int b = 0; b < m; b++) %s = %s; /* %s */", result_cell(e, n, "0"), emit_computed_cell(e, n, "b", "0"), emit_where(e, n));
         return;
     }
+    bool padded = n->op != IR_RAND && n->op != IR_RANDN && n->op != IR_SLICE_COLS && n->op != IR_TAKE_COLS;
+    if (n->op == IR_GATHER) padded = n->args[0]->op == IR_FULL || emit_stride(e, n->args[0]) >= emit_pad(n->cols);
+    else
+        for (int a = 0; a < n->nargs; a++) padded = padded && emit_is_padded(e, n->args[a], n->cols);
     LINE("for (int b = 0; b < m; b++) /* %s */", emit_where(e, n));
-    LINE("    for (int j = 0; j < %lld; j++) %s = %s;", (long long)n->cols, result_cell(e, n, "j"), emit_computed_cell(e, n, "b", "j"));
+    LINE("    for (int j = 0; j < %lld; j++) %s = %s;", (long long)(padded ? emit_pad(n->cols) : n->cols), result_cell(e, n, "j"), emit_computed_cell(e, n, "b", "j"));
 }
 
-int64_t emit_acc_width(const IrNode *n) { return n->op == IR_SCATTER ? n->cols : n->rows * n->cols; }
+int64_t emit_acc_stride(const IrNode *n) { return emit_pad(n->cols); }
+int64_t emit_acc_size(const IrNode *n) { return n->rows * emit_acc_stride(n); }
 static const char *acc(Emit *e, const IrNode *n, const char *r, const char *c) {
     if (n->rows == 1 && n->op != IR_SCATTER) return n->cols == 1 ? arena_printf(e->arena, "g%d[0]", n->id) : arena_printf(e->arena, "g%d[%s]", n->id, c);
-    return n->cols == 1 ? arena_printf(e->arena, "g%d[%s]", n->id, r) : arena_printf(e->arena, "g%d[(int64_t)(%s) * %lld + %s]", n->id, r, (long long)n->cols, c);
+    return n->cols == 1 ? arena_printf(e->arena, "g%d[%s]", n->id, r) : arena_printf(e->arena, "g%d[(int64_t)(%s) * %lld + %s]", n->id, r, (long long)emit_acc_stride(n), c);
 }
+/* How far a loop over n's columns may run when its other operand is v. */
+static long long columns(Emit *e, const IrNode *n, const IrNode *v) { return (long long)(emit_is_padded(e, v, n->cols) ? emit_acc_stride(n) : n->cols); }
 /* x' @ y, both over this pass's rows: one rank-one update a row. */
 static void outer_product(Emit *e, const IrNode *n) {
     const IrNode *x = n->args[0], *y = n->args[1];
@@ -223,7 +280,7 @@ static void outer_product(Emit *e, const IrNode *n) {
         const char *times = strcmp(value, "1.0") ? arena_printf(e->arena, "%s * ", value) : "";
         if (once) LINE("        %s += %sv;", acc(e, n, row, "0"), times);
         else if (is_onehot_index(e, y)) LINE("        { const int64_t k = %s; if (k >= 0 && k < %lld) %s += %s; }", onehot_column(e, y, "b"), (long long)n->cols, acc(e, n, row, "k"), value);
-        else LINE("        for (int k = 0; k < %lld; k++) %s += %s%s;", (long long)n->cols, acc(e, n, row, "k"), times, emit_cell(e, y, "b", "k"));
+        else LINE("        for (int k = 0; k < %lld; k++) %s += %s%s;", columns(e, n, y), acc(e, n, row, "k"), times, emit_cell(e, y, "b", "k"));
         LINE("}");
         return;
     }
@@ -250,7 +307,7 @@ static void outer_product(Emit *e, const IrNode *n) {
     } else {
         LINE("    for (int j = 0; j < %lld; j++) {", (long long)n->rows);
         LINE("        const double v = %s;", emit_cell(e, x, "b", "j"));
-        LINE("        for (int k = 0; k < %lld; k++) %s += v * %s;", (long long)n->cols, acc(e, n, "j", "k"), emit_cell(e, y, "b", "k"));
+        LINE("        for (int k = 0; k < %lld; k++) %s += v * %s;", columns(e, n, y), acc(e, n, "j", "k"), emit_cell(e, y, "b", "k"));
         LINE("    }");
     }
     LINE("}");
@@ -271,7 +328,7 @@ static void reduce_node(Emit *e, const IrNode *n) {
         } else if (n->cols == 1) {
             LINE("    %s += %s;", acc(e, n, row, "0"), emit_cell(e, x, "b", "0"));
         } else {
-            LINE("    for (int j = 0; j < %lld; j++) %s += %s;", (long long)n->cols, acc(e, n, row, "j"), emit_cell(e, x, "b", "j"));
+            LINE("    for (int j = 0; j < %lld; j++) %s += %s;", columns(e, n, x), acc(e, n, row, "j"), emit_cell(e, x, "b", "j"));
         }
         LINE("}");
         return;
@@ -300,13 +357,15 @@ static void reduce_node(Emit *e, const IrNode *n) {
 }
 
 /* Accumulators that fit stay on the stack of the pass until it ends. */
-static bool on_stack(const IrNode *n) { return n->op != IR_SCATTER && emit_acc_width(n) <= 2048; }
+static bool on_stack(const IrNode *n) { return n->op != IR_SCATTER && emit_acc_size(n) <= 2048; }
 
 void emit_pass(Emit *e, const FusePass *pass) {
     e->pass = pass;
     e->lines = (Buf){0};
     e->hoisted.len = e->hoisted_decl.len = 0;
-    Buf top = {0}, tail = {0};
+    e->top = (Buf){0};
+    e->copied.len = 0;
+    Buf tail = {0};
     int64_t widest = 1;
     for (int k = 0; k < pass->nodes.len; k++)
         if (emit_is_local(e, pass->nodes.data[k]) && pass->nodes.data[k]->cols > widest) widest = pass->nodes.data[k]->cols;
@@ -318,41 +377,36 @@ void emit_pass(Emit *e, const FusePass *pass) {
         if (FUSE(n)->kind == FUSE_REDUCE) {
             const char *none = n->op == IR_MINALL || n->op == IR_COLMIN ? "__builtin_inf()" : n->op == IR_MAXALL || n->op == IR_COLMAX ? "-__builtin_inf()" : NULL;
             const char *m = emit_member(e, n);
-            long long width = (long long)emit_acc_width(n);
+            long long width = (long long)emit_acc_size(n);
             if (on_stack(n)) {
-                emit_line(e, &top, "double g%d[%lld]%s;", n->id, width ? width : 1, none ? "" : " = {0}");
-                if (none) emit_line(e, &top, "for (int j = 0; j < %lld; j++) g%d[j] = %s;", width, n->id, none);
+                emit_line(e, &e->top, "double g%d[%lld] __attribute__((aligned(64)))%s;", n->id, width ? width : 1, none ? "" : " = {0}");
+                if (none) emit_line(e, &e->top, "for (int j = 0; j < %lld; j++) g%d[j] = %s;", width, n->id, none);
                 emit_line(e, &tail, "for (int j = 0; j < %lld; j++) f->parts_%s[part * %lldL + j] = g%d[j];", width, m, width, n->id);
             } else if (n->op == IR_SCATTER) {
-                emit_line(e, &top, "double *restrict g%d = part ? f->parts_%s + (part - 1) * (f->n_%d + 1) * %lld : f->%s;", n->id, m, n->rspace, (long long)n->cols, m);
-                emit_line(e, &top, "memset(g%d, 0, sizeof(double) * (size_t)(f->n_%d + 1) * %lld);", n->id, n->rspace, (long long)n->cols);
+                emit_line(e, &e->top, "double *restrict g%d = part ? f->parts_%s + (part - 1) * (f->n_%d + 1) * %lld : f->%s;", n->id, m, n->rspace, (long long)emit_pad(n->cols), m);
+                emit_line(e, &e->top, "memset(g%d, 0, sizeof(double) * (size_t)(f->n_%d + 1) * %lld);", n->id, n->rspace, (long long)emit_pad(n->cols));
             } else {
-                emit_line(e, &top, "double *restrict g%d = f->parts_%s + part * %lldL;", n->id, m, width);
-                if (none) emit_line(e, &top, "for (int64_t j = 0; j < %lld; j++) g%d[j] = %s;", width, n->id, none);
-                else emit_line(e, &top, "memset(g%d, 0, sizeof(double) * %lldL);", n->id, width);
+                emit_line(e, &e->top, "double *restrict g%d = f->parts_%s + part * %lldL;", n->id, m, width);
+                if (none) emit_line(e, &e->top, "for (int64_t j = 0; j < %lld; j++) g%d[j] = %s;", width, n->id, none);
+                else emit_line(e, &e->top, "memset(g%d, 0, sizeof(double) * %lldL);", n->id, width);
             }
         }
     }
     e->indent = 2;
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
-        if (emit_is_local(e, n)) LINE("double t%d[%lld] __attribute__((aligned(64)));", n->id, (long long)(e->block * (n->cols ? n->cols : 1)));
+        if (emit_is_local(e, n)) LINE("double t%d[%lld] __attribute__((aligned(64)));", n->id, (long long)(e->block * (n->cols ? emit_pad(n->cols) : 1)));
     }
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
-        Buf mine = {0};
-        int indent = e->indent;
-        if (FUSE(n)->kind == FUSE_ROW) row_node(e, n, &mine);
+        if (FUSE(n)->kind == FUSE_ROW) row_node(e, n);
         else reduce_node(e, n);
-        e->indent = indent;
-        if (mine.len) buf_add(&top, mine.data, mine.len);
-        buf_free(&mine);
     }
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
         if (!FUSE(n)->in_place) continue;
         const char *m = emit_hoist(e, emit_member(e, n), "double *restrict ");
-        LINE("memcpy(%s + i * %lld, t%d, sizeof(double) * (size_t)m * %lld);", m, (long long)n->cols, n->id, (long long)n->cols);
+        LINE("memcpy(%s + i * %lld, t%d, sizeof(double) * (size_t)m * %lld);", m, (long long)emit_pad(n->cols), n->id, (long long)emit_pad(n->cols));
     }
     Buf *p = &e->passes;
     e->indent = 0;
@@ -363,7 +417,7 @@ void emit_pass(Emit *e, const FusePass *pass) {
     emit_line(e, p, "struct Frame *const f = frame;");
     emit_line(e, p, "const int64_t first = share(f->n_%d, part, parts), last = share(f->n_%d, part + 1, parts);", pass->space, pass->space);
     for (int k = 0; k < e->hoisted_decl.len; k++) emit_line(e, p, "%s", e->hoisted_decl.data[k]);
-    if (top.len) buf_add(p, top.data, top.len);
+    if (e->top.len) buf_add(p, e->top.data, e->top.len);
     emit_line(e, p, "for (int64_t i = first; i < last; i += %d) {", e->block);
     emit_line(e, p, "    const int m = last - i < %d ? (int)(last - i) : %d;", e->block, e->block);
     if (e->lines.len) buf_add(p, e->lines.data, e->lines.len);
@@ -371,7 +425,7 @@ void emit_pass(Emit *e, const FusePass *pass) {
     if (tail.len) buf_add(p, tail.data, tail.len);
     e->indent = 0;
     emit_line(e, p, "}\n");
-    buf_free(&top);
+    buf_free(&e->top);
     buf_free(&tail);
     buf_free(&e->lines);
     e->pass = NULL;
