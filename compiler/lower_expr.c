@@ -179,7 +179,12 @@ static LowerValue outside(Lower *l, LowerInput in, const char *name, Span span) 
 
 static LowerValue name_value(Lower *l, const Expr *x) {
     const LowerVar *v = lower_find(l, x->text);
-    if (v) return v->value;
+    if (v && v->value.node) return v->value;
+    if (v) {
+        Diag *d = diag_error(l->ds, "E131", x->span, "%s has different shapes after the branches of an if", x->text);
+        diag_note(d, v->def, "one of them is assigned here");
+        return NONE;
+    }
     int index;
     const Binding *b = l->script_level ? find_binding(l, x->text, &index) : NULL;
     if (!b) return undefined(l, x, x->text);

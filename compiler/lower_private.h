@@ -14,7 +14,7 @@ typedef struct LowerValue {
 } LowerValue;
 typedef struct LowerVar {
     const char *name;
-    LowerValue value;
+    LowerValue value; /* no node: the branches of an if left different shapes, an error where it is used */
     Span def;
 } LowerVar;
 typedef VEC(LowerVar) LowerVars;
@@ -32,7 +32,9 @@ typedef struct Lower {
     VEC(LowerInput) inputs;
     VEC(LowerTable) tables;
     bool script_level;  /* lets, models and targets are visible */
+    int statements;     /* lowered so far: sets unroll, and a loop's body may be lowered more than once */
 } Lower;
+enum { LOWER_STATEMENTS = 200000 };
 
 /* ---- lower.c ---- */
 LowerVar *lower_find(Lower *l, const char *name);

@@ -1,6 +1,6 @@
 /* lower_stmt.c: statements to regions of the IR. A loop carries the variables that its body assigns and that had a value before;
- * what a body assigns first is its own. Conditions known before training choose their branch here. Errors: E131 branches, E137 loops,
- * E138 return, E180, E182. */
+ * what a body assigns first is its own. Conditions known before training choose their branch here. Errors: E137 loops,
+ * E138 return, E180, E182, E184 too much to unroll. */
 #include "compiler/lower_private.h"
 
 #include <math.h>
@@ -59,7 +59,7 @@ static bool carries(Lower *l, const StmtVec *body, CarriedVec *out) {
     assigned_names(l, body, &names);
     for (int i = 0; i < names.len; i++) {
         const LowerVar *v = lower_find(l, names.data[i].text);
-        if (!v) continue;
+        if (!v || !v->value.node) continue;
         if (v->value.node->cspace) {
             Diag *d = diag_error(l->ds, "E137", names.data[i].span, "%s has a column for each row of the data and changes in a loop", names.data[i].text);
             diag_note(d, v->def, "%s is %s", v->name, lower_shape_text(l, v->value.node));
@@ -88,6 +88,11 @@ static bool take_results(Lower *l, CarriedVec *c, bool *again) {
         Carried *v = &c->data[i];
         const LowerVar *now = lower_find(l, v->name);
         IrNode *n = now->value.node;
+        if (!n) {
+            Diag *d = diag_error(l->ds, "E137", v->def, "%s changes its shape in the loop", v->name);
+            diag_note(d, now->def, "the branches of an if leave it with different shapes");
+            return false;
+        }
         if (v->constant ? n != v->init : n == v->param && !v->pinned) {
             v->pinned = v->constant;
             v->constant = !v->constant;
@@ -295,16 +300,14 @@ static bool if_statement(Lower *l, const Stmt *s) {
 
     /* What both ways give a value is a result; the spaces of its two values must be one. */
     VEC(IrNode *) a = {0}, b = {0};
-    VEC(LowerVar) merged = {0};
+    VEC(LowerVar) merged = {0}, torn = {0};
     for (int i = 0; i < names.len; i++) {
         const LowerVar *x = find_in(&after_then, names.data[i].text), *y = find_in(&after_else, names.data[i].text);
         if (!x || !y) continue;
         IrNode *nx = x->value.node, *ny = y->value.node;
-        if (nx->rows != ny->rows || nx->cols != ny->cols || nx->cspace != ny->cspace || (nx->rspace && ny->rspace && nx->rspace != ny->rspace)) {
-            Diag *d = diag_error(l->ds, "E131", s->span, "%s has different shapes after the branches of this if", x->name);
-            diag_note(d, x->def, "%s is %s in one", x->name, lower_shape_text(l, nx));
-            diag_note(d, y->def, "%s is %s in the other", x->name, lower_shape_text(l, ny));
-            return false;
+        if (!nx || !ny || nx->rows != ny->rows || nx->cols != ny->cols || nx->cspace != ny->cspace || (nx->rspace && ny->rspace && nx->rspace != ny->rspace)) {
+            vec_push(l->arena, &torn, *x);
+            continue;
         }
         int space = nx->rspace ? nx->rspace : ny->rspace;
         l->b->region = then;
@@ -322,6 +325,10 @@ static bool if_statement(Lower *l, const Stmt *s) {
     l->b->span = s->span;
     IrNode *node = ir_if(l->b, condition.node, then, otherwise);
     l->vars = before;
+    for (int i = 0; i < torn.len; i++) {
+        Name name = {torn.data[i].name, torn.data[i].def};
+        lower_set(l, name, (LowerValue){0});
+    }
     for (int i = 0; i < merged.len; i++) {
         l->b->name = merged.data[i].name;
         Name name = {merged.data[i].name, merged.data[i].def};
@@ -355,8 +362,14 @@ static bool statement(Lower *l, const Stmt *s) {
 }
 
 static bool statements(Lower *l, const StmtVec *body) {
-    for (int i = 0; i < body->len; i++)
+    for (int i = 0; i < body->len; i++) {
+        if (++l->statements > LOWER_STATEMENTS) {
+            Diag *d = diag_error(l->ds, "E184", body->data[i]->span, "the loops around this come to more than %d statements", LOWER_STATEMENTS);
+            diag_help(d, "for x in {…} repeats its body for every value, and nested loops multiply");
+            return false;
+        }
         if (!statement(l, body->data[i])) return false;
+    }
     return true;
 }
 

@@ -221,6 +221,7 @@ static void check_algorithm(Tc *t, const AlgorithmDecl *a) {
     t->script_level = false;
     t->algorithm = a;
     t->hyper_used = arena_array(t->arena, bool, a->hyper.len + 1);
+    int errors = diag_error_count(t->ds);
     for (int i = 0; i < a->hyper.len; i++) {
         const Param *p = &a->hyper.data[i];
         t->vars = (TcVarVec){0};
@@ -232,7 +233,6 @@ static void check_algorithm(Tc *t, const AlgorithmDecl *a) {
             }
     }
     FitResult fit = {0};
-    int errors = diag_error_count(t->ds);
     start_function(t, a);
     check_fit(t, a, &fit);
     bool fit_ok = diag_error_count(t->ds) == errors;

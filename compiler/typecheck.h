@@ -37,6 +37,9 @@ typedef struct TcVar {
     bool maybe;          /* set on some ways through the code only; `maybe_at` is the branch or loop */
     Span maybe_at;
     const char *maybe_why;
+    bool torn;           /* the branches of the if at `maybe_at` left different shapes: an error where it is used */
+    Span torn_def;       /* the other branch's definition */
+    TcValue torn_value;
     int hyper;           /* index of the hyperparameter, or -1 */
 } TcVar;
 typedef VEC(TcVar) TcVarVec;

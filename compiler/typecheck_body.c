@@ -1,5 +1,5 @@
 /* typecheck_body.c: the statements of fit, predict and metrics: which variables have a value where, and that a loop's variables keep
- * their shape. Errors: E131 branches, E136 (through names), E137 loops, E138 return, E180 conditions, E182 counts. */
+ * their shape. Errors: E136 (through names), E137 loops, E138 return, E180 conditions, E182 counts. */
 #include "compiler/typecheck.h"
 
 /* ---- which names a body assigns ---- */
@@ -152,11 +152,14 @@ static void merge_branches(Tc *t, const Stmt *s, const TcVarVec *then) {
             continue;
         }
         if (a->maybe && !b->maybe) b->maybe = true, b->maybe_at = a->maybe_at, b->maybe_why = a->maybe_why;
-        if (shapes_clash(t, &a->value, &b->value)) {
-            Diag *d = diag_error(t->ds, "E131", s->span, "%s has different shapes after the branches of this if", a->name);
-            diag_note(d, a->def, "%s is %s in one", a->name, shape_text(t, &a->value));
-            diag_note(d, b->def, "%s is %s in the other", a->name, shape_text(t, &b->value));
-            b->value = tc_bad();
+        if (a->torn && !b->torn) {
+            *b = *a;
+            continue;
+        }
+        if (!b->torn && shapes_clash(t, &a->value, &b->value)) {
+            b->torn = true;
+            b->torn_def = a->def;
+            b->torn_value = a->value;
             continue;
         }
         bool same = a->value.valued && b->value.valued && dim_equal(&a->value.value, &b->value.value);

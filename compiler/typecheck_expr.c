@@ -87,6 +87,14 @@ static TcValue name_value(Tc *t, const Expr *x) {
         return tc_bad();
     }
     if (v->hyper >= 0 && t->hyper_used) t->hyper_used[v->hyper] = true;
+    if (v->torn) {
+        Diag *d = diag_error(t->ds, "E131", x->span, "%s has different shapes after the branches of an if", x->text);
+        diag_note(d, v->def, "%s is %s in one", x->text, shape_text(t, &v->value));
+        diag_note(d, v->torn_def, "%s is %s in the other", x->text, shape_text(t, &v->torn_value));
+        v->torn = false;
+        v->value = tc_bad();
+        return v->value;
+    }
     if (v->maybe) {
         Diag *d = diag_error(t->ds, "E136", x->span, "%s may have no value here", x->text);
         diag_note(d, v->maybe_at, "%s", v->maybe_why);
