@@ -154,7 +154,7 @@ static bool check_owner(MapCtx *m, const ColumnWork *w) {
 
 static bool check_label(MapCtx *m, int j) {
     const TargetColumn *c = &m->t->decl->columns.data[j];
-    if (c->role != ROLE_LABEL || c->missing == MISS_DROP) return true;
+    if (c->role != ROLE_LABEL || c->missing == MISS_DROP || c->missing == MISS_CONST) return true;
     for (int t = 0; t < m->tgds.len; t++) {
         const TgdSpec *g = &m->tgds.data[t];
         if (g->head[j].alts[0].kind != HEAD_EXISTENTIAL) continue;

@@ -100,7 +100,7 @@ static bool missing_error(MapCtx *m, const TargetColumn *c, const char *what, co
 
 static bool missing_clause(MapCtx *m, TargetColumnSpec *out, const TargetColumn *c) {
     out->missing = c->missing;
-    if (c->role == ROLE_LABEL && (c->missing == MISS_MEAN || c->missing == MISS_CONST)) {
+    if (c->role == ROLE_LABEL && c->missing == MISS_MEAN) {
         Diag *d = diag_error(m->ds, "E311", c->missing_span.file ? c->missing_span : c->name.span,
                              "the label `%s` would be made up where it is missing", c->name.text);
         diag_help(d, "write `missing drop` to leave such rows out, or `missing error` (the default)");

@@ -511,7 +511,7 @@ static void test_columns_wrong(void **state) {
     expect_codes("source S from \"s.csv\" { c: text, x: num }\ntarget T { c: feature onehot missing mean, x: feature "
                  "num }\nS(c, x) -> T(c, x);",
                  "E178");
-    expect_codes("source S from \"s.csv\" { c: num, x: num }\ntarget T { c: label num missing 0, x: feature num "
+    expect_codes("source S from \"s.csv\" { c: num, x: num }\ntarget T { c: label num missing mean, x: feature num "
                  "}\nS(c, x) -> T(c, x);",
                  "E311");
     expect_codes("source S from \"s.csv\" { c: num, x: num }\ntarget T { c: label num, d: label num, x: feature num "
