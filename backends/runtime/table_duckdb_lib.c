@@ -55,7 +55,7 @@ static void duckdb_find(void) {
     if (n > 0) {
         self[n] = 0;
         char *slash = strrchr(self, '/');
-        static const char *const below[] = {"", "deps/", "../lib/", "../deps/", "../../deps/"}; /* the last two: test programs in the build folder */
+        static const char *const below[] = {"", "deps/", "../lib/", "../deps/", "../../deps/", "../../../deps/"}; /* the last three: test programs below the build folder */
         if (slash) *slash = 0;
         for (size_t i = 0; slash && !library && i < sizeof below / sizeof *below; i++) library = duckdb_open_in(self, below[i]);
     }
