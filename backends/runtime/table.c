@@ -167,7 +167,7 @@ bool name_ends(const char *name, const char *ending) {
     return n >= e && !strcasecmp(name + n - e, ending);
 }
 
-const char *type_text(TypeKind type) {
+const char *table_type_text(TypeKind type) {
     switch (type) {
     case TY_NUM: return "num";
     case TY_INT: return "int";

@@ -40,9 +40,9 @@ const char *source_quote(const Source *s, const char *text, size_t len) {
 
 void source_note_declaration(Diag *d, const Source *s, const ColumnDecl *c, bool inferred) {
     if (inferred)
-        diag_note(d, s->decl->name.span, "`%s` has no declared columns: %s was inferred for `%s`", s->decl->name.text, type_text(c->type), c->name.text);
+        diag_note(d, s->decl->name.span, "`%s` has no declared columns: %s was inferred for `%s`", s->decl->name.text, table_type_text(c->type), c->name.text);
     else if (c->type_span.file)
-        diag_note(d, c->type_span, "`%s` is declared %s here", c->name.text, type_text(c->type));
+        diag_note(d, c->type_span, "`%s` is declared %s here", c->name.text, table_type_text(c->type));
 }
 
 void source_report_memory(const Source *s, int64_t rows, size_t bytes) {
@@ -103,7 +103,7 @@ void column_put_text(const Source *s, const ColumnDecl *d, Column *c, int64_t ro
         why = "there is no memory left for another distinct text";
         break;
     }
-    default: internal_error("a text for a column of type %s", type_text(d->type));
+    default: internal_error("a text for a column of type %s", table_type_text(d->type));
     }
     if (status == CELL_NULL)
         column_put_null(d, c, row, p);
@@ -156,7 +156,7 @@ void column_put_int(const Source *s, const ColumnDecl *d, Column *c, int64_t row
         ok = v != TABLE_NULL_INT;
         why = "it is out of range";
         break;
-    default: internal_error("an integer for a column of type %s", type_text(d->type));
+    default: internal_error("an integer for a column of type %s", table_type_text(d->type));
     }
     if (ok) return;
     int n = snprintf(text, sizeof text, "%" PRId64, v);
@@ -166,10 +166,10 @@ void column_put_int(const Source *s, const ColumnDecl *d, Column *c, int64_t row
 bool column_report(const Source *s, const ColumnDecl *d, bool inferred, const CellProblems *p) {
     if (p->bad) {
         Diag *g = diag_data(s->ds, "E417", s->at, s->path, 0, "row %" PRId64 ", column `%s`: %s is not %s %s%s%s", p->first_bad, d->name.text, p->text,
-                            d->type == TY_INT ? "an" : "a", type_text(d->type), p->why ? ": " : "", p->why ? p->why : "");
+                            d->type == TY_INT ? "an" : "a", table_type_text(d->type), p->why ? ": " : "", p->why ? p->why : "");
         source_note_declaration(g, s, d, inferred);
         if (p->bad > 1) diag_note(g, (Span){0}, "%" PRId64 " cells of this column cannot be read; this is the first", p->bad);
-        diag_help(g, "if it means \"missing\", write `%s: %s null %s`", d->name.text, type_text(d->type), p->text);
+        diag_help(g, "if it means \"missing\", write `%s: %s null %s`", d->name.text, table_type_text(d->type), p->text);
     }
     if (p->nulls) {
         Diag *g = diag_data(s->ds, "E414", s->at, s->path, 0, "row %" PRId64 ", column `%s` is null, but declared not null", p->first_null, d->name.text);

@@ -216,7 +216,7 @@ static int csv_report_missing(const CsvFile *f, const ColumnDecl *c, const char 
     if (near && c->header) {
         diag_help(d, "did you mean `as %s`?", source_quote(s, near, strlen(near)));
     } else if (near) {
-        diag_help(d, "did you mean %s? `%s: %s as %s` gives it the script's name", source_quote(s, near, strlen(near)), name, type_text(c->type),
+        diag_help(d, "did you mean %s? `%s: %s as %s` gives it the script's name", source_quote(s, near, strlen(near)), name, table_type_text(c->type),
                   source_quote(s, near, strlen(near)));
     } else {
         Buf b = {0};
@@ -333,10 +333,10 @@ static void csv_help_type(Diag *d, const ColumnDecl *c, const char *shown, size_
         if (c->format)
             diag_help(d, "the declared format is \"%s\"", c->format);
         else
-            diag_help(d, "without a format a %s reads %s; another form is declared as in %s(\"%%d/%%m/%%Y%s\")", type_text(c->type),
-                      c->type == TY_DATE ? "2013-01-31" : "2013-01-31 06:00:00", type_text(c->type), c->type == TY_DATE ? "" : " %H:%M");
+            diag_help(d, "without a format a %s reads %s; another form is declared as in %s(\"%%d/%%m/%%Y%s\")", table_type_text(c->type),
+                      c->type == TY_DATE ? "2013-01-31" : "2013-01-31 06:00:00", table_type_text(c->type), c->type == TY_DATE ? "" : " %H:%M");
     } else {
-        diag_help(d, "if it means \"missing\", write `%s: %s null %s`", c->name.text, type_text(c->type), shown);
+        diag_help(d, "if it means \"missing\", write `%s: %s null %s`", c->name.text, table_type_text(c->type), shown);
     }
 }
 
@@ -356,7 +356,7 @@ static bool csv_report_column(const CsvFile *f, const CsvPlan *plan, int column)
         const char *name = csv_field_name(s, &f->text, &first_bad->field);
         const char *shown = source_quote(s, name, strlen(name));
         Diag *d = diag_data(s->ds, "E417", c->name.span.file ? c->name.span : s->at, s->path, csv_line(&f->text, first_bad->first_bad), "column `%s`: %s is not %s %s%s%s",
-                            c->name.text, shown, c->type == TY_INT ? "an" : "a", type_text(c->type), first_bad->why ? ": " : "", first_bad->why ? first_bad->why : "");
+                            c->name.text, shown, c->type == TY_INT ? "an" : "a", table_type_text(c->type), first_bad->why ? ": " : "", first_bad->why ? first_bad->why : "");
         source_note_declaration(d, s, c, plan->schema->inferred);
         if (bad > 1) diag_note(d, (Span){0}, "%" PRId64 " cells of this column cannot be read; this is the first", bad);
         csv_help_type(d, c, shown, strlen(name));

@@ -129,7 +129,7 @@ static CellStatus cell_store(CsvPart *part, const ColumnDecl *d, const Column *c
         c->codes[at] = code;
         return CELL_OK;
     }
-    default: internal_error("a CSV cell for a column of type %s", type_text(d->type));
+    default: internal_error("a CSV cell for a column of type %s", table_type_text(d->type));
     }
 }
 

@@ -162,11 +162,11 @@ static const char *parquet_expression(const DuckdbSource *q, const DuckdbField *
 static bool duckdb_refuse(const DuckdbSource *q, const DuckdbField *f, const ColumnDecl *c) {
     const Source *s = q->source;
     Diag *d = diag_data(s->ds, "E456", c->type_span.file ? c->type_span : s->at, s->path, 0, "column `%s` is %s in the file, which cannot be read as %s", f->name, f->type,
-                        c->type == TY_INFER ? "any type of a source" : type_text(c->type));
+                        c->type == TY_INFER ? "any type of a source" : table_type_text(c->type));
     if (c->type == TY_INFER)
         diag_help(d, "declare the columns to read, and leave this one out");
     else if (c->type_span.file)
-        diag_note(d, c->type_span, "`%s` is declared %s here", c->name.text, type_text(c->type));
+        diag_note(d, c->type_span, "`%s` is declared %s here", c->name.text, table_type_text(c->type));
     return false;
 }
 

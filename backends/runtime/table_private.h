@@ -43,7 +43,7 @@ bool source_is_null_text(const Source *s, const ColumnDecl *c, const char *text,
 /* "`ca` is declared num here" at the declaration; for an inferred type, that it was inferred. */
 void source_note_declaration(Diag *d, const Source *s, const ColumnDecl *c, bool inferred);
 void source_report_memory(const Source *s, int64_t rows, size_t bytes);
-const char *type_text(TypeKind type);
+const char *table_type_text(TypeKind type);
 /* A cell's text for a message: quoted, control characters shown, clipped. In the source's arena. */
 const char *source_quote(const Source *s, const char *text, size_t len);
 
