@@ -13,7 +13,7 @@ static Column *column_new(TypeKind type, int64_t rows) {
     bool ok;
     if (c->type == TY_TEXT) {
         c->dict = dict_new();
-        ok = (c->codes = mem_try((size_t)rows, sizeof *c->codes)) != NULL;
+        ok = (c->codes = mem_try((size_t)rows, sizeof *c->codes)) != NULL && c->dict;
         for (int64_t r = 0; ok && r < rows; r++) c->codes[r] = -1;
     } else if (c->type == TY_NUM) {
         ok = (c->num = mem_try((size_t)rows, sizeof *c->num)) != NULL;
@@ -263,7 +263,7 @@ static bool vector_codes(IntState *s, int j, int32_t *code) {
     const ColumnPlan *p = &s->plans[j];
     Dict *seen = dict_new();
     Buf bytes = {0};
-    bool ok = true;
+    bool ok = seen != NULL;
     for (int64_t i = 0; ok && i < s->rows; i++) {
         const Column *c;
         int64_t at;

@@ -119,7 +119,7 @@ static Dict *learn_dictionary(IntState *s, int j) {
     Dict *found = dict_new(), *sorted = NULL;
     double *number = NULL;
     int32_t cap = 0;
-    bool numeric = true, ok = true;
+    bool numeric = true, ok = found != NULL;
     for (int f = 0; f < p->nfeeders && ok; f++) ok = add_values(found, p->feeders[f].col, int_table(s, p->feeders[f].role)->rows, &numeric, &number, &cap);
     if (ok && p->consts) ok = add_values(found, p->consts, s->spec->ntgds, &numeric, &number, &cap);
     if (ok && p->computed) ok = add_values(found, p->computed, s->rows, &numeric, &number, &cap);
@@ -131,7 +131,7 @@ static Dict *learn_dictionary(IntState *s, int j) {
         for (int32_t i = 0; i < found->count && sorted; i++)
             if (dict_add(sorted, v[i].text, v[i].len) < 0) dict_free(sorted), sorted = NULL;
     }
-    if (!sorted) int_no_memory(s, "a dictionary", found->count);
+    if (!sorted) int_no_memory(s, "a dictionary", 0);
     mem_free(v);
     mem_free(number);
     dict_free(found);

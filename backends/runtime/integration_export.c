@@ -36,7 +36,7 @@ static bool export_texts(const Integration *in, int j, Column *out) {
     /* Codes are translated once per source dictionary. */
     int nfrom = p->nfeeders + 2, at_from = 0;
     struct { const Column *col; int32_t *map; } *from = mem_alloc((size_t)nfrom * sizeof *from);
-    bool ok = out->codes != NULL;
+    bool ok = out->codes && out->dict;
     for (int64_t i = 0; ok && i < in->rows; i++) {
         const Column *c;
         int64_t row;

@@ -72,7 +72,7 @@ static int64_t encode_texts(int n, KeyColumn *cols) {
     Dict *all = dict_new();
     int32_t *map = NULL;
     int64_t domain = KEYS_NO_MEMORY;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; all && i < n; i++) {
         const Dict *d = cols[i].col->dict;
         int32_t count = d ? d->count : 0;
         map = mem_try((size_t)count + 1, sizeof *map);
@@ -87,7 +87,7 @@ static int64_t encode_texts(int n, KeyColumn *cols) {
         mem_free(map);
         map = NULL;
     }
-    domain = all->count;
+    domain = all ? all->count : KEYS_NO_MEMORY;
 done:
     mem_free(map);
     dict_free(all);

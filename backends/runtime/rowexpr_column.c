@@ -191,7 +191,7 @@ static bool eval_text(Eval *v, const RowExpr *e, Column *out) {
     columns_read(e, &role, &column);
     out->dict = dict_new();
     out->codes = mem_try((size_t)v->table->rows, sizeof *out->codes);
-    if (!out->codes) return false;
+    if (!out->codes || !out->dict) return false;
     const Column *one = column >= 0 ? &v->table->cols[column] : NULL;
     bool by_dict = one && is_text_column(one) && one->dict;
     int64_t n = by_dict ? one->dict->count + 1 : v->table->rows;

@@ -942,7 +942,7 @@ static const char *check_factorized(const Integration *in, const double *dense, 
 }
 
 int main(int argc, char **argv) {
-    int64_t count = 2000, passed = 0, failed = 0, skipped = 0;
+    int64_t count = 5000, passed = 0, failed = 0, skipped = 0;
     uint64_t seed = 1;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (!strcmp(argv[i], "--count")) count = strtoll(argv[i + 1], NULL, 10);
