@@ -4,6 +4,8 @@
  *   expression   over one role a derived column (one for every role that can compute it alone), over none a constant,
  *                over several a value computed per target row
  *   x | y        the alternatives of x, then those of y; it also orders the roles (L_j of semantics.md)
+ *   x | 0        x, and 0 where x's role is absent or x is null: the constant goes into the role's own column, unless the
+ *                target says `conflict nonnull`, where the run time takes the first alternative that is not null
  *   z, null      existential: no value
  * In a body made by leaving atoms out, alternatives that need them fall away; a term without any is existential
  * there. Errors: E120, E122, E210. */
@@ -108,6 +110,38 @@ static uint64_t roles_of(const AltVec *alts, int from) {
     return roles;
 }
 
+static bool is_constant_after(const AltVec *alts, int i, const RowExpr **constant) {
+    for (int k = i + 1; k < alts->len; k++)
+        if (alts->data[k].kind == HEAD_CONST) {
+            *constant = alts->data[k].expr;
+            return true;
+        }
+    return false;
+}
+
+/* Rows own cells whether or not they hold a value there, so a constant behind them has to be part of what they give. */
+static void fold_constant(MapCtx *m, AltVec *alts) {
+    bool folded = false;
+    for (int i = 0; i < alts->len; i++) {
+        HeadAlt *a = &alts->data[i];
+        const RowExpr *constant;
+        if (a->kind == HEAD_CONST && folded) alts->len = i; /* what follows is never reached */
+        if (a->kind == HEAD_CONST || !is_constant_after(alts, i, &constant)) continue;
+        int64_t width;
+        if (value_class(head_alt_type(m, a, &width)) != value_class(constant->type))
+            return; /* reported with the column */
+        RowExpr *e = arena_new_of(m->arena, RowExpr);
+        *e = (RowExpr){.kind = RX_ELSE, .type = constant->type, .nargs = 2, .role = -1, .column = -1, .span = a->span};
+        e->args = arena_array(m->arena, RowExpr *, 2);
+        e->args[0] = a->kind == HEAD_COLUMN ? rowexpr_column(m, a->role, a->column, a->span) : a->expr;
+        e->args[1] = (RowExpr *)constant;
+        a->expr = e;
+        if (a->kind == HEAD_COLUMN) a->kind = HEAD_DERIVED;
+        a->column = -1;
+        folded = true;
+    }
+}
+
 static bool head_term(MapCtx *m, const Body *b, int j, uint64_t present, HeadTerm *out) {
     const char *column = m->t->decl->columns.data[j].name.text;
     const Expr *e = b->head_of[j];
@@ -129,6 +163,7 @@ static bool head_term(MapCtx *m, const Body *b, int j, uint64_t present, HeadTer
             before |= here;
         }
     }
+    if (m->spec->conflict == CONFLICT_BASE) fold_constant(m, &alts);
     if (!alts.len)
         vec_push(m->arena, &alts, ((HeadAlt){.kind = HEAD_EXISTENTIAL, .role = -1, .column = -1, .span = e->span}));
     out->alts = alts.data;

@@ -384,7 +384,7 @@ static void test_precedence(void **state) {
     expect_dump(TWO "A(k, x)? & B(k, y)? -> T(x | y);", "{A B} A.0=B.0 -> A.1|B.1\n{A} -> A.1\n{B} -> B.1\nx: A B\n");
     expect_dump(TWO "A(k, x)? & B(k, y)? -> T(y | x);", "{A B} A.0=B.0 -> B.1|A.1\n{A} -> A.1\n{B} -> B.1\nx: B A\n");
     /* a default at the end; a body without x has the default alone */
-    expect_dump(TWO "A(k, _) & B(k, y)? -> T(y | 7);", "{A B} A.0=B.0 -> B.1|const:7\n{A} -> const:7\nx: B\n");
+    expect_dump(TWO "A(k, _) & B(k, y)? -> T(y | 7);", "{A B} A.0=B.0 -> B:else(B.1,7)\n{A} -> const:7\nx: B\n");
     expect_codes(TWO "m1: A(k, x) & B(k, y) -> T(x | y); m2: A(k, x) & B(k, y) & x > 1 -> T(y | x);", "E213");
 #undef TWO
 }
