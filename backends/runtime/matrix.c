@@ -24,7 +24,9 @@ static int64_t matrix_cells(int64_t rows, int64_t cols) {
 }
 
 /* mem_try() of an empty array may be NULL or not; one element keeps "no data" and "no memory" apart. */
-static void *matrix_array(int64_t count, size_t size) { return mem_try((size_t)(count > 0 ? count : 1), size); }
+static void *matrix_array(int64_t count, size_t size) {
+    return mem_try((size_t)(count > 0 ? count : 1), size);
+}
 
 Matrix *mat_new_dense(int64_t rows, int64_t cols) {
     Matrix *m = matrix_new(MAT_DENSE, rows, cols);

@@ -1,7 +1,8 @@
 /* table.c: tables in memory, and the one entrance to their readers.
  *
- * table_read() takes a declaration apart into a Source (format by the URI's ending, path, options checked here for every format)
- * and hands it to the reader of its format. What all readers do with a cell that is null or not of its type is here too.
+ * table_read() takes a declaration apart into a Source (format by the URI's ending, path, options checked here for
+ * every format) and hands it to the reader of its format. What all readers do with a cell that is null or not of its
+ * type is here too.
  *
  * Ownership: a Table owns its name, path, columns, dictionaries and matrices; table_free() releases everything.
  * Errors: E414 E417 E455 and E402 are reported here; a reader's own codes are named in its file. */
@@ -78,7 +79,8 @@ static Table *table_frame(const char *name, const char *path, int ncols) {
 Table *table_new(const Source *s, const Schema *schema, int64_t rows) {
     size_t bytes = 0;
     for (int i = 0; i < schema->ncols; i++)
-        if (source_wants(s, i)) bytes += (size_t)rows * (schema->cols[i].type == TY_TEXT || schema->cols[i].type == TY_CAT ? 4 : 8);
+        if (source_wants(s, i))
+            bytes += (size_t)rows * (schema->cols[i].type == TY_TEXT || schema->cols[i].type == TY_CAT ? 4 : 8);
     Table *t = table_frame(s->decl->name.text, s->path, schema->ncols);
     bool ok = t != NULL;
     for (int i = 0; ok && i < schema->ncols; i++) {
@@ -167,22 +169,6 @@ bool name_ends(const char *name, const char *ending) {
     return n >= e && !strcasecmp(name + n - e, ending);
 }
 
-const char *table_type_text(TypeKind type) {
-    switch (type) {
-    case TY_NUM: return "num";
-    case TY_INT: return "int";
-    case TY_BOOL: return "bool";
-    case TY_TEXT: return "text";
-    case TY_CAT: return "cat";
-    case TY_DATE: return "date";
-    case TY_TIME: return "time";
-    case TY_VECTOR: return "vector";
-    case TY_ROWID: return "rowid";
-    case TY_INFER: break;
-    }
-    return "inferred";
-}
-
 static const char *const table_endings[] = {".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".psv"};
 
 static bool source_format(Source *s, const char *path) {
@@ -191,13 +177,16 @@ static bool source_format(Source *s, const char *path) {
     for (size_t i = 0; i < sizeof table_endings / sizeof *table_endings; i++)
         if (name_ends(bare, table_endings[i])) return s->format = FORMAT_CSV, true;
     if (name_ends(bare, ".parquet")) return s->format = FORMAT_PARQUET, true;
-    if (name_ends(bare, ".json") || name_ends(bare, ".ndjson") || name_ends(bare, ".jsonl")) return s->format = FORMAT_JSON, true;
+    if (name_ends(bare, ".json") || name_ends(bare, ".ndjson") || name_ends(bare, ".jsonl"))
+        return s->format = FORMAT_JSON, true;
     if (name_ends(bare, ".mtx")) return s->format = FORMAT_MTX, true;
-    Diag *d = diag_error(s->ds, "E455", s->at, "the ending of \"%s\" does not say what kind of file it is", s->decl->uri);
+    Diag *d =
+        diag_error(s->ds, "E455", s->at, "the ending of \"%s\" does not say what kind of file it is", s->decl->uri);
     if (name_ends(bare, ".sqlite") || name_ends(bare, ".db") || name_ends(bare, ".sqlite3"))
         diag_help(d, "for an SQLite file write \"sqlite:%s?table=NAME\"", s->decl->uri);
     else
-        diag_help(d, "known endings: .csv .tsv .tab .psv .txt .data .dat .json .ndjson .jsonl .mtx (each also with .gz), .parquet");
+        diag_help(d, "known endings: .csv .tsv .tab .psv .txt .data .dat .json .ndjson .jsonl .mtx (each also with "
+                     ".gz), .parquet");
     return false;
 }
 
@@ -277,8 +266,10 @@ static bool source_uri(Source *s) {
 
 /* ---------------- options ---------------- */
 static bool option_bad(const Source *s, const NamedArg *o, const char *what) {
-    diag_help(diag_error(s->ds, "E455", o->value ? o->value->span : o->name.span, "the option `%s` wants %s", o->name.text, what),
-              "for example: (%s)", !strcmp(o->name.text, "null") ? "null = \"NA\"" : "delimiter = \";\", header = true, skip = 2");
+    diag_help(diag_error(s->ds, "E455", o->value ? o->value->span : o->name.span, "the option `%s` wants %s",
+                         o->name.text, what),
+              "for example: (%s)",
+              !strcmp(o->name.text, "null") ? "null = \"NA\"" : "delimiter = \";\", header = true, skip = 2");
     return false;
 }
 
@@ -297,8 +288,12 @@ static bool option_null(Source *s, const NamedArg *o) {
 static bool option_byte(const Source *s, const NamedArg *o, bool may_be_empty, char *out) {
     const Expr *v = o->value;
     size_t n = v->kind == EX_STR ? strlen(v->text) : 0;
-    bool usable = v->kind == EX_STR && n <= 1 && (n || may_be_empty) && v->text[0] != '\n' && v->text[0] != '\r' && !(v->text[0] & 0x80);
-    if (!usable) return option_bad(s, o, may_be_empty ? "one ASCII character, or \"\" for none" : "one ASCII character such as \";\" or \"\\t\"");
+    bool usable = v->kind == EX_STR && n <= 1 && (n || may_be_empty) && v->text[0] != '\n' && v->text[0] != '\r' &&
+                  !(v->text[0] & 0x80);
+    if (!usable)
+        return option_bad(s, o,
+                          may_be_empty ? "one ASCII character, or \"\" for none"
+                                       : "one ASCII character such as \";\" or \"\\t\"");
     *out = v->text[0];
     return true;
 }
@@ -315,12 +310,14 @@ static bool option_read(Source *s, const NamedArg *o) {
         return true;
     }
     if (!strcmp(name, "skip")) {
-        if (v->kind != EX_NUM || v->num < 0 || v->num > 1e9 || v->num != floor(v->num)) return option_bad(s, o, "a number of lines");
+        if (v->kind != EX_NUM || v->num < 0 || v->num > 1e9 || v->num != floor(v->num))
+            return option_bad(s, o, "a number of lines");
         s->skip = (int64_t)v->num;
         return true;
     }
     if (v->kind == EX_STR && (!strcasecmp(v->text, "utf-8") || !strcasecmp(v->text, "utf8"))) return true;
-    if (v->kind == EX_STR && (!strcasecmp(v->text, "latin-1") || !strcasecmp(v->text, "latin1") || !strcasecmp(v->text, "iso-8859-1"))) {
+    if (v->kind == EX_STR &&
+        (!strcasecmp(v->text, "latin-1") || !strcasecmp(v->text, "latin1") || !strcasecmp(v->text, "iso-8859-1"))) {
         s->encoding = TEXT_LATIN1;
         return true;
     }
@@ -346,7 +343,8 @@ static bool source_options(Source *s) {
         } else if (!o->value || o->value->kind == EX_ERROR) {
             ok = option_bad(s, o, "a value");
         } else if (s->format == FORMAT_MTX || (s->format != FORMAT_CSV && strcmp(o->name.text, "null"))) {
-            diag_error(s->ds, "E455", o->name.span, "the option `%s` has no meaning for this kind of file", o->name.text);
+            diag_error(s->ds, "E455", o->name.span, "the option `%s` has no meaning for this kind of file",
+                       o->name.text);
             ok = false;
         } else {
             ok = option_read(s, o) && ok;
@@ -365,8 +363,9 @@ static bool source_formats_valid(const Source *s) {
         const ColumnDecl *c = &s->decl->columns.data[i];
         const char *why;
         if (c->format && !cell_format_valid(c->format, &why)) {
-            diag_help(diag_error(s->ds, "E455", c->type_span, "the format \"%s\" of `%s`: %s", c->format, c->name.text, why),
-                      "known: %%Y %%y %%m %%d %%b %%B %%e %%H %%I %%M %%S %%f %%p %%z %%j %%F %%T %%%%");
+            diag_help(
+                diag_error(s->ds, "E455", c->type_span, "the format \"%s\" of `%s`: %s", c->format, c->name.text, why),
+                "known: %%Y %%y %%m %%d %%b %%B %%e %%H %%I %%M %%S %%f %%p %%z %%j %%F %%T %%%%");
             ok = false;
         }
     }
@@ -374,12 +373,14 @@ static bool source_formats_valid(const Source *s) {
 }
 
 static bool source_open(Source *s, Arena *arena, Diags *ds, const SourceDecl *decl, const TableOptions *opt) {
-    *s = (Source){.decl = decl, .opt = opt, .ds = ds, .arena = arena, .at = decl->uri_span, .quote = '"', .header = true};
+    *s = (Source){
+        .decl = decl, .opt = opt, .ds = ds, .arena = arena, .at = decl->uri_span, .quote = '"', .header = true};
     if (!s->at.file) s->at = decl->name.span;
     return source_uri(s) && source_options(s) && source_formats_valid(s);
 }
 
-bool table_schema(Arena *arena, Diags *ds, const SourceDecl *decl, const TableOptions *opt, int *ncols, ColumnDecl **cols) {
+bool table_schema(Arena *arena, Diags *ds, const SourceDecl *decl, const TableOptions *opt, int *ncols,
+                  ColumnDecl **cols) {
     Source s;
     if (!source_open(&s, arena, ds, decl, opt)) return false;
     bool complete = decl->has_columns;

@@ -1,12 +1,13 @@
 /* table_cell.c: the text of one cell as a number, truth value, date or time, the same for every kind of source.
  *
- * Numbers: optional sign, digits with an optional point, optional exponent; "inf"/"infinity" in any case; "nan" is null. A decimal
- * with at most 19 significant digits whose mantissa is below 2^53 and whose power of ten is within 10^±22 is exact in one
- * multiplication or division (Clinger, "How to read floating point numbers accurately", PLDI 1990); all others go to strtod.
- * int: the same texts when the value is integral ("63", "63.0"), never rounded.
- * Dates without a format are ISO 8601 (2013-01-31, a time of day of 00:00:00 may follow); times 2013-01-31[ T]06:00[:00[.000000]][Z|±hh:mm],
- * brought to UTC. Formats are those of strptime, read here because strptime depends on the locale and skips blanks freely.
- * Every function takes a text without terminator, allocates nothing and may run on any thread. */
+ * Numbers: optional sign, digits with an optional point, optional exponent; "inf"/"infinity" in any case; "nan" is
+ * null. A decimal with at most 19 significant digits whose mantissa is below 2^53 and whose power of ten is within
+ * 10^±22 is exact in one multiplication or division (Clinger, "How to read floating point numbers accurately", PLDI
+ * 1990); all others go to strtod. int: the same texts when the value is integral ("63", "63.0"), never rounded. Dates
+ * without a format are ISO 8601 (2013-01-31, a time of day of 00:00:00 may follow); times 2013-01-31[
+ * T]06:00[:00[.000000]][Z|±hh:mm], brought to UTC. Formats are those of strptime, read here because strptime depends on
+ * the locale and skips blanks freely. Every function takes a text without terminator, allocates nothing and may run on
+ * any thread. */
 #define _GNU_SOURCE /* strtod_l */
 #include "backends/runtime/table_private.h"
 
@@ -15,8 +16,12 @@
 #include <stdlib.h>
 #include <strings.h>
 
-static inline bool is_digit(char c) { return (unsigned char)(c - '0') < 10; }
-static inline bool is_blank(char c) { return c == ' ' || c == '\t'; }
+static inline bool is_digit(char c) {
+    return (unsigned char)(c - '0') < 10;
+}
+static inline bool is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
 
 static void text_trim(const char **text, size_t *len) {
     while (*len && is_blank(**text)) (*text)++, (*len)--;
@@ -32,7 +37,8 @@ static double decimal_slow(const char *text, size_t len) {
     static locale_t c_locale;
     if (!c_locale) {
         locale_t fresh = newlocale(LC_ALL_MASK, "C", (locale_t)0), none = (locale_t)0;
-        if (!__atomic_compare_exchange_n(&c_locale, &none, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) freelocale(fresh);
+        if (!__atomic_compare_exchange_n(&c_locale, &none, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+            freelocale(fresh);
     }
     char small[512], *copy = len < sizeof small ? small : mem_try(len + 1, 1);
     if (!copy) return NAN;
@@ -154,7 +160,8 @@ CellStatus cell_bool(const char *text, size_t len, int64_t *out) {
     static const struct {
         const char *text;
         int value;
-    } words[] = {{"true", 1}, {"false", 0}, {"t", 1}, {"f", 0}, {"yes", 1}, {"no", 0}, {"y", 1}, {"n", 0}, {"1", 1}, {"0", 0}, {"1.0", 1}, {"0.0", 0}};
+    } words[] = {{"true", 1}, {"false", 0}, {"t", 1}, {"f", 0}, {"yes", 1}, {"no", 0},
+                 {"y", 1},    {"n", 0},     {"1", 1}, {"0", 0}, {"1.0", 1}, {"0.0", 0}};
     text_trim(&text, &len);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strlen(words[i].text) == len && !strncasecmp(words[i].text, text, len)) {
@@ -166,7 +173,8 @@ CellStatus cell_bool(const char *text, size_t len, int64_t *out) {
 }
 
 /* ---------------- the calendar ---------------- */
-/* Days since 1970-01-01 in the proleptic Gregorian calendar, counting years from March so that the leap day is the last. */
+/* Days since 1970-01-01 in the proleptic Gregorian calendar, counting years from March so that the leap day is the
+ * last. */
 int64_t date_from_civil(int64_t year, int month, int day) {
     if (month <= 2) year--;
     int64_t era = (year >= 0 ? year : year - 399) / 400;
@@ -196,7 +204,7 @@ static int month_days(int64_t year, int month) {
 typedef struct Moment {
     int64_t year;
     int month, day, hour, minute, second, micros, day_of_year; /* 0: not given */
-    int64_t offset;                                             /* seconds east of UTC */
+    int64_t offset;                                            /* seconds east of UTC */
     bool has_time, has_date, pm, has_half;
 } Moment;
 
@@ -252,7 +260,8 @@ static bool iso_date_read(const char **p, const char *end, Moment *m) {
 }
 
 static bool iso_clock_read(const char **p, const char *end, Moment *m) {
-    if (!digits_read(p, end, 2, 2, &m->hour) || *p == end || *(*p)++ != ':' || !digits_read(p, end, 2, 2, &m->minute)) return false;
+    if (!digits_read(p, end, 2, 2, &m->hour) || *p == end || *(*p)++ != ':' || !digits_read(p, end, 2, 2, &m->minute))
+        return false;
     m->has_time = true;
     if (*p == end || **p != ':') return true;
     (*p)++;
@@ -312,7 +321,9 @@ static bool conversion_read(char letter, const char **p, const char *end, Moment
     case 'd': return digits_read(p, end, 1, 2, &m->day) && m->day > 0;
     case 'j': return digits_read(p, end, 1, 3, &m->day_of_year) && m->day_of_year > 0;
     case 'H': m->has_time = true; return digits_read(p, end, 1, 2, &m->hour);
-    case 'I': m->has_time = m->has_half = true; return digits_read(p, end, 1, 2, &m->hour) && m->hour >= 1 && m->hour <= 12;
+    case 'I':
+        m->has_time = m->has_half = true;
+        return digits_read(p, end, 1, 2, &m->hour) && m->hour >= 1 && m->hour <= 12;
     case 'M': return digits_read(p, end, 1, 2, &m->minute);
     case 'S': return digits_read(p, end, 1, 2, &m->second);
     case 'f': return fraction_read(p, end, &m->micros);
@@ -386,7 +397,8 @@ static bool moment_resolve(Moment *m, int64_t *days, int64_t *micros, const char
     return true;
 }
 
-static CellStatus moment_read(const char *text, size_t len, const char *format, int64_t *days, int64_t *micros, const char **why) {
+static CellStatus moment_read(const char *text, size_t len, const char *format, int64_t *days, int64_t *micros,
+                              const char **why) {
     Moment m = {0};
     text_trim(&text, &len);
     *why = NULL;

@@ -1,7 +1,7 @@
 /* table_column.c: what every reader does with a cell: null or not, of its column's type or not, and how that is said.
  *
- * A column's problems are counted while it is read and reported once, with the first of them: E417 for cells that are not of the
- * type, E414 for nulls in a `not null` column. */
+ * A column's problems are counted while it is read and reported once, with the first of them: E417 for cells that are
+ * not of the type, E414 for nulls in a `not null` column. */
 #include "backends/runtime/table_private.h"
 
 #include <inttypes.h>
@@ -10,7 +10,9 @@
 bool source_is_null_text(const Source *s, const ColumnDecl *c, const char *text, size_t len) {
     if (c->null_text && strlen(c->null_text) == len && !memcmp(c->null_text, text, len)) return true;
     for (int i = 0; i < s->nnulls; i++)
-        if ((len ? s->nulls[i][0] == text[0] : !s->nulls[i][0]) && strlen(s->nulls[i]) == len && !memcmp(s->nulls[i], text, len)) return true;
+        if ((len ? s->nulls[i][0] == text[0] : !s->nulls[i][0]) && strlen(s->nulls[i]) == len &&
+            !memcmp(s->nulls[i], text, len))
+            return true;
     return false;
 }
 
@@ -40,13 +42,15 @@ const char *source_quote(const Source *s, const char *text, size_t len) {
 
 void source_note_declaration(Diag *d, const Source *s, const ColumnDecl *c, bool inferred) {
     if (inferred)
-        diag_note(d, s->decl->name.span, "`%s` has no declared columns: %s was inferred for `%s`", s->decl->name.text, table_type_text(c->type), c->name.text);
+        diag_note(d, s->decl->name.span, "`%s` has no declared columns: %s was inferred for `%s`", s->decl->name.text,
+                  type_text(c->type), c->name.text);
     else if (c->type_span.file)
-        diag_note(d, c->type_span, "`%s` is declared %s here", c->name.text, table_type_text(c->type));
+        diag_note(d, c->type_span, "`%s` is declared %s here", c->name.text, type_text(c->type));
 }
 
 void source_report_memory(const Source *s, int64_t rows, size_t bytes) {
-    Diag *d = diag_data(s->ds, "E402", s->at, s->path, 0, "%" PRId64 " rows do not fit in memory: %.1f MB were refused", rows, (double)bytes / 1e6);
+    Diag *d = diag_data(s->ds, "E402", s->at, s->path, 0, "%" PRId64 " rows do not fit in memory: %.1f MB were refused",
+                        rows, (double)bytes / 1e6);
     diag_help(d, "read fewer columns: declare only those that the script uses");
 }
 
@@ -62,7 +66,8 @@ void column_put_null(const ColumnDecl *d, Column *c, int64_t row, CellProblems *
     if (d->not_null && !p->nulls++) p->first_null = row + 1;
 }
 
-static void column_put_bad(const Source *s, const ColumnDecl *d, Column *c, int64_t row, const char *text, size_t len, const char *why, CellProblems *p) {
+static void column_put_bad(const Source *s, const ColumnDecl *d, Column *c, int64_t row, const char *text, size_t len,
+                           const char *why, CellProblems *p) {
     if (!p->bad++) {
         p->first_bad = row + 1;
         p->text = arena_strdup(s->arena, source_quote(s, text, len));
@@ -74,7 +79,8 @@ static void column_put_bad(const Source *s, const ColumnDecl *d, Column *c, int6
     column_put_null(&nullable, c, row, &ignored);
 }
 
-void column_put_text(const Source *s, const ColumnDecl *d, Column *c, int64_t row, const char *text, size_t len, CellProblems *p) {
+void column_put_text(const Source *s, const ColumnDecl *d, Column *c, int64_t row, const char *text, size_t len,
+                     CellProblems *p) {
     const char *why = NULL;
     CellStatus status = CELL_BAD;
     if (source_is_null_text(s, d, text, len)) {
@@ -103,7 +109,7 @@ void column_put_text(const Source *s, const ColumnDecl *d, Column *c, int64_t ro
         why = "there is no memory left for another distinct text";
         break;
     }
-    default: internal_error("a text for a column of type %s", table_type_text(d->type));
+    default: internal_error("a text for a column of type %s", type_text(d->type));
     }
     if (status == CELL_NULL)
         column_put_null(d, c, row, p);
@@ -126,7 +132,8 @@ void column_put_num(const Source *s, const ColumnDecl *d, Column *c, int64_t row
         c->ints[row] = (int64_t)v;
         return;
     }
-    if (d->type == TY_INT) why = v == floor(v) ? "it is out of the range in which every integer is exact" : "it has a fractional part";
+    if (d->type == TY_INT)
+        why = v == floor(v) ? "it is out of the range in which every integer is exact" : "it has a fractional part";
     if (d->type == TY_BOOL && (v == 0 || v == 1)) {
         c->ints[row] = v == 1;
         return;
@@ -156,7 +163,7 @@ void column_put_int(const Source *s, const ColumnDecl *d, Column *c, int64_t row
         ok = v != TABLE_NULL_INT;
         why = "it is out of range";
         break;
-    default: internal_error("an integer for a column of type %s", table_type_text(d->type));
+    default: internal_error("an integer for a column of type %s", type_text(d->type));
     }
     if (ok) return;
     int n = snprintf(text, sizeof text, "%" PRId64, v);
@@ -165,16 +172,20 @@ void column_put_int(const Source *s, const ColumnDecl *d, Column *c, int64_t row
 
 bool column_report(const Source *s, const ColumnDecl *d, bool inferred, const CellProblems *p) {
     if (p->bad) {
-        Diag *g = diag_data(s->ds, "E417", s->at, s->path, 0, "row %" PRId64 ", column `%s`: %s is not %s %s%s%s", p->first_bad, d->name.text, p->text,
-                            d->type == TY_INT ? "an" : "a", table_type_text(d->type), p->why ? ": " : "", p->why ? p->why : "");
+        Diag *g = diag_data(s->ds, "E417", s->at, s->path, 0, "row %" PRId64 ", column `%s`: %s is not %s %s%s%s",
+                            p->first_bad, d->name.text, p->text, d->type == TY_INT ? "an" : "a", type_text(d->type),
+                            p->why ? ": " : "", p->why ? p->why : "");
         source_note_declaration(g, s, d, inferred);
-        if (p->bad > 1) diag_note(g, (Span){0}, "%" PRId64 " cells of this column cannot be read; this is the first", p->bad);
-        diag_help(g, "if it means \"missing\", write `%s: %s null %s`", d->name.text, table_type_text(d->type), p->text);
+        if (p->bad > 1)
+            diag_note(g, (Span){0}, "%" PRId64 " cells of this column cannot be read; this is the first", p->bad);
+        diag_help(g, "if it means \"missing\", write `%s: %s null %s`", d->name.text, type_text(d->type), p->text);
     }
     if (p->nulls) {
-        Diag *g = diag_data(s->ds, "E414", s->at, s->path, 0, "row %" PRId64 ", column `%s` is null, but declared not null", p->first_null, d->name.text);
+        Diag *g = diag_data(s->ds, "E414", s->at, s->path, 0,
+                            "row %" PRId64 ", column `%s` is null, but declared not null", p->first_null, d->name.text);
         if (d->type_span.file) diag_note(g, d->type_span, "`%s` is declared here", d->name.text);
-        if (p->nulls > 1) diag_note(g, (Span){0}, "%" PRId64 " cells of this column are null; this is the first", p->nulls);
+        if (p->nulls > 1)
+            diag_note(g, (Span){0}, "%" PRId64 " cells of this column are null; this is the first", p->nulls);
     }
     return !p->bad && !p->nulls;
 }

@@ -1,13 +1,14 @@
 /* table_csv.c: CSV files (and their kin with other delimiters), plain or gzip.
  *
- * The reader is our own because a declared column is a promise about every cell: no rounding of 1.5 into an int, null texts a column,
+ * The reader is our own because a declared column is a promise about every cell: no rounding of 1.5 into an int, null
+ * texts a column,
  * "" in quotes a text and an empty field null, and an error that names the physical line, also after quoted line ends
- * and inside gzip; and because it runs at about three times the speed of a general one. tests/unit/test_table.c holds it
- * against DuckDB's reader.
+ * and inside gzip; and because it runs at about three times the speed of a general one. tests/unit/test_table.c holds
+ * it against DuckDB's reader.
  *
- * Without a column block types are inferred from every row of the file: int, num, bool (true/false), date and time (ISO), else
- * text. Delimiter when not said: tab for .tsv and .tab, | for .psv, else the one of , ; tab | that finds most declared columns in the
- * header, or without a declaration cuts the first hundred records most evenly.
+ * Without a column block types are inferred from every row of the file: int, num, bool (true/false), date and time
+ * (ISO), else text. Delimiter when not said: tab for .tsv and .tab, | for .psv, else the one of , ; tab | that finds
+ * most declared columns in the header, or without a declaration cuts the first hundred records most evenly.
  *
  * Errors: E415 header, E416 ragged rows and quoting, E417 types, E414 nulls, E418 NUL bytes, bad UTF-8 and UTF-16. */
 #include "backends/runtime/table_csv.h"
@@ -23,10 +24,13 @@ typedef struct CsvFile {
     const char *header; /* its place, for messages; NULL without one */
 } CsvFile;
 
-static void csv_close(CsvFile *f) { file_unload(&f->bytes); }
+static void csv_close(CsvFile *f) {
+    file_unload(&f->bytes);
+}
 
 static Diag *csv_error(const CsvFile *f, const char *code, const char *place, const char *message) {
-    return diag_data(f->source->ds, code, f->source->at, f->source->path, place ? csv_line(&f->text, place) : 0, "%s", message);
+    return diag_data(f->source->ds, code, f->source->at, f->source->path, place ? csv_line(&f->text, place) : 0, "%s",
+                     message);
 }
 
 /* ---------------- bytes and dialect ---------------- */
@@ -106,7 +110,9 @@ static int csv_evenness(const CsvText *t) {
 
 static char csv_find_delimiter(const Source *s, const CsvText *text) {
     static const char candidates[] = {',', ';', '\t', '|'};
-    if (name_ends(s->path, ".tsv") || name_ends(s->path, ".tab") || name_ends(s->path, ".tsv.gz") || name_ends(s->path, ".tab.gz")) return '\t';
+    if (name_ends(s->path, ".tsv") || name_ends(s->path, ".tab") || name_ends(s->path, ".tsv.gz") ||
+        name_ends(s->path, ".tab.gz"))
+        return '\t';
     if (name_ends(s->path, ".psv") || name_ends(s->path, ".psv.gz")) return '|';
     char best = ',';
     int best_score = 0;
@@ -143,7 +149,9 @@ static bool csv_read_header(CsvFile *f) {
     const Source *s = f->source;
     while (t->body < t->end && csv_blank_line(t, t->body)) t->body = csv_next_record(t, t->body);
     if (t->body == t->end && (s->header || !s->decl->has_columns)) {
-        Diag *d = csv_error(f, "E415", NULL, s->header ? "the file is empty: it has no header line" : "the file is empty: nothing says what its columns are");
+        Diag *d = csv_error(f, "E415", NULL,
+                            s->header ? "the file is empty: it has no header line"
+                                      : "the file is empty: nothing says what its columns are");
         if (s->header) diag_help(d, "if its lines are all data, write (header = false)");
         return false;
     }
@@ -160,7 +168,10 @@ static bool csv_read_header(CsvFile *f) {
         CsvField field = {.text = ""};
         if (s->header) {
             p = csv_field(t, p, &field) + 1;
-            const char *wrong = field.broken ? field.broken : memchr(field.text, 0, field.len) ? "NUL byte in the header" : utf8_invalid(field.text, field.len) ? "the header is not valid UTF-8" : NULL;
+            const char *wrong = field.broken                          ? field.broken
+                                : memchr(field.text, 0, field.len)    ? "NUL byte in the header"
+                                : utf8_invalid(field.text, field.len) ? "the header is not valid UTF-8"
+                                                                      : NULL;
             if (wrong) {
                 csv_error(f, field.broken ? "E416" : "E418", field.text, wrong);
                 return false;
@@ -185,7 +196,8 @@ static bool csv_open(const Source *s, CsvFile *f) {
     static const char nothing[1];
     const unsigned char *b = (const unsigned char *)f->bytes.data;
     size_t n = f->bytes.len;
-    f->text = (CsvText){.data = n ? f->bytes.data : nothing, .delimiter = s->delimiter, .quote = s->quote, .newline = '\n'};
+    f->text =
+        (CsvText){.data = n ? f->bytes.data : nothing, .delimiter = s->delimiter, .quote = s->quote, .newline = '\n'};
     f->text.end = f->text.data + n;
     f->text.body = f->text.data;
     if (n >= 3 && b[0] == 0xEF && b[1] == 0xBB && b[2] == 0xBF) f->text.body += 3;
@@ -209,15 +221,16 @@ static int csv_find_name(const CsvFile *f, const char *name, int from) {
 
 static int csv_report_missing(const CsvFile *f, const ColumnDecl *c, const char *name) {
     const Source *s = f->source;
-    Diag *d = diag_data(s->ds, "E415", c->name.span.file ? c->name.span : s->at, s->path, f->header ? csv_line(&f->text, f->header) : 0,
-                        "no column is headed %s", source_quote(s, name, strlen(name)));
+    Diag *d = diag_data(s->ds, "E415", c->name.span.file ? c->name.span : s->at, s->path,
+                        f->header ? csv_line(&f->text, f->header) : 0, "no column is headed %s",
+                        source_quote(s, name, strlen(name)));
     if (c->name.span.file) diag_note(d, c->name.span, "it is declared here");
     const char *near = text_nearest(name, f->names, f->text.nfields);
     if (near && c->header) {
         diag_help(d, "did you mean `as %s`?", source_quote(s, near, strlen(near)));
     } else if (near) {
-        diag_help(d, "did you mean %s? `%s: %s as %s` gives it the script's name", source_quote(s, near, strlen(near)), name, table_type_text(c->type),
-                  source_quote(s, near, strlen(near)));
+        diag_help(d, "did you mean %s? `%s: %s as %s` gives it the script's name", source_quote(s, near, strlen(near)),
+                  name, type_text(c->type), source_quote(s, near, strlen(near)));
     } else {
         Buf b = {0};
         for (int i = 0; i < f->text.nfields && i < 20; i++) buf_printf(&b, "%s%s", i ? ", " : "", f->names[i]);
@@ -237,9 +250,11 @@ static int csv_field_of(const CsvFile *f, const ColumnDecl *c, int position) {
     if (at < 0) return csv_report_missing(f, c, name);
     int again = csv_find_name(f, name, at + 1);
     if (again < 0) return at;
-    Diag *d = diag_data(s->ds, "E415", c->name.span.file ? c->name.span : s->at, s->path, f->header ? csv_line(&f->text, f->header) : 0,
-                        "the header %s occurs twice: fields %d and %d", source_quote(s, name, strlen(name)), at + 1, again + 1);
-    diag_help(d, "rename one of them in the file, or read it without its header: (header = false, skip = %" PRId64 ")", s->skip + 1);
+    Diag *d = diag_data(s->ds, "E415", c->name.span.file ? c->name.span : s->at, s->path,
+                        f->header ? csv_line(&f->text, f->header) : 0, "the header %s occurs twice: fields %d and %d",
+                        source_quote(s, name, strlen(name)), at + 1, again + 1);
+    diag_help(d, "rename one of them in the file, or read it without its header: (header = false, skip = %" PRId64 ")",
+              s->skip + 1);
     return -1;
 }
 
@@ -254,8 +269,9 @@ static bool csv_map_fields(const CsvFile *f, const Schema *schema, int *fields) 
         if (c->type == TY_ROWID) continue;
         renamed = renamed || c->header;
         if (c->type == TY_VECTOR) {
-            diag_help(diag_error(s->ds, "E456", c->type_span.file ? c->type_span : s->at, "a CSV file has no vector columns"),
-                      "vectors come from Matrix Market files and from lists in Parquet and JSON");
+            diag_help(
+                diag_error(s->ds, "E456", c->type_span.file ? c->type_span : s->at, "a CSV file has no vector columns"),
+                "vectors come from Matrix Market files and from lists in Parquet and JSON");
             ok = false;
         } else if (schema->inferred) {
             fields[i] = i;
@@ -267,8 +283,9 @@ static bool csv_map_fields(const CsvFile *f, const Schema *schema, int *fields) 
         if (!source_wants(s, i)) fields[i] = -1;
     }
     if (ok && !s->header && !schema->inferred && !renamed && position != f->text.nfields) {
-        Diag *d = diag_data(s->ds, "E415", s->decl->name.span, s->path, csv_line(&f->text, f->text.body), "the lines have %d field%s, but %d %s declared",
-                            f->text.nfields, f->text.nfields == 1 ? "" : "s", position, position == 1 ? "column is" : "columns are");
+        Diag *d = diag_data(s->ds, "E415", s->decl->name.span, s->path, csv_line(&f->text, f->text.body),
+                            "the lines have %d field%s, but %d %s declared", f->text.nfields,
+                            f->text.nfields == 1 ? "" : "s", position, position == 1 ? "column is" : "columns are");
         diag_help(d, "without a header every field is declared, in order");
         ok = false;
     }
@@ -280,9 +297,12 @@ static bool csv_names_unique(const CsvFile *f) {
     for (int i = 0; i < f->text.nfields; i++) {
         int again = csv_find_name(f, f->names[i], i + 1);
         if (again < 0) continue;
-        Diag *d = diag_data(f->source->ds, "E415", f->source->at, f->source->path, f->header ? csv_line(&f->text, f->header) : 0,
-                            "the header %s occurs twice: fields %d and %d", source_quote(f->source, f->names[i], strlen(f->names[i])), i + 1, again + 1);
-        diag_help(d, "rename one of them in the file, or declare the columns with (header = false, skip = %" PRId64 ")", f->source->skip + 1);
+        Diag *d =
+            diag_data(f->source->ds, "E415", f->source->at, f->source->path,
+                      f->header ? csv_line(&f->text, f->header) : 0, "the header %s occurs twice: fields %d and %d",
+                      source_quote(f->source, f->names[i], strlen(f->names[i])), i + 1, again + 1);
+        diag_help(d, "rename one of them in the file, or declare the columns with (header = false, skip = %" PRId64 ")",
+                  f->source->skip + 1);
         ok = false;
         break;
     }
@@ -299,9 +319,11 @@ static bool csv_report_structure(const CsvFile *f, const CsvPlan *plan) {
         const CsvPart *p = &plan->parts[i];
         if (p->not_text) {
             if (!*p->not_text) {
-                diag_help(csv_error(f, "E418", p->not_text, "the line holds a NUL byte"), "the file is damaged or no text file");
+                diag_help(csv_error(f, "E418", p->not_text, "the line holds a NUL byte"),
+                          "the file is damaged or no text file");
             } else {
-                Diag *d = diag_data(s->ds, "E418", s->at, s->path, csv_line(&f->text, p->not_text), "the line is not valid UTF-8 (byte \\x%02X)", (unsigned char)*p->not_text);
+                Diag *d = diag_data(s->ds, "E418", s->at, s->path, csv_line(&f->text, p->not_text),
+                                    "the line is not valid UTF-8 (byte \\x%02X)", (unsigned char)*p->not_text);
                 diag_help(d, "if the file is Latin-1, write (encoding = \"latin-1\")");
             }
             return false;
@@ -318,13 +340,16 @@ static bool csv_report_structure(const CsvFile *f, const CsvPlan *plan) {
         ragged += p->ragged;
     }
     if (!first) return true;
-    Diag *d = diag_data(s->ds, "E416", s->at, s->path, csv_line(&f->text, first->first_ragged), "this row has %d field%s, the %s %d", first->ragged_fields,
+    Diag *d = diag_data(s->ds, "E416", s->at, s->path, csv_line(&f->text, first->first_ragged),
+                        "this row has %d field%s, the %s %d", first->ragged_fields,
                         first->ragged_fields == 1 ? "" : "s", s->header ? "header" : "first row", f->text.nfields);
-    if (ragged > 1) diag_note(d, (Span){0}, "%" PRId64 " rows have another number of fields; this is the first", ragged);
+    if (ragged > 1)
+        diag_note(d, (Span){0}, "%" PRId64 " rows have another number of fields; this is the first", ragged);
     if (f->text.delimiter == '\t')
         diag_help(d, "fields are cut at tabs; quote a field that holds one");
     else
-        diag_help(d, "fields are cut at `%c`; quote a field that holds it, or say (delimiter = \"…\")", f->text.delimiter);
+        diag_help(d, "fields are cut at `%c`; quote a field that holds it, or say (delimiter = \"…\")",
+                  f->text.delimiter);
     return false;
 }
 
@@ -333,10 +358,11 @@ static void csv_help_type(Diag *d, const ColumnDecl *c, const char *shown, size_
         if (c->format)
             diag_help(d, "the declared format is \"%s\"", c->format);
         else
-            diag_help(d, "without a format a %s reads %s; another form is declared as in %s(\"%%d/%%m/%%Y%s\")", table_type_text(c->type),
-                      c->type == TY_DATE ? "2013-01-31" : "2013-01-31 06:00:00", table_type_text(c->type), c->type == TY_DATE ? "" : " %H:%M");
+            diag_help(d, "without a format a %s reads %s; another form is declared as in %s(\"%%d/%%m/%%Y%s\")",
+                      type_text(c->type), c->type == TY_DATE ? "2013-01-31" : "2013-01-31 06:00:00", type_text(c->type),
+                      c->type == TY_DATE ? "" : " %H:%M");
     } else {
-        diag_help(d, "if it means \"missing\", write `%s: %s null %s`", c->name.text, table_type_text(c->type), shown);
+        diag_help(d, "if it means \"missing\", write `%s: %s null %s`", c->name.text, type_text(c->type), shown);
     }
 }
 
@@ -355,15 +381,18 @@ static bool csv_report_column(const CsvFile *f, const CsvPlan *plan, int column)
     if (bad) {
         const char *name = csv_field_name(s, &f->text, &first_bad->field);
         const char *shown = source_quote(s, name, strlen(name));
-        Diag *d = diag_data(s->ds, "E417", c->name.span.file ? c->name.span : s->at, s->path, csv_line(&f->text, first_bad->first_bad), "column `%s`: %s is not %s %s%s%s",
-                            c->name.text, shown, c->type == TY_INT ? "an" : "a", table_type_text(c->type), first_bad->why ? ": " : "", first_bad->why ? first_bad->why : "");
+        Diag *d = diag_data(s->ds, "E417", c->name.span.file ? c->name.span : s->at, s->path,
+                            csv_line(&f->text, first_bad->first_bad), "column `%s`: %s is not %s %s%s%s", c->name.text,
+                            shown, c->type == TY_INT ? "an" : "a", type_text(c->type), first_bad->why ? ": " : "",
+                            first_bad->why ? first_bad->why : "");
         source_note_declaration(d, s, c, plan->schema->inferred);
         if (bad > 1) diag_note(d, (Span){0}, "%" PRId64 " cells of this column cannot be read; this is the first", bad);
         csv_help_type(d, c, shown, strlen(name));
     }
     if (null) {
-        Diag *d = diag_data(s->ds, "E414", c->name.span.file ? c->name.span : s->at, s->path, csv_line(&f->text, first_null->first_null),
-                            "column `%s` is null, but declared not null", c->name.text);
+        Diag *d = diag_data(s->ds, "E414", c->name.span.file ? c->name.span : s->at, s->path,
+                            csv_line(&f->text, first_null->first_null), "column `%s` is null, but declared not null",
+                            c->name.text);
         if (c->type_span.file) diag_note(d, c->type_span, "`%s` is declared here", c->name.text);
         if (null > 1) diag_note(d, (Span){0}, "%" PRId64 " cells of this column are null; this is the first", null);
     }
@@ -444,7 +473,9 @@ static void column_compact(Column *c, const CsvPlan *plan) {
     int64_t rows = 0;
     for (int k = 0; k < plan->nparts; k++) {
         const CsvPart *p = &plan->parts[k];
-        if (p->offset != rows && p->rows) memmove((char *)data + (size_t)rows * size, (char *)data + (size_t)p->offset * size, (size_t)p->rows * size);
+        if (p->offset != rows && p->rows)
+            memmove((char *)data + (size_t)rows * size, (char *)data + (size_t)p->offset * size,
+                    (size_t)p->rows * size);
         rows += p->rows;
     }
 }
@@ -460,7 +491,8 @@ static bool column_merge_dicts(Column *c, CsvPlan *plan, int column) {
         int32_t *code = mem_try(from->count > 0 ? (size_t)from->count : 1, sizeof *code);
         if (!code) return false;
         bool ok = true;
-        for (int32_t i = 0; i < from->count && ok; i++) ok = (code[i] = dict_add(c->dict, from->text[i], from->len[i])) >= 0;
+        for (int32_t i = 0; i < from->count && ok; i++)
+            ok = (code[i] = dict_add(c->dict, from->text[i], from->len[i])) >= 0;
         for (int64_t r = p->offset; r < p->offset + p->rows && ok; r++)
             if (c->codes[r] >= 0) c->codes[r] = code[c->codes[r]];
         mem_free(code);
@@ -498,7 +530,8 @@ static bool csv_finish(const CsvFile *f, CsvPlan *plan) {
 static bool csv_fill(const CsvFile *f, const Schema *schema, Table **out) {
     const Source *s = f->source;
     int n = schema->ncols > 0 ? schema->ncols : 1, nfields = f->text.nfields > 0 ? f->text.nfields : 1;
-    int *fields = arena_array(s->arena, int, n), *next = arena_array(s->arena, int, n), *first = arena_array(s->arena, int, nfields);
+    int *fields = arena_array(s->arena, int, n), *next = arena_array(s->arena, int, n),
+        *first = arena_array(s->arena, int, nfields);
     if (!csv_map_fields(f, schema, fields)) return false;
     for (int i = 0; i < nfields; i++) first[i] = -1;
     for (int i = schema->ncols - 1; i >= 0; i--) {

@@ -1,22 +1,22 @@
-/* table_csv.h: between the two halves of the CSV reader: table_csv.c decides what the file's fields are, table_csv_scan.c walks
- * over its bytes on several threads. */
+/* table_csv.h: between the two halves of the CSV reader: table_csv.c decides what the file's fields are,
+ * table_csv_scan.c walks over its bytes on several threads. */
 #ifndef AMAL_TABLE_CSV_H
 #define AMAL_TABLE_CSV_H
 #include "backends/runtime/table_private.h"
 
 /* A file's text and how it is cut into records and fields. */
 typedef struct CsvText {
-    const char *data, *end;  /* the whole file, for counting lines */
-    const char *body;        /* the first record after the header */
-    char delimiter, quote;   /* quote 0: none */
-    char newline;            /* '\n' (with an optional '\r' before it), or '\r' in files that have no '\n' */
-    int nfields;             /* a record */
+    const char *data, *end; /* the whole file, for counting lines */
+    const char *body;       /* the first record after the header */
+    char delimiter, quote;  /* quote 0: none */
+    char newline;           /* '\n' (with an optional '\r' before it), or '\r' in files that have no '\n' */
+    int nfields;            /* a record */
 } CsvText;
 typedef struct CsvField {
-    const char *text;        /* between the quotes when quoted */
+    const char *text; /* between the quotes when quoted */
     size_t len;
-    bool quoted, doubled;    /* doubled: "" inside stands for one quote */
-    const char *broken;      /* what is wrong with the quoting, or NULL */
+    bool quoted, doubled; /* doubled: "" inside stands for one quote */
+    const char *broken;   /* what is wrong with the quoting, or NULL */
 } CsvField;
 /* Reads one field at p; returns the place after it: at a delimiter, at the record's end, or at `end`. */
 const char *csv_field(const CsvText *t, const char *p, CsvField *f);
@@ -39,17 +39,17 @@ typedef struct CsvProblem {
 } CsvProblem;
 /* A stretch of whole records and what was found in it. */
 typedef struct CsvPart {
-    const char *begin, *limit, *stop;   /* `stop` = `limit` unless the cut was wrong */
-    int64_t offset, rows;               /* where its rows go, how many came */
+    const char *begin, *limit, *stop; /* `stop` = `limit` unless the cut was wrong */
+    int64_t offset, rows;             /* where its rows go, how many came */
     int64_t ragged;
     const char *first_ragged, *broken, *broken_at, *not_text;
     int ragged_fields;
     bool no_memory;
-    CsvProblem *problems;               /* per column */
-    int64_t *nulls;                     /* per column */
-    Dict **dicts;                       /* per column; NULL for those that have none */
-    uint8_t *guesses;                   /* per field, when guessing */
-    char *scratch;                      /* for doubled fields */
+    CsvProblem *problems; /* per column */
+    int64_t *nulls;       /* per column */
+    Dict **dicts;         /* per column; NULL for those that have none */
+    uint8_t *guesses;     /* per field, when guessing */
+    char *scratch;        /* for doubled fields */
     size_t scratch_size;
 } CsvPart;
 typedef struct CsvPlan {
@@ -62,9 +62,9 @@ typedef struct CsvPlan {
     int nparts;
     CsvPart *parts;
 } CsvPlan;
-/* Cuts the body into at most `threads` parts at records' ends and sets offsets from the number of lines (an upper bound on rows);
- * returns that bound. false in *ok: no memory. Walk: on as many threads. When the quoting fooled the cut the plan shrinks to
- * one part and is walked again. */
+/* Cuts the body into at most `threads` parts at records' ends and sets offsets from the number of lines (an upper bound
+ * on rows); returns that bound. false in *ok: no memory. Walk: on as many threads. When the quoting fooled the cut the
+ * plan shrinks to one part and is walked again. */
 int64_t csv_cut(CsvPlan *plan, int threads);
 bool csv_walk(CsvPlan *plan);
 void csv_plan_free(CsvPlan *plan);

@@ -1,13 +1,14 @@
 /* table_csv_scan.c: the bytes of a CSV file into records, fields and cells, on several threads.
  *
  * Records end with \n or \r\n (with \r in files without \n). A field that begins with the quote runs to the closing
- * quote; "" inside stands for one; delimiters and ends of lines inside are text. Quotes elsewhere are ordinary characters. A
- * wholly blank line is no record, unless records have one field: then it is a null.
+ * quote; "" inside stands for one; delimiters and ends of lines inside are text. Quotes elsewhere are ordinary
+ * characters. A wholly blank line is no record, unless records have one field: then it is a null.
  *
- * Threads: the text is cut at about equal places; whether such a place is inside quotes follows from the parity of the quotes
- * before it, which is right for well-formed files only. So every part notes where its last record really ended: if that is not where the
- * next begins, the cut was wrong, and the whole text is walked as one part. The result therefore never depends on the
- * number of threads. Parts of text columns have dictionaries of their own that are merged in file order. */
+ * Threads: the text is cut at about equal places; whether such a place is inside quotes follows from the parity of the
+ * quotes before it, which is right for well-formed files only. So every part notes where its last record really ended:
+ * if that is not where the next begins, the cut was wrong, and the whole text is walked as one part. The result
+ * therefore never depends on the number of threads. Parts of text columns have dictionaries of their own that are
+ * merged in file order. */
 #include "backends/runtime/table_csv.h"
 
 #include <math.h>
@@ -34,7 +35,8 @@ static const char *csv_quoted_field(const CsvText *t, const char *p, CsvField *f
         f->len = (size_t)(q - f->text);
         break;
     }
-    bool closed = p == t->end || *p == t->delimiter || *p == t->newline || (*p == '\r' && p + 1 < t->end && p[1] == t->newline);
+    bool closed =
+        p == t->end || *p == t->delimiter || *p == t->newline || (*p == '\r' && p + 1 < t->end && p[1] == t->newline);
     if (closed) return p;
     f->broken = "text follows the closing quote of a field";
     while (p < t->end && *p != t->delimiter && *p != t->newline) p++;
@@ -55,7 +57,9 @@ static inline __attribute__((always_inline)) const char *field_read(const CsvTex
     return p;
 }
 
-const char *csv_field(const CsvText *t, const char *p, CsvField *f) { return field_read(t, p, f); }
+const char *csv_field(const CsvText *t, const char *p, CsvField *f) {
+    return field_read(t, p, f);
+}
 
 const char *csv_next_record(const CsvText *t, const char *p) {
     if (p < t->end && *p == '\r' && t->newline == '\n') p++;
@@ -82,7 +86,9 @@ static int64_t csv_count(const char *p, const char *end, char byte) {
     return n;
 }
 
-int64_t csv_line(const CsvText *t, const char *p) { return 1 + csv_count(t->data, p, t->newline); }
+int64_t csv_line(const CsvText *t, const char *p) {
+    return 1 + csv_count(t->data, p, t->newline);
+}
 
 /* ---------------- cells ---------------- */
 /* The field's text, without doubled quotes. NULL: no memory. */
@@ -103,19 +109,23 @@ static const char *part_text(const CsvPlan *plan, CsvPart *part, const CsvField 
     return part->scratch;
 }
 
-static bool cell_is_text(TypeKind type) { return type == TY_TEXT || type == TY_CAT; }
+static bool cell_is_text(TypeKind type) {
+    return type == TY_TEXT || type == TY_CAT;
+}
 
 static bool text_is_null(const CsvPlan *plan, const ColumnDecl *d, const CsvField *f, const char *text, size_t len) {
     /* "" in quotes is a text, but says nothing where a number or a date should be */
     if (!len && (!f->quoted || !cell_is_text(d->type))) return true;
     if (source_is_null_text(plan->source, d, text, len)) return true;
-    if (cell_is_text(d->type) || (text[0] != ' ' && text[0] != '\t' && text[len - 1] != ' ' && text[len - 1] != '\t')) return false;
+    if (cell_is_text(d->type) || (text[0] != ' ' && text[0] != '\t' && text[len - 1] != ' ' && text[len - 1] != '\t'))
+        return false;
     while (len && (*text == ' ' || *text == '\t')) text++, len--;
     while (len && (text[len - 1] == ' ' || text[len - 1] == '\t')) len--;
     return len && source_is_null_text(plan->source, d, text, len);
 }
 
-static CellStatus cell_store(CsvPart *part, const ColumnDecl *d, const Column *c, int column, int64_t at, const char *text, size_t len, const char **why) {
+static CellStatus cell_store(CsvPart *part, const ColumnDecl *d, const Column *c, int column, int64_t at,
+                             const char *text, size_t len, const char **why) {
     switch (d->type) {
     case TY_NUM: return cell_num(text, len, &c->num[at]);
     case TY_INT: return cell_int(text, len, &c->ints[at], why);
@@ -129,7 +139,7 @@ static CellStatus cell_store(CsvPart *part, const ColumnDecl *d, const Column *c
         c->codes[at] = code;
         return CELL_OK;
     }
-    default: internal_error("a CSV cell for a column of type %s", table_type_text(d->type));
+    default: internal_error("a CSV cell for a column of type %s", type_text(d->type));
     }
 }
 
@@ -140,7 +150,8 @@ static void cell_take(CsvPlan *plan, CsvPart *part, int column, const CsvField *
     size_t len;
     const char *text = part_text(plan, part, f, &len), *why = NULL;
     if (!text) return;
-    CellStatus status = text_is_null(plan, d, f, text, len) ? CELL_NULL : cell_store(part, d, c, column, at, text, len, &why);
+    CellStatus status =
+        text_is_null(plan, d, f, text, len) ? CELL_NULL : cell_store(part, d, c, column, at, text, len, &why);
     if (status == CELL_OK) return;
     if (status == CELL_BAD && !problem->bad++) {
         problem->first_bad = f->text;
@@ -157,8 +168,8 @@ static void cell_take(CsvPlan *plan, CsvPart *part, int column, const CsvField *
         c->codes[at] = -1;
 }
 
-/* Keeps of the field's possible types those that this cell also allows. Leading zeros and plus signs make a text of digits a code,
- * not a number: reading 0114709 as a number would lose them. */
+/* Keeps of the field's possible types those that this cell also allows. Leading zeros and plus signs make a text of
+ * digits a code, not a number: reading 0114709 as a number would lose them. */
 static void cell_guess(CsvPlan *plan, CsvPart *part, int field, const CsvField *f) {
     static const ColumnDecl any = {.type = TY_NUM};
     uint8_t g = part->guesses[field];
@@ -173,7 +184,8 @@ static void cell_guess(CsvPlan *plan, CsvPart *part, int field, const CsvField *
     if (g & (GUESS_INT | GUESS_NUM)) {
         const char *digits = text + (text[0] == '-');
         size_t n = len - (size_t)(digits - text);
-        bool code = *text == '+' || *text == ' ' || text[len - 1] == ' ' || (n > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9');
+        bool code = *text == '+' || *text == ' ' || text[len - 1] == ' ' ||
+                    (n > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9');
         bool plain = n > 0;
         for (size_t i = 0; i < n && plain; i++) plain = digits[i] >= '0' && digits[i] <= '9';
         if (code || !plain || cell_int(text, len, &whole, &why) != CELL_OK) g &= (uint8_t)~GUESS_INT;
@@ -211,7 +223,8 @@ static void part_walk(CsvPlan *plan, CsvPart *part) {
             if (field < t->nfields && !plan->schema)
                 cell_guess(plan, part, field, &f);
             else if (field < t->nfields)
-                for (int c = plan->field_first[field]; c >= 0; c = plan->column_next[c]) cell_take(plan, part, c, &f, part->offset + rows);
+                for (int c = plan->field_first[field]; c >= 0; c = plan->column_next[c])
+                    cell_take(plan, part, c, &f, part->offset + rows);
             if (p == t->end || *p != t->delimiter) break;
             p++;
         }
@@ -254,7 +267,8 @@ static bool part_prepare(const CsvPlan *plan, CsvPart *part) {
     part->dicts = mem_try(n, sizeof *part->dicts);
     if (!part->problems || !part->nulls || !part->dicts) return false;
     for (int i = 0; i < plan->schema->ncols; i++)
-        if (cell_is_text(plan->schema->cols[i].type) && source_wants(plan->source, i) && !(part->dicts[i] = dict_new())) return false;
+        if (cell_is_text(plan->schema->cols[i].type) && source_wants(plan->source, i) && !(part->dicts[i] = dict_new()))
+            return false;
     return true;
 }
 

@@ -1,8 +1,9 @@
 /* table_dict.c: dictionaries of text columns: distinct strings numbered in order of first appearance.
  *
- * Open addressing with linear probing over (hash, code) pairs, at most half full; the strings live in blocks that only grow, so
- * dict->text[code] stays valid while the dictionary lives. Every string is NUL-terminated besides having a length (cells
- * hold no NUL: readers refuse them). No memory: dict_new() gives NULL, dict_add() -2, and the dictionary stays usable. */
+ * Open addressing with linear probing over (hash, code) pairs, at most half full; the strings live in blocks that only
+ * grow, so dict->text[code] stays valid while the dictionary lives. Every string is NUL-terminated besides having a
+ * length (cells hold no NUL: readers refuse them). No memory: dict_new() gives NULL, dict_add() -2, and the dictionary
+ * stays usable. */
 #include "backends/runtime/table.h"
 
 typedef struct DictSlot {
@@ -69,7 +70,8 @@ static DictSlot *dict_slot(const Dict *d, const char *s, int32_t len, uint32_t h
     for (uint32_t i = hash & x->mask;; i = (i + 1) & x->mask) {
         DictSlot *slot = &x->slots[i];
         if (slot->code < 0) return slot;
-        if (slot->hash == hash && d->len[slot->code] == len && !memcmp(d->text[slot->code], s, (size_t)len)) return slot;
+        if (slot->hash == hash && d->len[slot->code] == len && !memcmp(d->text[slot->code], s, (size_t)len))
+            return slot;
     }
 }
 
@@ -153,4 +155,6 @@ int32_t dict_add(Dict *d, const char *s, int32_t len) {
     return d->count++;
 }
 
-int32_t dict_find(const Dict *d, const char *s, int32_t len) { return dict_slot(d, s, len, dict_hash(s, len))->code; }
+int32_t dict_find(const Dict *d, const char *s, int32_t len) {
+    return dict_slot(d, s, len, dict_hash(s, len))->code;
+}

@@ -1,18 +1,26 @@
 /* table_duckdb.c: Parquet and JSON files through libduckdb.
  *
- * The columns a file has come from DESCRIBE; one SELECT then brings the wanted ones in data chunks, in the file's order. Parquet cells
- * arrive in the type nearest to the declared one that holds them exactly (otherwise as text, which table_cell.c reads like a CSV
- * cell); JSON scalars always arrive as they are written. So no cast can round or lose anything unseen.
+ * The columns a file has come from DESCRIBE; one SELECT then brings the wanted ones in data chunks, in the file's
+ * order. Parquet cells arrive in the type nearest to the declared one that holds them exactly (otherwise as text, which
+ * table_cell.c reads like a CSV cell); JSON scalars always arrive as they are written. So no cast can round or lose
+ * anything unseen.
  *
- * Errors: E610 no library, E452 not a file of its format, E415 no such column, E456 types that cannot become one another, E417 and E414
- * with the row, E454 lists of other lengths than the vector's. */
+ * Errors: E610 no library, E452 not a file of its format, E415 no such column, E456 types that cannot become one
+ * another, E417 and E414 with the row, E454 lists of other lengths than the vector's. */
 #include "backends/runtime/duckdb_api.h"
 #include "backends/runtime/table_private.h"
 
 #include <inttypes.h>
 
 /* How a column arrives: in C, the element type of its vectors. */
-typedef enum { AS_DOUBLE, AS_BIGINT, AS_DATE, AS_MIDNIGHT, AS_TEXT, AS_LIST } Arrival; /* AS_MIDNIGHT: microseconds that must be whole days */
+typedef enum {
+    AS_DOUBLE,
+    AS_BIGINT,
+    AS_DATE,
+    AS_MIDNIGHT,
+    AS_TEXT,
+    AS_LIST
+} Arrival; /* AS_MIDNIGHT: microseconds that must be whole days */
 typedef struct DuckdbField {
     const char *name, *type;
 } DuckdbField;
@@ -30,13 +38,17 @@ static bool type_is(const char *type, const char *const *list) {
         if (!strcmp(type, *list)) return true;
     return false;
 }
-static const char *const small_integers[] = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", NULL};
+static const char *const small_integers[] = {"TINYINT",  "SMALLINT",  "INTEGER",  "BIGINT",
+                                             "UTINYINT", "USMALLINT", "UINTEGER", NULL};
 static const char *const wide_numbers[] = {"UBIGINT", "HUGEINT", "UHUGEINT", NULL};
 static const char *const floats[] = {"FLOAT", "DOUBLE", NULL};
-static const char *const moments[] = {"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", NULL};
+static const char *const moments[] = {
+    "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", NULL};
 static const char *const words[] = {"VARCHAR", "UUID", NULL};
 
-static bool starts(const char *text, const char *prefix) { return !strncmp(text, prefix, strlen(prefix)); }
+static bool starts(const char *text, const char *prefix) {
+    return !strncmp(text, prefix, strlen(prefix));
+}
 
 /* BIGINT[] or DOUBLE[784] */
 static bool type_is_list(const char *type) {
@@ -46,7 +58,8 @@ static bool type_is_list(const char *type) {
     char element[32] = "";
     if ((size_t)(bracket - type) >= sizeof element) return false;
     memcpy(element, type, (size_t)(bracket - type));
-    return type_is(element, small_integers) || type_is(element, floats) || type_is(element, wide_numbers) || starts(element, "DECIMAL");
+    return type_is(element, small_integers) || type_is(element, floats) || type_is(element, wide_numbers) ||
+           starts(element, "DECIMAL");
 }
 
 static TypeKind type_inferred(const char *type) {
@@ -84,7 +97,8 @@ static bool duckdb_describe(DuckdbSource *q) {
         const DuckdbString *name = api->vector_get_data(api->data_chunk_get_vector(chunk, 0));
         const DuckdbString *type = api->vector_get_data(api->data_chunk_get_vector(chunk, 1));
         for (uint64_t r = 0; r < api->data_chunk_get_size(chunk); r++) {
-            DuckdbField f = {arena_strndup(s->arena, duckdb_string_text(&name[r]), duckdb_string_length(&name[r])), arena_strndup(s->arena, duckdb_string_text(&type[r]), duckdb_string_length(&type[r]))};
+            DuckdbField f = {arena_strndup(s->arena, duckdb_string_text(&name[r]), duckdb_string_length(&name[r])),
+                             arena_strndup(s->arena, duckdb_string_text(&type[r]), duckdb_string_length(&type[r]))};
             vec_push(s->arena, &fields, f);
         }
     }
@@ -96,13 +110,16 @@ static bool duckdb_describe(DuckdbSource *q) {
     return true;
 }
 
-static void duckdb_close(DuckdbSource *q) { duckdb_session_close(&q->session); }
+static void duckdb_close(DuckdbSource *q) {
+    duckdb_session_close(&q->session);
+}
 
 static bool duckdb_open(const Source *s, DuckdbSource *q) {
     *q = (DuckdbSource){.source = s};
     if (!file_readable(s)) return false;
     if (strpbrk(s->path, "*?[{")) {
-        diag_help(diag_error(s->ds, "E455", s->at, "a file name with any of * ? [ { cannot be read here"), "rename the file; one source is one file");
+        diag_help(diag_error(s->ds, "E455", s->at, "a file name with any of * ? [ { cannot be read here"),
+                  "rename the file; one source is one file");
         return false;
     }
     if (!duckdb_session(s->ds, s->at, s->opt->threads, &q->session)) return false;
@@ -122,7 +139,8 @@ static int duckdb_field_of(const DuckdbSource *q, const ColumnDecl *c) {
     const char *name = c->header ? c->header : c->name.text;
     for (int i = 0; i < q->nfields; i++)
         if (!strcmp(q->names[i], name)) return i;
-    Diag *d = diag_data(s->ds, "E415", c->name.span.file ? c->name.span : s->at, s->path, 0, "there is no column `%s`", name);
+    Diag *d =
+        diag_data(s->ds, "E415", c->name.span.file ? c->name.span : s->at, s->path, 0, "there is no column `%s`", name);
     if (c->name.span.file) diag_note(d, c->name.span, "it is declared here");
     const char *near = text_nearest(name, q->names, q->nfields);
     if (near) diag_help(d, "did you mean `%s`?", near);
@@ -134,14 +152,16 @@ static const char *parquet_expression(const DuckdbSource *q, const DuckdbField *
     Arena *arena = q->source->arena;
     const char *name = duckdb_quote(arena, f->name, '"');
     bool scalar = type_inferred(f->type) != TY_INFER && type_inferred(f->type) != TY_VECTOR;
-    bool integer = type_is(f->type, small_integers), real = type_is(f->type, floats), word = type_inferred(f->type) == TY_TEXT;
+    bool integer = type_is(f->type, small_integers), real = type_is(f->type, floats),
+         word = type_inferred(f->type) == TY_TEXT;
     *as = AS_TEXT;
     const char *text = arena_printf(arena, "cast(%s as varchar)", name);
     switch (c->type) {
     case TY_NUM:
     case TY_INT:
     case TY_BOOL:
-        if (integer || !strcmp(f->type, "BOOLEAN")) return *as = AS_BIGINT, arena_printf(arena, "cast(%s as bigint)", name);
+        if (integer || !strcmp(f->type, "BOOLEAN"))
+            return *as = AS_BIGINT, arena_printf(arena, "cast(%s as bigint)", name);
         if (real) return *as = AS_DOUBLE, arena_printf(arena, "cast(%s as double)", name);
         return word || type_is(f->type, wide_numbers) || starts(f->type, "DECIMAL") ? text : NULL;
     case TY_TEXT:
@@ -151,22 +171,26 @@ static const char *parquet_expression(const DuckdbSource *q, const DuckdbField *
         if (type_is(f->type, moments)) return *as = AS_MIDNIGHT, arena_printf(arena, "epoch_us(%s)", name);
         return word ? text : NULL;
     case TY_TIME:
-        if (!strcmp(f->type, "DATE")) return *as = AS_BIGINT, arena_printf(arena, "epoch_us(cast(%s as timestamp))", name);
-        if (type_is(f->type, moments) || !strcmp(f->type, "TIME")) return *as = AS_BIGINT, arena_printf(arena, "epoch_us(%s)", name);
+        if (!strcmp(f->type, "DATE"))
+            return *as = AS_BIGINT, arena_printf(arena, "epoch_us(cast(%s as timestamp))", name);
+        if (type_is(f->type, moments) || !strcmp(f->type, "TIME"))
+            return *as = AS_BIGINT, arena_printf(arena, "epoch_us(%s)", name);
         return word ? text : NULL;
-    case TY_VECTOR: return type_is_list(f->type) ? *as = AS_LIST, arena_printf(arena, "cast(%s as double[])", name) : NULL;
+    case TY_VECTOR:
+        return type_is_list(f->type) ? *as = AS_LIST, arena_printf(arena, "cast(%s as double[])", name) : NULL;
     default: return NULL;
     }
 }
 
 static bool duckdb_refuse(const DuckdbSource *q, const DuckdbField *f, const ColumnDecl *c) {
     const Source *s = q->source;
-    Diag *d = diag_data(s->ds, "E456", c->type_span.file ? c->type_span : s->at, s->path, 0, "column `%s` is %s in the file, which cannot be read as %s", f->name, f->type,
-                        c->type == TY_INFER ? "any type of a source" : table_type_text(c->type));
+    Diag *d = diag_data(s->ds, "E456", c->type_span.file ? c->type_span : s->at, s->path, 0,
+                        "column `%s` is %s in the file, which cannot be read as %s", f->name, f->type,
+                        c->type == TY_INFER ? "any type of a source" : type_text(c->type));
     if (c->type == TY_INFER)
         diag_help(d, "declare the columns to read, and leave this one out");
     else if (c->type_span.file)
-        diag_note(d, c->type_span, "`%s` is declared %s here", c->name.text, table_type_text(c->type));
+        diag_note(d, c->type_span, "`%s` is declared %s here", c->name.text, type_text(c->type));
     return false;
 }
 
@@ -184,7 +208,9 @@ static bool duckdb_find_schema(const DuckdbSource *q, Schema *out, int **fields)
         int at = (*fields)[i] = declared ? duckdb_field_of(q, c) : i;
         if (at >= 0 && c->type == TY_INFER) c->type = type_inferred(q->fields[at].type);
         Arrival as;
-        if (at >= 0 && (c->type == TY_INFER || (s->format == FORMAT_PARQUET && !parquet_expression(q, &q->fields[at], c, &as)))) ok = duckdb_refuse(q, &q->fields[at], c);
+        if (at >= 0 &&
+            (c->type == TY_INFER || (s->format == FORMAT_PARQUET && !parquet_expression(q, &q->fields[at], c, &as))))
+            ok = duckdb_refuse(q, &q->fields[at], c);
         ok = ok && at >= 0;
     }
     return ok;
@@ -200,7 +226,8 @@ typedef struct DuckdbColumn {
 } DuckdbColumn;
 
 /* The statement that brings the wanted columns. */
-static const char *duckdb_select(const DuckdbSource *q, const Schema *schema, const int *fields, DuckdbColumn *columns, int *ncolumns) {
+static const char *duckdb_select(const DuckdbSource *q, const Schema *schema, const int *fields, DuckdbColumn *columns,
+                                 int *ncolumns) {
     const Source *s = q->source;
     Buf list = {0}, types = {0};
     *ncolumns = 0;
@@ -219,25 +246,30 @@ static const char *duckdb_select(const DuckdbSource *q, const Schema *schema, co
             buf_printf(&list, "%s%s", mark, name);
             bool given = false; /* two columns of the script may read the same field */
             for (int k = 0; k < i; k++) given = given || (fields[k] == fields[i] && source_wants(s, k));
-            if (!given) buf_printf(&types, "%s%s: '%s'", types.len ? ", " : "", name, d->as == AS_LIST ? "DOUBLE[]" : "VARCHAR");
+            if (!given)
+                buf_printf(&types, "%s%s: '%s'", types.len ? ", " : "", name,
+                           d->as == AS_LIST ? "DOUBLE[]" : "VARCHAR");
         }
         ++*ncolumns;
     }
     char *columns_text = buf_take(&list), *types_text = buf_take(&types);
     const char *relation = q->relation;
     if (s->format == FORMAT_JSON && *ncolumns)
-        relation = arena_printf(s->arena, "read_json(%s, columns = {%s}, maximum_object_size = 268435456)", duckdb_quote(s->arena, s->path, '\''), types_text);
+        relation = arena_printf(s->arena, "read_json(%s, columns = {%s}, maximum_object_size = 268435456)",
+                                duckdb_quote(s->arena, s->path, '\''), types_text);
     const char *sql = arena_printf(s->arena, "select %s from %s", *ncolumns ? columns_text : "true", relation);
     mem_free(columns_text);
     mem_free(types_text);
     return sql;
 }
 
-static bool duckdb_put_list(const DuckdbSource *q, const ColumnDecl *c, DuckdbColumn *d, int64_t row, const DuckdbListEntry *e, const double *items, const uint64_t *valid) {
+static bool duckdb_put_list(const DuckdbSource *q, const ColumnDecl *c, DuckdbColumn *d, int64_t row,
+                            const DuckdbListEntry *e, const double *items, const uint64_t *valid) {
     const Source *s = q->source;
     if (!d->width) d->width = c->width ? c->width : e ? (int64_t)e->length : 0;
     if (!e || !d->width || (int64_t)e->length != d->width) {
-        diag_data(s->ds, "E454", c->type_span.file ? c->type_span : s->at, s->path, 0, "row %" PRId64 ", column `%s`: %s, but vector(%" PRId64 ") was expected", row + 1, c->name.text,
+        diag_data(s->ds, "E454", c->type_span.file ? c->type_span : s->at, s->path, 0,
+                  "row %" PRId64 ", column `%s`: %s, but vector(%" PRId64 ") was expected", row + 1, c->name.text,
                   e ? arena_printf(s->arena, "%" PRIu64 " numbers", e->length) : "null", d->width);
         return false;
     }
@@ -257,7 +289,8 @@ static bool duckdb_put_list(const DuckdbSource *q, const ColumnDecl *c, DuckdbCo
         uint64_t at = e->offset + k;
         double v = items[at];
         if ((valid && !(valid[at / 64] >> (at % 64) & 1)) || v != v) {
-            diag_data(s->ds, "E417", c->type_span.file ? c->type_span : s->at, s->path, 0, "row %" PRId64 ", column `%s`: a vector holds numbers only, not null", row + 1, c->name.text);
+            diag_data(s->ds, "E417", c->type_span.file ? c->type_span : s->at, s->path, 0,
+                      "row %" PRId64 ", column `%s`: a vector holds numbers only, not null", row + 1, c->name.text);
             return false;
         }
         d->lists[row * d->width + (int64_t)k] = v;
@@ -266,8 +299,10 @@ static bool duckdb_put_list(const DuckdbSource *q, const ColumnDecl *c, DuckdbCo
 }
 
 /* A moment for a date column: a bad one is shown as the text that it is not. */
-static void duckdb_put_midnight(const Source *s, const ColumnDecl *c, Column *to, int64_t row, int64_t micros, CellProblems *p) {
-    int64_t days = micros / MICROS_PER_DAY - (micros % MICROS_PER_DAY < 0), seconds = (micros - days * MICROS_PER_DAY) / 1000000, year;
+static void duckdb_put_midnight(const Source *s, const ColumnDecl *c, Column *to, int64_t row, int64_t micros,
+                                CellProblems *p) {
+    int64_t days = micros / MICROS_PER_DAY - (micros % MICROS_PER_DAY < 0),
+            seconds = (micros - days * MICROS_PER_DAY) / 1000000, year;
     int month, day;
     if (micros % MICROS_PER_DAY == 0) {
         column_put_int(s, c, to, row, days, p);
@@ -275,14 +310,16 @@ static void duckdb_put_midnight(const Source *s, const ColumnDecl *c, Column *to
     }
     date_to_civil(days, &year, &month, &day);
     char text[64];
-    int n = snprintf(text, sizeof text, "%04" PRId64 "-%02d-%02d %02d:%02d:%02d.%06d", year, month, day, (int)(seconds / 3600), (int)(seconds / 60 % 60), (int)(seconds % 60),
+    int n = snprintf(text, sizeof text, "%04" PRId64 "-%02d-%02d %02d:%02d:%02d.%06d", year, month, day,
+                     (int)(seconds / 3600), (int)(seconds / 60 % 60), (int)(seconds % 60),
                      (int)((micros % 1000000 + 1000000) % 1000000));
     ColumnDecl iso = *c;
     iso.format = NULL;
     column_put_text(s, &iso, to, row, text, (size_t)n, p);
 }
 
-static bool duckdb_take_vector(const DuckdbSource *q, const ColumnDecl *c, DuckdbColumn *d, Column *to, int64_t row, void *vector, int64_t n) {
+static bool duckdb_take_vector(const DuckdbSource *q, const ColumnDecl *c, DuckdbColumn *d, Column *to, int64_t row,
+                               void *vector, int64_t n) {
     const DuckdbApi *api = q->session.api;
     const Source *s = q->source;
     const void *data = api->vector_get_data(vector);
@@ -294,7 +331,8 @@ static bool duckdb_take_vector(const DuckdbSource *q, const ColumnDecl *c, Duckd
     for (int64_t i = 0; i < n; i++, row++) {
         bool null = valid && !(valid[i / 64] >> (i % 64) & 1);
         if (d->as == AS_LIST) {
-            if (!duckdb_put_list(q, c, d, row, null ? NULL : &((const DuckdbListEntry *)data)[i], items, items_valid)) return false;
+            if (!duckdb_put_list(q, c, d, row, null ? NULL : &((const DuckdbListEntry *)data)[i], items, items_valid))
+                return false;
             continue;
         }
         if (null) {
@@ -317,7 +355,8 @@ static bool duckdb_take_vector(const DuckdbSource *q, const ColumnDecl *c, Duckd
     return true;
 }
 
-static bool duckdb_take_chunks(const DuckdbSource *q, const Schema *schema, DuckdbColumn *columns, int ncolumns, DuckdbResult *result, Table *t, int64_t cap) {
+static bool duckdb_take_chunks(const DuckdbSource *q, const Schema *schema, DuckdbColumn *columns, int ncolumns,
+                               DuckdbResult *result, Table *t, int64_t cap) {
     const DuckdbApi *api = q->session.api;
     bool ok = true;
     int64_t rows = 0;
@@ -329,7 +368,8 @@ static bool duckdb_take_chunks(const DuckdbSource *q, const Schema *schema, Duck
         }
         for (int i = 0; ok && i < ncolumns; i++) {
             int column = columns[i].column;
-            ok = duckdb_take_vector(q, &schema->cols[column], &columns[i], &t->cols[column], rows, api->data_chunk_get_vector(chunk, (uint64_t)i), n);
+            ok = duckdb_take_vector(q, &schema->cols[column], &columns[i], &t->cols[column], rows,
+                                    api->data_chunk_get_vector(chunk, (uint64_t)i), n);
         }
         rows += n;
     }
@@ -371,9 +411,15 @@ static bool duckdb_find_widths(const DuckdbSource *q, Schema *schema, const int 
         if (c->type != TY_VECTOR || c->width) continue;
         DuckdbResult result;
         const char *name = duckdb_quote(q->source->arena, q->names[fields[i]], '"');
-        if (!duckdb_run(q, arena_printf(q->source->arena, "select cast(len(%s) as bigint) from %s where %s is not null limit 1", name, q->relation, name), &result)) return false;
+        if (!duckdb_run(q,
+                        arena_printf(q->source->arena,
+                                     "select cast(len(%s) as bigint) from %s where %s is not null limit 1", name,
+                                     q->relation, name),
+                        &result))
+            return false;
         void *chunk = api->fetch_chunk(result);
-        if (chunk && api->data_chunk_get_size(chunk)) c->width = *(const int64_t *)api->vector_get_data(api->data_chunk_get_vector(chunk, 0));
+        if (chunk && api->data_chunk_get_size(chunk))
+            c->width = *(const int64_t *)api->vector_get_data(api->data_chunk_get_vector(chunk, 0));
         if (chunk) api->destroy_data_chunk(&chunk);
         api->destroy_result(&result);
     }
@@ -396,7 +442,8 @@ Table *duckdb_read(const Source *s) {
     int *fields;
     Table *t = NULL;
     if (!duckdb_open(s, &q)) return NULL;
-    if (duckdb_find_schema(&q, &schema, &fields) && (t = table_new(s, &schema, FIRST_ROWS)) && !duckdb_fill(&q, &schema, fields, t, FIRST_ROWS)) {
+    if (duckdb_find_schema(&q, &schema, &fields) && (t = table_new(s, &schema, FIRST_ROWS)) &&
+        !duckdb_fill(&q, &schema, fields, t, FIRST_ROWS)) {
         table_free(t);
         t = NULL;
     }

@@ -1,8 +1,8 @@
 /* table_duckdb_lib.c: finds libduckdb, opens it, and opens sessions of it.
  *
- * Looked for in this order: $DUCKDB_DIR and $DUCKDB_DIR/lib, the executable's folder, ./deps and ../lib beside it, then where the
- * system's loader looks. Opened once; it stays open until the process ends. A session is an empty database in memory that may
- * not fetch extensions from the network. */
+ * Looked for in this order: $DUCKDB_DIR and $DUCKDB_DIR/lib, the executable's folder, ./deps and ../lib beside it, then
+ * where the system's loader looks. Opened once; it stays open until the process ends. A session is an empty database in
+ * memory that may not fetch extensions from the network. */
 #include "backends/runtime/duckdb_api.h"
 #include "backends/runtime/table.h"
 
@@ -27,7 +27,8 @@ static bool duckdb_symbols(void *library) {
     };
     for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
         if ((*symbols[i].to = dlsym(library, symbols[i].name))) continue;
-        (void)snprintf(duckdb_why, sizeof duckdb_why, "the libduckdb found lacks %s: version 1.2 or later is needed", symbols[i].name);
+        (void)snprintf(duckdb_why, sizeof duckdb_why, "the libduckdb found lacks %s: version 1.2 or later is needed",
+                       symbols[i].name);
         return false;
     }
     (void)snprintf(duckdb_version, sizeof duckdb_version, "%s", duckdb_api.library_version());
@@ -55,12 +56,17 @@ static void duckdb_find(void) {
     if (n > 0) {
         self[n] = 0;
         char *slash = strrchr(self, '/');
-        static const char *const below[] = {"", "deps/", "../lib/", "../deps/", "../../deps/", "../../../deps/"}; /* the last three: test programs below the build folder */
+        static const char *const below[] = {
+            "",         "deps/",       "../lib/",
+            "../deps/", "../../deps/", "../../../deps/"}; /* the last three: test programs below the build folder */
         if (slash) *slash = 0;
-        for (size_t i = 0; slash && !library && i < sizeof below / sizeof *below; i++) library = duckdb_open_in(self, below[i]);
+        for (size_t i = 0; slash && !library && i < sizeof below / sizeof *below; i++)
+            library = duckdb_open_in(self, below[i]);
     }
     if (!library) library = dlopen("libduckdb.so", RTLD_NOW | RTLD_LOCAL);
-    if (!library && !*duckdb_why) (void)snprintf(duckdb_why, sizeof duckdb_why, "libduckdb.so was not found in $DUCKDB_DIR, beside the program or by the system's loader");
+    if (!library && !*duckdb_why)
+        (void)snprintf(duckdb_why, sizeof duckdb_why,
+                       "libduckdb.so was not found in $DUCKDB_DIR, beside the program or by the system's loader");
     duckdb_found = library && duckdb_symbols(library);
 }
 
@@ -80,7 +86,8 @@ bool duckdb_session(Diags *ds, Span at, int threads, DuckdbSession *out) {
     const char *why;
     *out = (DuckdbSession){.api = &duckdb_api};
     if (!table_duckdb_available(NULL, &why)) {
-        diag_help(diag_error(ds, "E610", at, "Parquet and JSON need libduckdb, which is missing: %s", why), "`make deps` fetches it; DUCKDB_DIR names a folder that has it");
+        diag_help(diag_error(ds, "E610", at, "Parquet and JSON need libduckdb, which is missing: %s", why),
+                  "`make deps` fetches it; DUCKDB_DIR names a folder that has it");
         return false;
     }
     char count[16];
@@ -91,10 +98,12 @@ bool duckdb_session(Diags *ds, Span at, int threads, DuckdbSession *out) {
     bool ok = q->create_config(&config) == DUCKDB_OK && q->set_config(config, "threads", count) == DUCKDB_OK &&
               q->set_config(config, "autoinstall_known_extensions", "false") == DUCKDB_OK &&
               q->set_config(config, "autoload_known_extensions", "false") == DUCKDB_OK &&
-              q->open_ext(NULL, &out->database, config, &error) == DUCKDB_OK && q->connect(out->database, &out->connection) == DUCKDB_OK;
+              q->open_ext(NULL, &out->database, config, &error) == DUCKDB_OK &&
+              q->connect(out->database, &out->connection) == DUCKDB_OK;
     if (config) q->destroy_config(&config);
     if (!ok) {
-        diag_error(ds, "E610", at, "libduckdb %s does not start: %s", duckdb_version, error ? error : "it gives no reason");
+        diag_error(ds, "E610", at, "libduckdb %s does not start: %s", duckdb_version,
+                   error ? error : "it gives no reason");
         duckdb_session_close(out);
     }
     if (error) q->free(error);

@@ -1,8 +1,8 @@
 /* table_file.c: the bytes of a source's file: mapped when it is plain, inflated into memory when it is gzip.
  *
  * gzip is told by its first two bytes, not by its name; members that follow one another are one text. Errors:
- * E450 the file is missing (with the nearest name in its folder), a folder, or may not be read; E451 its compression is damaged;
- * E402 its contents do not fit in memory. */
+ * E450 the file is missing (with the nearest name in its folder), a folder, or may not be read; E451 its compression is
+ * damaged; E402 its contents do not fit in memory. */
 #include "backends/runtime/table_private.h"
 
 #include <dirent.h>
@@ -30,7 +30,12 @@ const char *utf8_invalid(const char *text, size_t len) {
         int more = c >= 0xC2 && c <= 0xDF ? 1 : c >= 0xE0 && c <= 0xEF ? 2 : c >= 0xF0 && c <= 0xF4 ? 3 : 0;
         if (!more || end - p <= more) return (const char *)p;
         /* the second byte also excludes overlong forms, surrogates and code points above U+10FFFF */
-        unsigned char low = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80, high = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
+        unsigned char low = c == 0xE0   ? 0xA0
+                            : c == 0xF0 ? 0x90
+                                        : 0x80,
+                      high = c == 0xED   ? 0x9F
+                             : c == 0xF4 ? 0x8F
+                                         : 0xBF;
         if (p[1] < low || p[1] > high) return (const char *)p;
         for (int i = 2; i <= more; i++)
             if ((p[i] & 0xC0) != 0x80) return (const char *)p;
@@ -54,7 +59,9 @@ static const char *file_nearest(const Source *s) {
 
 static bool file_report(const Source *s, int error) {
     Diag *d = diag_data(s->ds, "E450", s->at, s->path, 0, "%s",
-                        error == ENOENT || error == ENOTDIR ? "there is no such file" : error == EISDIR ? "this is a folder, not a file" : strerror(error));
+                        error == ENOENT || error == ENOTDIR ? "there is no such file"
+                        : error == EISDIR                   ? "this is a folder, not a file"
+                                                            : strerror(error));
     const char *near = error == ENOENT ? file_nearest(s) : NULL;
     if (near)
         diag_help(d, "did you mean `%s`?", near);
@@ -144,17 +151,20 @@ static bool file_load_raw(const Source *s, FileBytes *out) {
 }
 
 static bool gzip_report(const Source *s, const char *what, size_t inflated) {
-    Diag *d = diag_data(s->ds, "E451", s->at, s->path, 0, "the gzip compression is damaged: %s after %zu bytes of text", what, inflated);
+    Diag *d = diag_data(s->ds, "E451", s->at, s->path, 0, "the gzip compression is damaged: %s after %zu bytes of text",
+                        what, inflated);
     diag_help(d, "`gzip -t` tests a file; fetch or make it again");
     return false;
 }
 
-/* Inflates all members of `in` into a new buffer. The last four bytes say how long the text is (modulo 2^32): a first guess only. */
+/* Inflates all members of `in` into a new buffer. The last four bytes say how long the text is (modulo 2^32): a first
+ * guess only. */
 static bool gzip_inflate(const Source *s, const FileBytes *in, FileBytes *out) {
     *out = (FileBytes){0};
     size_t cap = 0;
     for (size_t i = 1; i <= 4 && in->len > 4; i++) cap = cap << 8 | (unsigned char)in->data[in->len - i];
-    if (cap > in->len * 1032 || cap < in->len) cap = in->len * 4; /* deflate reaches 1032:1 at most: a larger guess is a lie */
+    if (cap > in->len * 1032 || cap < in->len)
+        cap = in->len * 4; /* deflate reaches 1032:1 at most: a larger guess is a lie */
     cap += 64;
     z_stream z = {0};
     if (inflateInit2(&z, 15 + 16) != Z_OK) {

@@ -1,12 +1,12 @@
 /* table_mtx.c: Matrix Market files: one matrix, whose rows are table rows.
  *
- * "The Matrix Market Exchange Formats: Initial Design" (Boisvert, Pozo, Remington; NISTIR 5935, 1996): coordinate and array; real, integer
- * and pattern; general, symmetric and skew-symmetric. The declaration may name rowid columns and one vector column (or one num
- * column when the matrix has one column). The result is CSR, or dense when more than a quarter of the cells are stored.
- * Without a column block the source has `rowid: rowid` and `x: vector(columns)`.
+ * "The Matrix Market Exchange Formats: Initial Design" (Boisvert, Pozo, Remington; NISTIR 5935, 1996): coordinate and
+ * array; real, integer and pattern; general, symmetric and skew-symmetric. The declaration may name rowid columns and
+ * one vector column (or one num column when the matrix has one column). The result is CSR, or dense when more than a
+ * quarter of the cells are stored. Without a column block the source has `rowid: rowid` and `x: vector(columns)`.
  *
- * Errors: E453 with the line for everything the format forbids (a bad banner, out-of-range or repeated entries, too few or too many),
- * E454 when the declared width is not the file's, E456 for columns of other types. */
+ * Errors: E453 with the line for everything the format forbids (a bad banner, out-of-range or repeated entries, too few
+ * or too many), E454 when the declared width is not the file's, E456 for columns of other types. */
 #include "backends/runtime/table_private.h"
 
 #include <inttypes.h>
@@ -21,7 +21,7 @@ typedef struct MtxFile {
     const char *data, *end, *body; /* body: after the size line */
     bool coordinate, pattern, integer;
     MtxSymmetry symmetry;
-    int64_t rows, cols, entries;   /* entries: lines that follow */
+    int64_t rows, cols, entries; /* entries: lines that follow */
 } MtxFile;
 typedef struct MtxEntries {
     int32_t *row, *col;
@@ -44,7 +44,9 @@ static __attribute__((format(printf, 3, 4))) bool mtx_error(const MtxFile *f, co
     return false;
 }
 
-static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+static bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\r';
+}
 
 /* The next word of the line at *p; an empty one at the line's end. */
 static size_t mtx_word(const MtxFile *f, const char **p, const char **word) {
@@ -85,11 +87,13 @@ static bool mtx_read_banner(MtxFile *f, const char **p) {
     for (int i = 0; i < 5; i++) len[i] = mtx_word(f, p, &word[i]);
 #define MTX_IS(i, text) (len[i] == strlen(text) && !strncasecmp(word[i], text, len[i]))
     if (!MTX_IS(0, "%%MatrixMarket")) {
-        diag_help(diag_data(f->source->ds, "E453", f->source->at, f->source->path, 1, "the file does not begin with %%%%MatrixMarket"),
+        diag_help(diag_data(f->source->ds, "E453", f->source->at, f->source->path, 1,
+                            "the file does not begin with %%%%MatrixMarket"),
                   "the first line reads: %%%%MatrixMarket matrix coordinate real general");
         return false;
     }
-    if (!MTX_IS(1, "matrix")) return mtx_error(f, f->data, "\"%.*s\" is not a matrix", (int)(len[1] < 40 ? len[1] : 40), word[1]);
+    if (!MTX_IS(1, "matrix"))
+        return mtx_error(f, f->data, "\"%.*s\" is not a matrix", (int)(len[1] < 40 ? len[1] : 40), word[1]);
     f->coordinate = MTX_IS(2, "coordinate");
     if (!f->coordinate && !MTX_IS(2, "array")) return mtx_error(f, f->data, "the form is neither coordinate nor array");
     f->pattern = MTX_IS(3, "pattern");
@@ -98,7 +102,8 @@ static bool mtx_read_banner(MtxFile *f, const char **p) {
     if ((!f->pattern && !f->integer && !MTX_IS(3, "real") && !MTX_IS(3, "double")) || (f->pattern && !f->coordinate))
         return mtx_error(f, f->data, "the field is neither real, integer nor (for coordinate) pattern");
     f->symmetry = MTX_IS(4, "symmetric") ? MTX_SYMMETRIC : MTX_IS(4, "skew-symmetric") ? MTX_SKEW : MTX_GENERAL;
-    if (f->symmetry == MTX_GENERAL && !MTX_IS(4, "general")) return mtx_error(f, f->data, "the symmetry is neither general, symmetric nor skew-symmetric");
+    if (f->symmetry == MTX_GENERAL && !MTX_IS(4, "general"))
+        return mtx_error(f, f->data, "the symmetry is neither general, symmetric nor skew-symmetric");
 #undef MTX_IS
     if (!mtx_next_line(f, p)) return mtx_error(f, f->data, "there is too much on the first line");
     return true;
@@ -110,14 +115,20 @@ static bool mtx_read_size(MtxFile *f, const char **p) {
     f->cols = f->rows < 0 ? -1 : mtx_natural(f, p);
     f->entries = f->cols < 0 || !f->coordinate ? 0 : mtx_natural(f, p);
     bool ok = f->rows >= 0 && f->cols >= 0 && f->entries >= 0 && mtx_next_line(f, p);
-    if (!ok) return mtx_error(f, at, f->coordinate ? "the size line must read: rows columns entries" : "the size line must read: rows columns");
+    if (!ok)
+        return mtx_error(f, at,
+                         f->coordinate ? "the size line must read: rows columns entries"
+                                       : "the size line must read: rows columns");
     if (f->rows > INT32_MAX || f->cols > INT32_MAX)
-        return mtx_error(f, at, "%" PRId64 " x %" PRId64 " is too large: rows and columns are numbered below 2^31", f->rows, f->cols);
+        return mtx_error(f, at, "%" PRId64 " x %" PRId64 " is too large: rows and columns are numbered below 2^31",
+                         f->rows, f->cols);
     if (f->symmetry != MTX_GENERAL && f->rows != f->cols)
         return mtx_error(f, at, "a symmetric matrix is square, not %" PRId64 " x %" PRId64, f->rows, f->cols);
     if (!f->coordinate) {
         int64_t n = f->rows; /* the lower triangle, with or without the diagonal */
-        f->entries = f->symmetry == MTX_GENERAL ? f->rows * f->cols : f->symmetry == MTX_SYMMETRIC ? n * (n + 1) / 2 : n * (n - 1) / 2;
+        f->entries = f->symmetry == MTX_GENERAL     ? f->rows * f->cols
+                     : f->symmetry == MTX_SYMMETRIC ? n * (n + 1) / 2
+                                                    : n * (n - 1) / 2;
     }
     int64_t least = f->coordinate ? (f->pattern ? 4 : 6) : 2; /* bytes a line, the last one's end excepted */
     if (f->entries > (f->end - *p + 1) / least)
@@ -126,7 +137,9 @@ static bool mtx_read_size(MtxFile *f, const char **p) {
     return true;
 }
 
-static void mtx_close(MtxFile *f) { file_unload(&f->bytes); }
+static void mtx_close(MtxFile *f) {
+    file_unload(&f->bytes);
+}
 
 static bool mtx_open(const Source *s, MtxFile *f) {
     *f = (MtxFile){.source = s};
@@ -155,7 +168,8 @@ static bool mtx_value(const MtxFile *f, const char **p, double *out) {
     const char *shown = n ? source_quote(f->source, word, n) : "the line's end";
     if (!n || cell_num(word, n, out) != CELL_OK) /* a vector has no nulls, so NaN is refused too */
         return mtx_error(f, word, "a number was expected, not %s", shown);
-    if (f->integer && *out != floor(*out)) return mtx_error(f, word, "%s is not an integer, but the first line says so", shown);
+    if (f->integer && *out != floor(*out))
+        return mtx_error(f, word, "%s is not an integer, but the first line says so", shown);
     return true;
 }
 
@@ -164,7 +178,8 @@ static bool mtx_no_memory(const MtxFile *f, size_t bytes) {
     return false;
 }
 
-/* A file of few bytes may promise any number of rows: more than the machine's memory is refused before it is asked for. */
+/* A file of few bytes may promise any number of rows: more than the machine's memory is refused before it is asked for.
+ */
 static bool mtx_plausible(const MtxFile *f, double bytes) {
     long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
     if (pages <= 0 || size <= 0 || bytes <= (double)pages * (double)size) return true;
@@ -176,15 +191,24 @@ static bool mtx_read_coordinates(const MtxFile *f, MtxEntries *e) {
     bool mirrored = f->symmetry != MTX_GENERAL;
     for (int64_t k = 0; k < f->entries; k++) {
         const char *at = p;
-        if (p == f->end) return mtx_error(f, p, "the file ends after %" PRId64 " of %" PRId64 " entries", k, f->entries);
+        if (p == f->end)
+            return mtx_error(f, p, "the file ends after %" PRId64 " of %" PRId64 " entries", k, f->entries);
         int64_t row = mtx_natural(f, &p), col = row < 0 ? -1 : mtx_natural(f, &p);
         double v = 1;
-        if (row < 0 || col < 0) return mtx_error(f, at, f->pattern ? "an entry must read: row column" : "an entry must read: row column value");
+        if (row < 0 || col < 0)
+            return mtx_error(f, at,
+                             f->pattern ? "an entry must read: row column" : "an entry must read: row column value");
         if (row < 1 || row > f->rows || col < 1 || col > f->cols)
-            return mtx_error(f, at, "entry (%" PRId64 ", %" PRId64 ") lies outside the %" PRId64 " x %" PRId64 " matrix (positions count from 1)", row, col, f->rows, f->cols);
+            return mtx_error(f, at,
+                             "entry (%" PRId64 ", %" PRId64 ") lies outside the %" PRId64 " x %" PRId64
+                             " matrix (positions count from 1)",
+                             row, col, f->rows, f->cols);
         if (!f->pattern && !mtx_value(f, &p, &v)) return false;
-        if (!mtx_next_line(f, &p)) return mtx_error(f, at, f->pattern ? "an entry of a pattern has two numbers" : "an entry has three numbers");
-        if (f->symmetry == MTX_SKEW && row == col && v != 0) return mtx_error(f, at, "the diagonal of a skew-symmetric matrix is zero");
+        if (!mtx_next_line(f, &p))
+            return mtx_error(f, at,
+                             f->pattern ? "an entry of a pattern has two numbers" : "an entry has three numbers");
+        if (f->symmetry == MTX_SKEW && row == col && v != 0)
+            return mtx_error(f, at, "the diagonal of a skew-symmetric matrix is zero");
         for (int copy = 0; copy <= (mirrored && row != col); copy++) {
             e->row[e->count] = (int32_t)((copy ? col : row) - 1);
             e->col[e->count] = (int32_t)((copy ? row : col) - 1);
@@ -205,7 +229,8 @@ static bool mtx_report_repeated(const MtxFile *f, int32_t row, int32_t col) {
         int64_t r = mtx_natural(f, &p) - 1, c = mtx_natural(f, &p) - 1;
         if (!f->pattern) mtx_word(f, &p, &word);
         bool same = (r == row && c == col) || (f->symmetry != MTX_GENERAL && r == col && c == row);
-        if (same && ++seen == 2) return mtx_error(f, at, "the entry (%" PRId64 ", %" PRId64 ") was given before", r + 1, c + 1);
+        if (same && ++seen == 2)
+            return mtx_error(f, at, "the entry (%" PRId64 ", %" PRId64 ") was given before", r + 1, c + 1);
         if (!mtx_next_line(f, &p)) break;
     }
     internal_error("a repeated Matrix Market entry cannot be found again");
@@ -259,7 +284,8 @@ static Matrix *mtx_to_csr(const MtxFile *f, const MtxEntries *e) {
 static Matrix *mtx_read_sparse(const MtxFile *f) {
     size_t most = (size_t)f->entries * (f->symmetry == MTX_GENERAL ? 1 : 2);
     if (!mtx_plausible(f, (double)f->rows * 8 + (double)most * 28)) return NULL;
-    MtxEntries e = {mem_try(most + 1, sizeof(int32_t)), mem_try(most + 1, sizeof(int32_t)), f->pattern ? NULL : mem_try(most + 1, sizeof(double)), 0};
+    MtxEntries e = {mem_try(most + 1, sizeof(int32_t)), mem_try(most + 1, sizeof(int32_t)),
+                    f->pattern ? NULL : mem_try(most + 1, sizeof(double)), 0};
     Matrix *m = NULL;
     if (!e.row || !e.col || (!f->pattern && !e.value))
         (void)mtx_no_memory(f, most * 16);
@@ -286,7 +312,10 @@ static Matrix *mtx_read_array(const MtxFile *f) {
     int64_t k = 0;
     bool ok = true;
     for (int64_t c = 0; c < f->cols && ok; c++) {
-        for (int64_t r = f->symmetry == MTX_GENERAL ? 0 : f->symmetry == MTX_SYMMETRIC ? c : c + 1; r < f->rows && ok; r++, k++) {
+        for (int64_t r = f->symmetry == MTX_GENERAL     ? 0
+                         : f->symmetry == MTX_SYMMETRIC ? c
+                                                        : c + 1;
+             r < f->rows && ok; r++, k++) {
             const char *at = p;
             double v;
             if (p == f->end)
@@ -300,7 +329,8 @@ static Matrix *mtx_read_array(const MtxFile *f) {
             if (f->symmetry != MTX_GENERAL && r != c) m->data[c * m->ld + r] = f->symmetry == MTX_SKEW ? -v : v;
         }
     }
-    if (ok && p != f->end) ok = mtx_error(f, p, "the file goes on after the %" PRId64 " values it promised", f->entries);
+    if (ok && p != f->end)
+        ok = mtx_error(f, p, "the file goes on after the %" PRId64 " values it promised", f->entries);
     if (ok) return m;
     mat_free(m);
     return NULL;
@@ -325,11 +355,15 @@ static bool mtx_find_schema(const MtxFile *f, Schema *out) {
         if (c->type == TY_ROWID) continue;
         if (c->type == TY_INFER) c->type = TY_VECTOR;
         if ((c->type != TY_VECTOR && !(c->type == TY_NUM && f->cols == 1)) || ++vectors > 1) {
-            diag_help(diag_error(s->ds, "E456", at, "`%s`: a Matrix Market file has row numbers and one vector, nothing else", c->name.text),
+            diag_help(diag_error(s->ds, "E456", at,
+                                 "`%s`: a Matrix Market file has row numbers and one vector, nothing else",
+                                 c->name.text),
                       "write { id: rowid, x: vector(%" PRId64 ") }", f->cols);
             ok = false;
         } else if (c->type == TY_VECTOR && c->width && c->width != f->cols) {
-            diag_help(diag_data(s->ds, "E454", at, s->path, 0, "`%s` is declared vector(%" PRId64 "), but the file has %" PRId64 " columns", c->name.text, c->width, f->cols),
+            diag_help(diag_data(s->ds, "E454", at, s->path, 0,
+                                "`%s` is declared vector(%" PRId64 "), but the file has %" PRId64 " columns",
+                                c->name.text, c->width, f->cols),
                       "write `%s: vector(%" PRId64 ")`", c->name.text, f->cols);
             ok = false;
         } else if (c->type == TY_VECTOR) {
@@ -373,7 +407,8 @@ Table *mtx_read(const Source *s) {
     Schema schema;
     Table *t = NULL;
     if (!mtx_open(s, &f)) return NULL;
-    if (mtx_find_schema(&f, &schema) && mtx_plausible(&f, (double)f.rows * 8) && (t = table_new(s, &schema, f.rows)) && !mtx_fill(&f, t)) {
+    if (mtx_find_schema(&f, &schema) && mtx_plausible(&f, (double)f.rows * 8) && (t = table_new(s, &schema, f.rows)) &&
+        !mtx_fill(&f, t)) {
         table_free(t);
         t = NULL;
     }

@@ -1,7 +1,7 @@
 /* table_parquet.c: tables to Parquet files: an in-memory DuckDB table filled by data chunks, then COPY.
  *
- * num DOUBLE, int and rowid BIGINT, bool BOOLEAN, text and cat VARCHAR, date DATE, time TIMESTAMP, vector DOUBLE[]. Rows keep their order.
- * Errors: E610 no library, E440 what DuckDB says. */
+ * num DOUBLE, int and rowid BIGINT, bool BOOLEAN, text and cat VARCHAR, date DATE, time TIMESTAMP, vector DOUBLE[].
+ * Rows keep their order. Errors: E610 no library, E440 what DuckDB says. */
 #include "backends/runtime/duckdb_api.h"
 #include "backends/runtime/table_private.h"
 
@@ -22,8 +22,9 @@ static int parquet_type(TypeKind type) {
 }
 
 static const char *parquet_type_name(TypeKind type) {
-    static const char *const names[] = {[DUCKDB_DOUBLE] = "double", [DUCKDB_BIGINT] = "bigint", [DUCKDB_BOOLEAN] = "boolean",
-                                        [DUCKDB_DATE] = "date", [DUCKDB_TIMESTAMP] = "timestamp", [DUCKDB_VARCHAR] = "varchar"};
+    static const char *const names[] = {
+        [DUCKDB_DOUBLE] = "double", [DUCKDB_BIGINT] = "bigint",       [DUCKDB_BOOLEAN] = "boolean",
+        [DUCKDB_DATE] = "date",     [DUCKDB_TIMESTAMP] = "timestamp", [DUCKDB_VARCHAR] = "varchar"};
     return type == TY_VECTOR ? "double[]" : names[parquet_type(type)];
 }
 
@@ -36,7 +37,9 @@ static void *parquet_logical_type(const DuckdbApi *api, TypeKind type) {
 }
 
 static bool parquet_put_lists(const DuckdbApi *api, const Matrix *m, int64_t begin, int64_t n, void *vector) {
-    if (api->list_vector_reserve(vector, (uint64_t)(n * m->cols)) != DUCKDB_OK || api->list_vector_set_size(vector, (uint64_t)(n * m->cols)) != DUCKDB_OK) return false;
+    if (api->list_vector_reserve(vector, (uint64_t)(n * m->cols)) != DUCKDB_OK ||
+        api->list_vector_set_size(vector, (uint64_t)(n * m->cols)) != DUCKDB_OK)
+        return false;
     DuckdbListEntry *entries = api->vector_get_data(vector);
     double *items = api->vector_get_data(api->list_vector_get_child(vector));
     for (int64_t i = 0; i < n; i++) {
@@ -64,14 +67,19 @@ static bool parquet_put(const DuckdbApi *api, const Column *c, int64_t begin, in
         case DUCKDB_DOUBLE: ((double *)data)[i] = c->num[r]; break;
         case DUCKDB_BOOLEAN: ((bool *)data)[i] = c->ints[r] != 0; break;
         case DUCKDB_DATE: ((int32_t *)data)[i] = (int32_t)c->ints[r]; break;
-        case DUCKDB_VARCHAR: api->vector_assign_string_element_len(vector, (uint64_t)i, c->dict->text[c->codes[r]], (uint64_t)c->dict->len[c->codes[r]]); break;
+        case DUCKDB_VARCHAR:
+            api->vector_assign_string_element_len(vector, (uint64_t)i, c->dict->text[c->codes[r]],
+                                                  (uint64_t)c->dict->len[c->codes[r]]);
+            break;
         default: ((int64_t *)data)[i] = c->ints[r]; break;
         }
     }
     return true;
 }
 
-static bool column_has_data(const Column *c) { return c->num || c->ints || c->codes || c->matrix; }
+static bool column_has_data(const Column *c) {
+    return c->num || c->ints || c->codes || c->matrix;
+}
 
 /* NULL, or what went wrong: DuckDB's text in the arena. */
 static const char *parquet_append(const DuckdbApi *api, Arena *arena, const Table *t, void *appender, void *chunk) {
@@ -81,9 +89,12 @@ static const char *parquet_append(const DuckdbApi *api, Arena *arena, const Tabl
         api->data_chunk_reset(chunk);
         uint64_t k = 0;
         for (int i = 0; i < t->ncols; i++)
-            if (column_has_data(&t->cols[i]) && !parquet_put(api, &t->cols[i], begin, n, api->data_chunk_get_vector(chunk, k++))) return "a list does not fit in memory";
+            if (column_has_data(&t->cols[i]) &&
+                !parquet_put(api, &t->cols[i], begin, n, api->data_chunk_get_vector(chunk, k++)))
+                return "a list does not fit in memory";
         api->data_chunk_set_size(chunk, (uint64_t)n);
-        if (api->append_data_chunk(appender, chunk) != DUCKDB_OK) return arena_strdup(arena, api->appender_error(appender));
+        if (api->append_data_chunk(appender, chunk) != DUCKDB_OK)
+            return arena_strdup(arena, api->appender_error(appender));
     }
     return api->appender_close(appender) == DUCKDB_OK ? NULL : arena_strdup(arena, api->appender_error(appender));
 }
@@ -128,7 +139,10 @@ bool duckdb_write_parquet(Diags *ds, Span at, const Table *t, const char *path, 
     if (!duckdb_session(ds, at, 1, &q)) return false;
     Arena *arena = arena_new();
     const char *error = parquet_fill(&q, arena, t);
-    if (!error) error = parquet_query(&q, arena, arena_printf(arena, "copy t to %s (format parquet, use_tmp_file false)", duckdb_quote(arena, path, '\'')));
+    if (!error)
+        error = parquet_query(
+            &q, arena,
+            arena_printf(arena, "copy t to %s (format parquet, use_tmp_file false)", duckdb_quote(arena, path, '\'')));
     if (error) diag_error(ds, "E440", at, "cannot write \"%s\": %.*s", shown, (int)strcspn(error, "\n"), error);
     duckdb_session_close(&q);
     arena_free(arena);

@@ -1,13 +1,14 @@
 /* table_private.h: what the readers of tables share and nobody else may use.
  *
- * A reader turns one source into a Table: it works out which of its fields feeds which declared column, allocates the columns
- * with table_new_columns(), and fills them. Texts of cells become values in one place, table_cell.c, so that "63.0" means the
- * same in a CSV, an SQLite file and a JSON string. Everything here reports to Diags itself; only functions that say
- * so may run on a thread of their own.
+ * A reader turns one source into a Table: it works out which of its fields feeds which declared column, allocates the
+ * columns with table_new_columns(), and fills them. Texts of cells become values in one place, table_cell.c, so that
+ * "63.0" means the same in a CSV, an SQLite file and a JSON string. Everything here reports to Diags itself; only
+ * functions that say so may run on a thread of their own.
  *
- * Codes: E414 null in a `not null` column · E415 header · E416 ragged row or broken quoting · E417 a cell that is not of its
- * column's type · E418 bytes that are no text · E450 file not readable · E451 damaged compression · E452 not a file of its
- * format · E453 Matrix Market · E454 vector width · E455 options and URIs · E456 column types that do not fit · E402 memory. */
+ * Codes: E414 null in a `not null` column · E415 header · E416 ragged row or broken quoting · E417 a cell that is not
+ * of its column's type · E418 bytes that are no text · E450 file not readable · E451 damaged compression · E452 not a
+ * file of its format · E453 Matrix Market · E454 vector width · E455 options and URIs · E456 column types that do not
+ * fit · E402 memory. */
 #ifndef AMAL_TABLE_PRIVATE_H
 #define AMAL_TABLE_PRIVATE_H
 #include "backends/runtime/table.h"
@@ -19,18 +20,18 @@ typedef struct Source {
     const SourceDecl *decl;
     const TableOptions *opt;
     Diags *ds;
-    Arena *arena;         /* lives as long as the call */
+    Arena *arena; /* lives as long as the call */
     SourceFormat format;
-    const char *path;     /* relative URIs joined with the script's folder */
+    const char *path;                  /* relative URIs joined with the script's folder */
     const char *sql_table, *sql_query; /* sqlite: one of the two */
-    Span at;              /* the URI in the script */
-    char delimiter;       /* 0: not said */
-    char quote;           /* 0: no quoting */
+    Span at;                           /* the URI in the script */
+    char delimiter;                    /* 0: not said */
+    char quote;                        /* 0: no quoting */
     bool header;
     int64_t skip;
     TextEncoding encoding;
     int nnulls;
-    const char **nulls;   /* texts that mean null in every column */
+    const char **nulls; /* texts that mean null in every column */
 } Source;
 /* The columns a reader must produce: the declared ones, or the inferred. */
 typedef struct Schema {
@@ -38,12 +39,13 @@ typedef struct Schema {
     ColumnDecl *cols;
     bool inferred;
 } Schema;
-static inline bool source_wants(const Source *s, int column) { return !s->opt->wanted || s->opt->wanted[column]; }
+static inline bool source_wants(const Source *s, int column) {
+    return !s->opt->wanted || s->opt->wanted[column];
+}
 bool source_is_null_text(const Source *s, const ColumnDecl *c, const char *text, size_t len); /* thread-safe */
 /* "`ca` is declared num here" at the declaration; for an inferred type, that it was inferred. */
 void source_note_declaration(Diag *d, const Source *s, const ColumnDecl *c, bool inferred);
 void source_report_memory(const Source *s, int64_t rows, size_t bytes);
-const char *table_type_text(TypeKind type);
 /* A cell's text for a message: quoted, control characters shown, clipped. In the source's arena. */
 const char *source_quote(const Source *s, const char *text, size_t len);
 
@@ -66,12 +68,13 @@ Table *mtx_read(const Source *s);
 /* Fills columns whose cells come one at a time (SQLite) or from typed vectors (Parquet, JSON): checks them against the
  * declaration, keeps the first bad cell of each column and the number of them, and reports at the end. */
 typedef struct CellProblems {
-    int64_t bad, nulls;      /* cells not of the type; nulls where none may be */
+    int64_t bad, nulls;            /* cells not of the type; nulls where none may be */
     int64_t first_bad, first_null; /* rows, from 1 */
-    char *text;              /* of the first bad cell, in the source's arena */
+    char *text;                    /* of the first bad cell, in the source's arena */
     const char *why;
 } CellProblems;
-void column_put_text(const Source *s, const ColumnDecl *d, Column *c, int64_t row, const char *text, size_t len, CellProblems *p);
+void column_put_text(const Source *s, const ColumnDecl *d, Column *c, int64_t row, const char *text, size_t len,
+                     CellProblems *p);
 void column_put_num(const Source *s, const ColumnDecl *d, Column *c, int64_t row, double v, CellProblems *p);
 void column_put_int(const Source *s, const ColumnDecl *d, Column *c, int64_t row, int64_t v, CellProblems *p);
 void column_put_null(const ColumnDecl *d, Column *c, int64_t row, CellProblems *p);
@@ -95,14 +98,14 @@ void date_to_civil(int64_t days, int64_t *year, int *month, int *day);
 
 /* ---- bytes of files (table_file.c) ---- */
 typedef struct FileBytes {
-    char *data;      /* NULL only when len is 0 */
+    char *data; /* NULL only when len is 0 */
     size_t len;
-    size_t mapped;   /* length of the mapping, 0 when on the heap */
+    size_t mapped; /* length of the mapping, 0 when on the heap */
 } FileBytes;
 /* The whole file, inflated when it is gzip (by its first bytes, whatever its name). false: reported. */
 bool file_load(const Source *s, FileBytes *out);
 void file_unload(FileBytes *f);
-bool file_readable(const Source *s);     /* reports E450 with the nearest name in the folder */
+bool file_readable(const Source *s);                  /* reports E450 with the nearest name in the folder */
 bool name_ends(const char *name, const char *ending); /* ASCII case ignored */
 /* First byte that is not valid UTF-8, or NULL. Thread-safe. */
 const char *utf8_invalid(const char *text, size_t len);
@@ -113,7 +116,7 @@ typedef struct TempFile {
     char *path;
 } TempFile;
 bool temp_create(Diags *ds, Span at, const char *path, TempFile *out, int *fd); /* fd NULL: only the name */
-bool temp_commit(Diags *ds, Span at, TempFile *t, const char *path);             /* fsync and rename */
+bool temp_commit(Diags *ds, Span at, TempFile *t, const char *path);            /* fsync and rename */
 void temp_abandon(TempFile *t);
 int file_write_all(int fd, const void *data, size_t len); /* 0, or errno */
 bool duckdb_write_parquet(Diags *ds, Span at, const Table *t, const char *path, const char *shown);

@@ -1,11 +1,12 @@
 /* table_sqlite.c: tables and queries of SQLite files, opened read-only.
  *
- * SQLite's cells have types of their own: integers, floats, texts and blobs are each checked against the declared column (a text goes
- * through table_cell.c like any other, so "2013-01-31" is a date). Undeclared columns get a type from the cells: all integers int, numbers
- * num, texts that are all ISO dates or times date or time, else text. Rows come in the order SQLite gives them.
+ * SQLite's cells have types of their own: integers, floats, texts and blobs are each checked against the declared
+ * column (a text goes through table_cell.c like any other, so "2013-01-31" is a date). Undeclared columns get a type
+ * from the cells: all integers int, numbers num, texts that are all ISO dates or times date or time, else text. Rows
+ * come in the order SQLite gives them.
  *
- * Errors: E450 (no such file), E452 (not an SQLite file, no such table, a bad query, or one that writes), E415 (columns), E417, E414 with
- * the row's number. */
+ * Errors: E450 (no such file), E452 (not an SQLite file, no such table, a bad query, or one that writes), E415
+ * (columns), E417, E414 with the row's number. */
 #include "backends/runtime/table_private.h"
 
 #include <inttypes.h>
@@ -28,12 +29,15 @@ static bool sqlite_error(const SqliteSource *q) {
     const Source *s = q->source;
     int code = sqlite3_errcode(q->db);
     const char *message = arena_strdup(s->arena, sqlite3_errmsg(q->db));
-    Diag *d = diag_data(s->ds, "E452", s->at, s->path, 0, "%s", code == SQLITE_NOTADB ? "this is not an SQLite file" : message);
+    Diag *d = diag_data(s->ds, "E452", s->at, s->path, 0, "%s",
+                        code == SQLITE_NOTADB ? "this is not an SQLite file" : message);
     if (code == SQLITE_NOTADB || !s->sql_table) return false;
     VEC(const char *) names = {0};
     sqlite3_stmt *list;
-    if (sqlite3_prepare_v2(q->db, "select name from sqlite_master where type in ('table', 'view') order by name", -1, &list, NULL) == SQLITE_OK)
-        while (sqlite3_step(list) == SQLITE_ROW && sqlite3_column_text(list, 0)) vec_push(s->arena, &names, arena_strdup(s->arena, (const char *)sqlite3_column_text(list, 0)));
+    if (sqlite3_prepare_v2(q->db, "select name from sqlite_master where type in ('table', 'view') order by name", -1,
+                           &list, NULL) == SQLITE_OK)
+        while (sqlite3_step(list) == SQLITE_ROW && sqlite3_column_text(list, 0))
+            vec_push(s->arena, &names, arena_strdup(s->arena, (const char *)sqlite3_column_text(list, 0)));
     (void)sqlite3_finalize(list);
     const char *near = text_nearest(s->sql_table, names.data, names.len);
     Buf b = {0};
@@ -61,12 +65,14 @@ static const char *sql_name(Arena *arena, const char *name) {
 
 static bool sqlite_prepare(SqliteSource *q) {
     const Source *s = q->source;
-    const char *sql = s->sql_query ? s->sql_query : arena_printf(s->arena, "select * from %s", sql_name(s->arena, s->sql_table));
+    const char *sql =
+        s->sql_query ? s->sql_query : arena_printf(s->arena, "select * from %s", sql_name(s->arena, s->sql_table));
     const char *rest;
     if (sqlite3_prepare_v2(q->db, sql, -1, &q->stmt, &rest) != SQLITE_OK) return sqlite_error(q);
     while (*rest == ' ' || *rest == ';' || *rest == '\n' || *rest == '\t') rest++;
     if (!q->stmt || *rest || !sqlite3_stmt_readonly(q->stmt) || !sqlite3_column_count(q->stmt)) {
-        diag_help(diag_error(s->ds, "E452", s->at, "the query is not one that returns rows"), "one SELECT statement is wanted");
+        diag_help(diag_error(s->ds, "E452", s->at, "the query is not one that returns rows"),
+                  "one SELECT statement is wanted");
         return false;
     }
     q->nfields = sqlite3_column_count(q->stmt);
@@ -141,7 +147,10 @@ static bool sqlite_guess(SqliteSource *q, TypeKind *types) {
     for (int i = 0; i < q->nfields; i++) {
         int e = seen[i];
         if (e & SEEN_TEXT)
-            types[i] = e & (SEEN_INT | SEEN_NUM) ? TY_TEXT : !(e & NOT_DATE) ? TY_DATE : !(e & NOT_TIME) ? TY_TIME : TY_TEXT;
+            types[i] = e & (SEEN_INT | SEEN_NUM) ? TY_TEXT
+                       : !(e & NOT_DATE)         ? TY_DATE
+                       : !(e & NOT_TIME)         ? TY_TIME
+                                                 : TY_TEXT;
         else
             types[i] = e & SEEN_NUM ? TY_NUM : e & SEEN_INT ? TY_INT : TY_TEXT;
     }
@@ -165,7 +174,8 @@ static bool sqlite_find_schema(SqliteSource *q, Schema *out, int **fields) {
         (*fields)[i] = -1;
         if (c->type == TY_ROWID) continue;
         if (c->type == TY_VECTOR) {
-            diag_error(s->ds, "E456", c->type_span.file ? c->type_span : s->at, "an SQLite table has no vector columns");
+            diag_error(s->ds, "E456", c->type_span.file ? c->type_span : s->at,
+                       "an SQLite table has no vector columns");
             ok = false;
             continue;
         }
@@ -216,7 +226,8 @@ static bool sqlite_fill(SqliteSource *q, const Schema *schema, const int *fields
     while (sqlite_step(q, &failed)) {
         if (rows == cap && !table_widen(s, t, rows, cap *= 2)) return false;
         for (int i = 0; i < schema->ncols; i++)
-            if (fields[i] >= 0 && source_wants(s, i)) sqlite_put(q, fields[i], &schema->cols[i], &t->cols[i], rows, &problems[i]);
+            if (fields[i] >= 0 && source_wants(s, i))
+                sqlite_put(q, fields[i], &schema->cols[i], &t->cols[i], rows, &problems[i]);
         rows++;
     }
     if (failed) return false;
@@ -236,7 +247,8 @@ Table *sqlite_read(const Source *s) {
     int *fields;
     Table *t = NULL;
     if (!sqlite_open(s, &q)) return NULL;
-    if (sqlite_find_schema(&q, &schema, &fields) && (t = table_new(s, &schema, FIRST_ROWS)) && !sqlite_fill(&q, &schema, fields, t, FIRST_ROWS)) {
+    if (sqlite_find_schema(&q, &schema, &fields) && (t = table_new(s, &schema, FIRST_ROWS)) &&
+        !sqlite_fill(&q, &schema, fields, t, FIRST_ROWS)) {
         table_free(t);
         t = NULL;
     }

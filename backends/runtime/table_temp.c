@@ -1,7 +1,7 @@
 /* table_temp.c: files that appear whole or not at all.
  *
- * A file is written under a temporary name in its own folder, flushed to the disk and renamed. Temporary names are kept in a fixed
- * registry so that a signal handler can remove them: file_cleanup_temporaries() calls nothing but unlink().
+ * A file is written under a temporary name in its own folder, flushed to the disk and renamed. Temporary names are kept
+ * in a fixed registry so that a signal handler can remove them: file_cleanup_temporaries() calls nothing but unlink().
  * Errors: E440 with the system's reason; nothing is left behind then. */
 #include "backends/runtime/table_private.h"
 
@@ -38,18 +38,22 @@ static bool temp_take_slot(TempFile *t) {
     return false;
 }
 
-static void temp_release(TempFile *t) { atomic_store(&temp_states[t->slot], 0); }
+static void temp_release(TempFile *t) {
+    atomic_store(&temp_states[t->slot], 0);
+}
 
 bool temp_create(Diags *ds, Span at, const char *path, TempFile *out, int *fd) {
     static atomic_uint counter;
     struct stat st;
     size_t folder = strrchr(path, '/') ? (size_t)(strrchr(path, '/') - path + 1) : 0;
     if (!path[folder]) return temp_error(ds, at, path, "it names no file");
-    if (!stat(path, &st) && !S_ISREG(st.st_mode)) return temp_error(ds, at, path, S_ISDIR(st.st_mode) ? "it is a folder" : "it is not an ordinary file");
+    if (!stat(path, &st) && !S_ISREG(st.st_mode))
+        return temp_error(ds, at, path, S_ISDIR(st.st_mode) ? "it is a folder" : "it is not an ordinary file");
     if (!temp_take_slot(out)) return temp_error(ds, at, path, "too many files are being written at once");
     int file = -1;
     for (int attempt = 0; attempt < 100 && file < 0; attempt++) {
-        int n = snprintf(out->path, PATH_MAX, "%.*s.amal-%ld-%u.tmp", (int)folder, path, (long)getpid(), atomic_fetch_add(&counter, 1));
+        int n = snprintf(out->path, PATH_MAX, "%.*s.amal-%ld-%u.tmp", (int)folder, path, (long)getpid(),
+                         atomic_fetch_add(&counter, 1));
         if (n < 0 || n >= PATH_MAX) errno = ENAMETOOLONG;
         if (n < 0 || n >= PATH_MAX) break;
         file = open(out->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);

@@ -1,8 +1,9 @@
 /* table_write.c: tables to CSV files, and the choice between CSV and Parquet by the file's ending.
  *
- * CSV: a header line; numbers in the shortest of 15, 16 or 17 digits that reads back the same; true/false; ISO dates and times; a field is
- * quoted when it holds the delimiter, a quote or an end of line, and an empty text is "" so that it differs from null, which is an
- * empty field. Vector columns become one field an element: x[1], x[2], …. What table_read() reads back equals what was written. */
+ * CSV: a header line; numbers in the shortest of 15, 16 or 17 digits that reads back the same; true/false; ISO dates
+ * and times; a field is quoted when it holds the delimiter, a quote or an end of line, and an empty text is "" so that
+ * it differs from null, which is an empty field. Vector columns become one field an element: x[1], x[2], …. What
+ * table_read() reads back equals what was written. */
 #define _GNU_SOURCE /* newlocale */
 #include "backends/runtime/table_private.h"
 
@@ -33,7 +34,8 @@ static void csv_put_num(Buf *b, double v) {
 
 static void csv_put_text(Buf *b, const char *text, size_t len) {
     bool quote = !len;
-    for (size_t i = 0; i < len && !quote; i++) quote = text[i] == ',' || text[i] == '"' || text[i] == '\n' || text[i] == '\r';
+    for (size_t i = 0; i < len && !quote; i++)
+        quote = text[i] == ',' || text[i] == '"' || text[i] == '\n' || text[i] == '\r';
     if (!quote) {
         buf_add(b, text, len);
         return;
@@ -84,7 +86,9 @@ static void csv_put_cell(Buf *b, const Column *c, int64_t r) {
     }
 }
 
-static bool column_has_data(const Column *c) { return c->num || c->ints || c->codes || c->matrix; }
+static bool column_has_data(const Column *c) {
+    return c->num || c->ints || c->codes || c->matrix;
+}
 
 static void csv_put_header(Buf *b, const Table *t) {
     bool first = true;
@@ -158,7 +162,8 @@ bool table_write(Diags *ds, Span at, const Table *t, const char *path, int64_t *
     } else if (name_ends(path, ".csv")) {
         if (!csv_write_file(ds, at, t, path, &temp)) return false;
     } else {
-        diag_help(diag_error(ds, "E440", at, "the ending of \"%s\" does not say how to write it", path), "known endings: .csv, .parquet");
+        diag_help(diag_error(ds, "E440", at, "the ending of \"%s\" does not say how to write it", path),
+                  "known endings: .csv, .parquet");
         return false;
     }
     if (bytes) *bytes = stat(temp.path, &st) ? 0 : (int64_t)st.st_size;
