@@ -169,7 +169,7 @@ static const char *folder_of(Arena *a, const char *path) {
 }
 
 static const char *path_join(Arena *a, const char *dir, const char *path) {
-    if (!dir || !*dir || path[0] == '/') return path;
+    if (!dir || !*dir || !strcmp(dir, ".") || path[0] == '/') return path;
     return arena_printf(a, "%s/%s", dir, path);
 }
 
