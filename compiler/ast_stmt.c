@@ -187,14 +187,14 @@ static void body_add(ParseState *ps, AtomVec *atoms, ExprVec *conditions, const 
 static void head_add(ParseState *ps, AtomVec *atoms, const Item *item) {
     const Expr *e = item->expr;
     if (e && e->kind == EX_ERROR) return;
-    if (!e || e->kind != EX_CALL) {
+    if (!e || e->kind != EX_CALL || item->negated) {
         diag_help(diag_error(ps->ds, "E022", item->span, "a head says what follows: an atom of the target, or `a = b`"),
                   "conditions belong before the arrow");
         return;
     }
     if (item->optional)
         diag_error(ps->ds, "E022", item->span, "an atom of a head cannot be optional: `?` belongs to atoms of the body");
-    vec_push(ps->arena, atoms, atom_new(ps, item, e, item->negated));
+    vec_push(ps->arena, atoms, atom_new(ps, item, e, false));
 }
 
 Stmt *ast_dependency(ParseState *ps, Name label, Formula f, Span span) {

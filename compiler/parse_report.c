@@ -145,7 +145,7 @@ void parse_report_syntax(ParseState *ps, Span at, const char *found, const char 
     for (int i = 0; i < n; i++) {
         if (i) buf_puts(&b, i + 1 < n ? ", " : " or ");
         add_piece(&b, pieces[i]);
-        if (!i && ends) buf_puts(&b, " after the statement");
+        if (n == 1 && ends) buf_puts(&b, " after the statement");
     }
     buf_puts(&b, n ? ", found " : "found ");
     add_found(&b, ps, at, found);
@@ -153,9 +153,12 @@ void parse_report_syntax(ParseState *ps, Span at, const char *found, const char 
     const char *code = file_ends && open.mark ? "E012" : ends ? "E011" : "E010";
     Diag *d = diag_error(ps->ds, code, at, "%s%s%s", n ? "expected " : "", b.data, n ? "" : ", which fits nothing here");
     buf_free(&b);
-    if (open.mark && (boundary || !strcmp(found, "->")))
+    bool closes = !strcmp(found, "'}'") && !ps->dropped.mark; /* then what is open is not what is wrong */
+    if (open.mark && !closes && (boundary || !strcmp(found, "->")))
         diag_note(d, open.span, "this `%c` is still open", open.mark == 's' ? '{' : open.mark);
-    help_near_word(ps, d, &x);
+    if (ps->binding && expects(&x, "->")) diag_help(d, "a script names a value with `let %s = …;`", ps->binding);
+    else if (!strcmp(found, "let") && expects(&x, "return")) diag_help(d, "inside a function write `name = …;`, without let");
+    else help_near_word(ps, d, &x);
     if (file_ends) ps->stopped = true;
 }
 

@@ -340,7 +340,7 @@ static int scan(ParseState *ps, union AMAL_STYPE *value, const char **start_out)
         [-+*/@^=<>&|?:;,.(){}] | "[" | "]" { return (unsigned char)*start; }
         "==" { return TOK_EQEQ; }
         "<>" { wrong_mark(ps, start, "`not equal` is written `!=`"); return TOK_NE; }
-        "&&" { wrong_mark(ps, start, "conditions are joined by `and`, atoms by `&`"); return '&'; }
+        "&&" { wrong_mark(ps, start, "conditions are joined by `and`, atoms by `&`"); return TOK_AND; }
         "||" { wrong_mark(ps, start, "write `or` between conditions"); return TOK_OR; }
         "**" { wrong_mark(ps, start, "powers are written `^`"); return '^'; }
         "=>" { wrong_mark(ps, start, "write `->` for implies, `>=` for at least"); return TOK_ARROW; }
@@ -418,6 +418,7 @@ static int next_token(ParseState *ps, union AMAL_STYPE *value, Span *where) {
     ps->previous_word = NULL;
     ps->dropped = (Bracket){0};
     if (token == TOK_IDENT) token = word_token(ps, value->text, start);
+    if (ps->at_start) ps->binding = token == TOK_IDENT && *skip_blanks(ps, ps->cursor) == '=' ? value->text : NULL;
     if (token == TOK_IDENT || token == TOK_QUOTED) {
         ps->previous_word = value->text;
         value->name = (Name){value->text, *where};

@@ -77,6 +77,7 @@ typedef struct ParseState {
     const char *previous_word; /* the previous token's text when it was a name */
     const char *word_before;   /* the same of the token before it */
     Span span_before;
+    const char *binding; /* the name, in a statement that begins `name =` */
     Bracket dropped; /* what the previous `;` or `}` found still open */
     Bracket open[PARSE_NESTING];
     int depth, braces;
