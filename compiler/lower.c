@@ -27,6 +27,12 @@ int lower_table(Lower *l, const Integration *data) {
     return t.table;
 }
 
+/* The space of a target's rows. */
+static int row_space(Lower *l, const Integration *data) {
+    int table = lower_table(l, data);
+    return l->func->tables.data[table].target_space;
+}
+
 static bool same_input(const LowerInput *a, const LowerInput *b) {
     return a->kind == b->kind && a->index == b->index && a->data == b->data && a->value == b->value;
 }
@@ -162,7 +168,7 @@ static void bind_hyper(Lower *l, const AlgorithmDecl *a, int n, const HyperValue
 static IrNode *model_param(Lower *l, const Model *m, int i, const Integration *data, Span def) {
     const ModelParam *p = &m->params[i];
     int space = 0;
-    if (p->row_indexed && p->value->rows == data->rows) space = l->func->tables.data[lower_table(l, data)].target_space;
+    if (p->row_indexed && p->value->rows == data->rows) space = row_space(l, data);
     LowerInput in = {.kind = LI_PARAM, .index = i, .value = p->value};
     return lower_input(l, in, p->name, p->value->rows, p->value->cols, space, def);
 }
