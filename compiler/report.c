@@ -90,8 +90,10 @@ void report_train(Report *r, const char *key, const Model *m, const Integration 
     fprintf(r->human, "%s: %s on %s%s%s (%lld rows), %s\n", key, m->algorithm->name.text, on->spec->target, on->part ? "." : "",
             on->part ? on->part : "", (long long)on->rows, m->strategy);
     fprintf(r->human, "  why: %s\n", m->why);
-    fprintf(r->human, "  %s backend, %lld iteration%s; seconds: read %.3f, match %.3f, compile %.3f, train %.3f\n", m->backend,
-            (long long)m->iterations, m->iterations == 1 ? "" : "s", seconds_read, seconds_match, m->seconds_compile, m->seconds_train);
+    fprintf(r->human, "  %s backend", m->backend);
+    if (m->iterations > 0) fprintf(r->human, ", %lld iteration%s", (long long)m->iterations, m->iterations == 1 ? "" : "s");
+    fprintf(r->human, "; seconds: read %.3f, match %.3f, compile %.3f, train %.3f\n", seconds_read, seconds_match, m->seconds_compile,
+            m->seconds_train);
     if (describe && *describe) fputs(describe, r->human);
 }
 

@@ -59,7 +59,10 @@ bool strategy_by_rule(Arena *arena, const Integration *in, bool already_material
             name = in->spaces[b->space].name;
         }
     }
-    for (int i = 0; i < in->nspaces; i++) sources += in->spaces[i].role >= 0 ? (double)in->spaces[i].rows : 0;
+    for (int k = 0; k < in->spec->nroles; k++) {
+        const Table *t = in->spec->tables[in->spec->roles[k].source];
+        sources += t ? (double)t->rows : 0;
+    }
     if (strcmp(in->kind, "union") == 0 && in->nblocks > 0 && in->rows / in->nblocks >= UNION_ROWS_A_PASS) {
         out->why = "rule 4: a union reads the same cells either way, and factorized copies none of them";
         return true;
