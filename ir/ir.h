@@ -162,8 +162,11 @@ IrFunc *ir_rebuild(const IrFunc *f, IrVisit visit, void *ctx, bool cse, bool hoi
 void ir_dead_code(IrFunc *f);
 
 /* ---- passes: pass.c holds the table {name, one line, function, requires, breaks}. ---- */
+/* Bits of PassOptions.disabled; rewrite groups follow from IR_OFF_GROUP on in the order of their first rule. */
+enum { IR_OFF_CSE, IR_OFF_HOIST, IR_OFF_SIMPLIFY, IR_OFF_CHAIN, IR_OFF_FACTORIZE, IR_OFF_GROUP };
 typedef struct PassOptions {
-    uint64_t disabled;            /* bit per rewrite group, see ir_disable() */
+    uint64_t disabled;            /* bit per pass and rewrite group, see ir_disable() */
+    uint64_t disabled_rules[4];   /* bit per rule of rewrites.def */
     const char *dump_after;       /* pass name, "all" or NULL */
     FILE *dump_to;
     int threads;

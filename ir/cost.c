@@ -1,0 +1,191 @@
+/* cost.c: what one evaluation of a function takes, from shapes, stored cells and trip counts.
+ *
+ * The model: seconds = max(flops / speed, bytes / bandwidth), both times the threads, summed over nodes, each weighted by how often its region
+ * runs. Elementwise values over a row space are assumed fused (architecture: a pass over the rows keeps them in registers), so they cost
+ * arithmetic only; products and reductions read what is stored: blocks, inputs, and values made outside the region; gathers and scatters read
+ * their index and one row of the other table. T at level 1 counts as its blocks do, so that the cost of a function before and after
+ * factorize is of one size. Speeds are the defaults of level1.h; only ratios matter to the choices made with them. */
+#include "ir/level1.h"
+#include <math.h>
+
+/* ---- what is T-like ---- */
+const IrNode *ir_tlike(IrTlike *memo, const IrNode *n) {
+    if (n->op == IR_TABLE) return n;
+    IrClass c = ir_ops[n->op].cls;
+    if (c != IRC_UNARY && c != IRC_BINARY && n->op != IR_WHERE && n->op != IR_CBIND && n->op != IR_SLICE_COLS) return NULL;
+    while (memo->table.len <= n->id) vec_push(memo->arena, &memo->table, NULL);
+    if (memo->table.data[n->id]) return memo->table.data[n->id] == n ? NULL : memo->table.data[n->id];
+    const IrNode *found = NULL;
+    for (int i = 0; i < n->nargs && !found; i++) {
+        const IrNode *a = n->args[i];
+        if (a->rspace == n->rspace && (a->cols == n->cols || n->op == IR_CBIND || n->op == IR_SLICE_COLS)) found = ir_tlike(memo, a);
+    }
+    memo->table.data[n->id] = found ? found : n;
+    return found;
+}
+
+/* ---- T ---- */
+static double matrix_cells(const Matrix *m) {
+    switch (m->kind) {
+    case MAT_DENSE: return (double)m->rows * (double)m->cols;
+    case MAT_CSR: return m->rowptr ? (double)m->rowptr[m->rows] : 0;
+    case MAT_CODES: return (double)m->rows;
+    }
+    return 0;
+}
+IrTableCost ir_table_cost(const Integration *data) {
+    IrTableCost t = {.rows = (double)data->rows, .cols = (double)data->cols};
+    for (int b = 0; b < data->nblocks; b++) {
+        const IntBlock *blk = &data->blocks[b];
+        const Matrix *m = blk->data;
+        double cells = matrix_cells(m), rows = m->rows > 0 ? (double)m->rows : 1, per_row = cells / rows;
+        t.cells += cells;
+        t.bytes += m->kind == MAT_DENSE ? 8 * cells : m->kind == MAT_CODES ? 4 * cells : 12 * cells;
+        if (m->kind != MAT_DENSE) t.sparse = true;
+        if (!data->indicators[blk->indicator].identity) t.gathers += t.rows;
+        t.gram += cells * per_row;
+        for (int e = 0; e < b; e++) {
+            /* the narrower side's rows travel to the other side's table, or the pairs of cells are counted row by row */
+            const Matrix *o = data->blocks[e].data;
+            double other = matrix_cells(o), other_per_row = o->rows > 0 ? other / (double)o->rows : 0;
+            double travel = per_row < other_per_row ? t.rows * per_row + other * (double)m->cols : t.rows * other_per_row + cells * (double)o->cols;
+            double pairs = t.rows * per_row * other_per_row;
+            t.gram += travel < pairs ? travel : pairs;
+        }
+    }
+    return t;
+}
+double ir_product_flops(double m, double k, double n) { return 2 * m * k * n; }
+double ir_seconds(double flops, double bytes, int threads) {
+    double t = threads > 0 ? threads : 1;
+    return fmax(flops / (IR_FLOPS_PER_SECOND * t), bytes / (IR_BYTES_PER_SECOND * t));
+}
+
+/* ---- trips ---- */
+double ir_trip_count(const IrNode *loop) {
+    if (loop->op != IR_LOOP || loop->args[0]->op != IR_CONST) return -1;
+    double v = floor(loop->args[0]->num);
+    return v > 0 ? v : 0;
+}
+static double region_trips(const IrRegion *r) {
+    if (r->kind != REGION_LOOP && r->kind != REGION_WHILE_COND && r->kind != REGION_WHILE_BODY) return 1;
+    double trips = r->owner ? ir_trip_count(r->owner) : -1;
+    return trips < 0 ? IR_UNKNOWN_TRIPS : trips;
+}
+double ir_region_weight(const IrRegion *r) {
+    double w = 1;
+    for (; r; r = r->parent) w *= region_trips(r);
+    return w;
+}
+
+/* ---- nodes ---- */
+typedef struct Costing {
+    const IrFunc *f;
+    IrTlike tlike;
+    int threads;
+    double *nnz; /* by node id: stored cells of a sparse block value; 0: dense or not asked yet */
+    IrCost total;
+} Costing;
+
+static double op_weight(IrOp op) {
+    switch (op) {
+    case IR_EXP: case IR_LOG: case IR_LOG1P: case IR_EXPM1: case IR_SIGMOID: case IR_TANH: case IR_SIN: case IR_COS: return 8;
+    case IR_POW: case IR_MOD: return 20;
+    case IR_RANDN: return 40;
+    case IR_RAND: case IR_SQRT: case IR_DIV: case IR_RECIP: return 4;
+    default: return 1;
+    }
+}
+/* Stored cells of a value: those of the block it comes from as long as its operators keep zeros, else all of them. */
+static double cells_of(Costing *z, const IrNode *n) {
+    double all = (double)n->rows * (double)n->cols;
+    if (z->nnz[n->id] > 0) return z->nnz[n->id] - 1;
+    double cells = all;
+    if (n->op == IR_DATA) cells = matrix_cells(z->f->tables.data[n->table].data->blocks[n->block].data);
+    else if (n->op == IR_TABLE) cells = ir_table_cost(z->f->tables.data[n->table].data).cells;
+    else if (n->op == IR_ONEHOT) cells = (double)n->rows;
+    else if ((n->op == IR_STORED || ir_op_has(n->op, 'Z')) && n->nargs) cells = fmin(all, cells_of(z, n->args[0]));
+    if (n->op == IR_MUL) cells = fmin(cells, cells_of(z, n->args[1]) * (n->args[1]->cols == n->cols && n->args[1]->rows == n->rows ? 1 : INFINITY));
+    z->nnz[n->id] = cells + 1;
+    return cells;
+}
+static double operand_bytes(Costing *z, const IrNode *n, const IrNode *x) {
+    bool stored = x->op == IR_DATA || x->op == IR_INPUT || x->op == IR_STORED || x->op == IR_TABLE || x->op == IR_ARG || x->home != n->home;
+    if (!x->rspace && !x->cspace) return 0;
+    return stored ? 8 * cells_of(z, x) : 0;
+}
+static void cost_product(Costing *z, const IrNode *n, double *flops, double *bytes) {
+    const IrNode *x = n->args[0], *y = n->args[1], *tx = ir_tlike(&z->tlike, x), *ty = ir_tlike(&z->tlike, y);
+    double m = (double)n->rows, k = (double)(n->ta ? x->rows : x->cols), c = (double)n->cols;
+    if (tx || ty) {
+        IrTableCost t = ir_table_cost(z->f->tables.data[(tx ? tx : ty)->table].data);
+        double wide = tx ? c : m;
+        bool gram = tx && ty && n->ta && !n->tb;
+        *flops = gram ? 2 * t.gram : 2 * t.cells * wide + 2 * t.gathers * wide;
+        *bytes = t.bytes + t.gathers * (4 + (gram ? 0 : 8 * wide));
+        return;
+    }
+    double cx = cells_of(z, x), cy = cells_of(z, y), ax = m * k, ay = k * c;
+    *flops = ir_product_flops(m, k, c) * (ax > 0 ? cx / ax : 0) * (ay > 0 ? cy / ay : 0);
+    *bytes = operand_bytes(z, n, x) + operand_bytes(z, n, y);
+}
+static void cost_node(Costing *z, const IrNode *n, double weight) {
+    double all = (double)n->rows * (double)n->cols, flops = 0, bytes = 0;
+    const IrNode *x = n->nargs ? n->args[0] : NULL;
+    switch (n->op) {
+    case IR_MATMUL: cost_product(z, n, &flops, &bytes); break;
+    case IR_SOLVE: flops = 2.0 / 3 * pow((double)x->rows, 3) + 2.0 * (double)x->rows * all; break;
+    case IR_CHOLESKY: flops = pow((double)x->rows, 3) / 3; break;
+    case IR_EIGVALS:
+    case IR_EIGVECS: flops = 10 * pow((double)x->rows, 3); break;
+    case IR_GATHER:
+    case IR_SCATTER:
+        flops = (double)(n->op == IR_GATHER ? n->rows : x->rows) * (double)n->cols;
+        if (!z->f->tables.data[n->table].data->indicators[n->indicator].identity)
+            bytes = (double)(n->op == IR_GATHER ? n->rows : x->rows) * (4 + 8 * (double)n->cols);
+        break;
+    case IR_CROSS: {
+        const IrNode *y = n->args[1];
+        double rows = (double)z->f->tables.data[n->table].data->rows;
+        flops = 2 * rows * (cells_of(z, x) / fmax(1, (double)x->rows)) * (cells_of(z, y) / fmax(1, (double)y->rows));
+        bytes = 8 * rows + 8 * (cells_of(z, x) + cells_of(z, y));
+        break;
+    }
+    case IR_STORED: bytes = 8 * cells_of(z, n); break;
+    case IR_RANK: flops = all * 20; break;
+    default:
+        switch (ir_ops[n->op].cls) {
+        case IRC_UNARY:
+        case IRC_BINARY: flops = cells_of(z, n) * op_weight(n->op); break;
+        case IRC_REDUCE:
+        case IRC_ROWWISE:
+        case IRC_SMALL:
+        case IRC_FACT:
+            flops = all;
+            for (int i = 0; i < n->nargs; i++) {
+                flops += cells_of(z, n->args[i]);
+                bytes += operand_bytes(z, n, n->args[i]);
+            }
+            flops *= op_weight(n->op);
+            break;
+        default: break;
+        }
+    }
+    z->total.flops += weight * flops;
+    z->total.bytes += weight * bytes;
+    z->total.seconds += weight * ir_seconds(flops, bytes, z->threads);
+}
+static void cost_region(Costing *z, const IrRegion *r, double weight) {
+    weight *= region_trips(r);
+    for (int i = 0; i < r->nodes.len; i++) {
+        const IrNode *n = r->nodes.data[i];
+        for (int k = 0; k < n->nregions; k++) cost_region(z, n->regions[k], weight);
+        if (!n->nregions) cost_node(z, n, weight);
+    }
+}
+IrCost ir_cost(const IrFunc *f, int threads) {
+    Costing z = {.f = f, .tlike = {.arena = f->arena}, .threads = threads};
+    z.nnz = arena_array(f->arena, double, f->next_id + 1);
+    cost_region(&z, f->body, 1);
+    return z.total;
+}

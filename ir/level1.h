@@ -1,0 +1,45 @@
+/* level1.h: what the level-1 passes (simplify, chain, cost) know about T without looking into its blocks one by one.
+ *
+ * A value is T-like when it has a cell for every cell of T (or for some of its columns) and can be computed block by block: T, f(T),
+ * T op scalar, T op row, T op column, T op T, columns of those. Products with T-like operands are what factorize makes cheap. */
+#ifndef AMAL_IR_LEVEL1_H
+#define AMAL_IR_LEVEL1_H
+#include "ir/ir.h"
+
+/* Memo of ir_tlike by node id: one per function under examination. */
+typedef struct IrTlike {
+    Arena *arena;
+    VEC(const IrNode *) table; /* by node id: the TABLE, the node itself for "no", NULL unknown */
+} IrTlike;
+const IrNode *ir_tlike(IrTlike *memo, const IrNode *n); /* the TABLE that n is T-like over, or NULL */
+
+/* What products with T cost, from the stored cells of its blocks. n rows, d columns. */
+typedef struct IrTableCost {
+    double rows, cols;
+    double cells;   /* stored cells of all blocks */
+    double gathers; /* target rows that go through an index, summed over the blocks: 0 when every block is the target's own rows */
+    double gram;    /* multiplications of X'X */
+    double bytes;   /* of the blocks */
+    bool sparse;    /* some block is not dense */
+} IrTableCost;
+IrTableCost ir_table_cost(const Integration *data);
+
+/* Assumed speeds of emitted code (the measured ones of performance.md, rounded down): one thread. */
+#define IR_FLOPS_PER_SECOND 4e9
+#define IR_BYTES_PER_SECOND 15e9
+#define IR_UNKNOWN_TRIPS 10
+#define IR_MOST_GRAM_BYTES (256.0 * 1024 * 1024)
+double ir_seconds(double flops, double bytes, int threads);
+/* Multiplications and additions of m x k @ k x n. */
+double ir_product_flops(double m, double k, double n);
+/* How often a region's nodes run for one run of the function. */
+double ir_region_weight(const IrRegion *r);
+
+/* simplify.c: as ir_simplify, but without the groups in `skip` (bits as in PassOptions.disabled). */
+IrFunc *ir_simplify_without(const IrFunc *f, const PassOptions *o, uint64_t skip);
+/* Names of rules and groups (rewrites.def). */
+int ir_rule_find(const char *name);
+int ir_group_find(const char *name);
+int ir_group_count(void);
+const char *ir_group_name(int group);
+#endif
