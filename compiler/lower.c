@@ -142,8 +142,7 @@ static IrNode *role_column(Lower *l, const Integration *data, const Param *p, bo
         diag_help(d, "give one of the target's columns the role: NAME: %s num", label ? "label" : "weight");
         return NULL;
     }
-    int table = lower_table(l, data);
-    int space = l->func->tables.data[table].target_space;
+    int space = row_space(l, data);
     LowerInput in = {.kind = label ? LI_LABEL : LI_WEIGHT, .data = data};
     return lower_input(l, in, p->name.text, data->rows, 1, space, p->name.span);
 }
@@ -294,8 +293,7 @@ Lowered *lower_predict(LowerEnv *e, const Model *m, const Integration *data, Spa
 /* ---- metrics ---- */
 static IrNode *metric_param(Lower *l, const FuncDecl *metric, const Param *p, const Model *m, const Integration *data, int64_t prediction_cols, Span at) {
     const char *name = p->name.text;
-    int table = lower_table(l, data);
-    int space = l->func->tables.data[table].target_space;
+    int space = row_space(l, data);
     if (strcmp(name, "X") == 0) return features(l, data, p);
     if (strcmp(name, "y") == 0) return role_column(l, data, p, true, metric->name.text, at);
     if (strcmp(name, "s") == 0) return role_column(l, data, p, false, metric->name.text, at);

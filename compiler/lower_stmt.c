@@ -8,18 +8,44 @@
 static bool statements(Lower *l, const StmtVec *body);
 
 /* ---- the variables a body assigns ---- */
-static void assigned_names(Lower *l, const StmtVec *body, NameVec *out) {
+static bool in_names(const NameVec *v, const char *name) {
+    for (int i = 0; i < v->len; i++)
+        if (strcmp(v->data[i].text, name) == 0) return true;
+    return false;
+}
+
+/* A number that is known now and stays so while nothing in `changing` is read. */
+static bool is_settled(Lower *l, const Expr *x, const NameVec *changing) {
+    if (x->kind == EX_NUM || x->kind == EX_BOOL) return true;
+    if (x->kind == EX_NAME) {
+        const LowerVar *v = in_names(changing, x->text) ? NULL : lower_find(l, x->text);
+        return v && v->value.node && lower_is_const(&v->value, NULL);
+    }
+    if (x->kind == EX_UNARY) return is_settled(l, x->args[0], changing);
+    return x->kind == EX_BINARY && is_settled(l, x->args[0], changing) && is_settled(l, x->args[1], changing);
+}
+
+/* Names that a body assigns, each once; `indices` gets its inner loops' own variables. With `changing` (all names that the loop around it sets) a
+ * branch whose condition is known to fail throughout, such as if (intercept), does not count: what only it assigns stays. */
+static void assigned_names(Lower *l, const StmtVec *body, const NameVec *changing, NameVec *indices, NameVec *out) {
     for (int i = 0; i < body->len; i++) {
         const Stmt *s = body->data[i];
         if (s->kind == ST_ASSIGN) {
-            bool known = false;
-            for (int k = 0; k < out->len; k++) known = known || strcmp(out->data[k].text, s->assign.name.text) == 0;
-            if (!known) vec_push(l->arena, out, s->assign.name);
-        } else if (s->kind == ST_REPEAT || s->kind == ST_WHILE) assigned_names(l, &s->repeat.body, out);
-        else if (s->kind == ST_FOR) assigned_names(l, &s->loop_for.body, out);
+            if (!in_names(out, s->assign.name.text)) vec_push(l->arena, out, s->assign.name);
+        } else if (s->kind == ST_REPEAT || s->kind == ST_WHILE) assigned_names(l, &s->repeat.body, changing, indices, out);
+        else if (s->kind == ST_FOR) {
+            if (indices) vec_push(l->arena, indices, s->loop_for.var);
+            assigned_names(l, &s->loop_for.body, changing, indices, out);
+        }
         else if (s->kind == ST_IF) {
-            assigned_names(l, &s->if_.then, out);
-            assigned_names(l, &s->if_.otherwise, out);
+            double known = 0;
+            bool settled = false;
+            if (changing && is_settled(l, s->if_.cond, changing)) {
+                LowerValue v = lower_value(l, s->if_.cond);
+                settled = lower_is_const(&v, &known);
+            }
+            if (!settled || known != 0) assigned_names(l, &s->if_.then, changing, indices, out);
+            if (!settled || known == 0) assigned_names(l, &s->if_.otherwise, changing, indices, out);
         }
     }
 }
@@ -42,8 +68,6 @@ typedef struct Carried {
     Span def;
     IrNode *init, *param, *result;
     int rspace;
-    bool constant;     /* the branches taken never change it: not carried, so that a known number stays known */
-    bool pinned;       /* without it being carried it did change: carried for good */
 } Carried;
 typedef VEC(Carried) CarriedVec;
 
@@ -54,9 +78,11 @@ static IrNode *lift(Lower *l, IrNode *n, int space) {
     return ir_binary(l->b, IR_ADD, n, ir_full(l->b, 0, n->rows, n->cols, space));
 }
 
-static bool carries(Lower *l, const StmtVec *body, CarriedVec *out) {
-    NameVec names = {0};
-    assigned_names(l, body, &names);
+static bool carries(Lower *l, const StmtVec *body, const Name *index, CarriedVec *out) {
+    NameVec all = {0}, names = {0};
+    assigned_names(l, body, NULL, &all, &all);
+    if (index) vec_push(l->arena, &all, *index);
+    assigned_names(l, body, &all, NULL, &names);
     for (int i = 0; i < names.len; i++) {
         const LowerVar *v = lower_find(l, names.data[i].text);
         if (!v || !v->value.node) continue;
@@ -75,14 +101,13 @@ static bool carries(Lower *l, const StmtVec *body, CarriedVec *out) {
 static void begin_params(Lower *l, CarriedVec *c) {
     for (int i = 0; i < c->len; i++) {
         Carried *v = &c->data[i];
-        if (v->constant) continue;
         v->param = ir_region_param(l->b, v->init->rows, v->init->cols, v->rspace, v->name);
         Name name = {v->name, v->def};
         lower_set(l, name, (LowerValue){.node = v->param});
     }
 }
 
-/* Takes the results of a body. *again: a value turned out to run over a target's rows, or not to change; the body is to be lowered anew. */
+/* Takes the results of a body. *again: a value turned out to run over a target's rows; the body is to be lowered anew. */
 static bool take_results(Lower *l, CarriedVec *c, bool *again) {
     for (int i = 0; i < c->len; i++) {
         Carried *v = &c->data[i];
@@ -93,13 +118,6 @@ static bool take_results(Lower *l, CarriedVec *c, bool *again) {
             diag_note(d, now->def, "the branches of an if leave it with different shapes");
             return false;
         }
-        if (v->constant ? n != v->init : n == v->param && !v->pinned) {
-            v->pinned = v->constant;
-            v->constant = !v->constant;
-            *again = true;
-            continue;
-        }
-        if (v->constant) continue;
         if (n->rows != v->init->rows || n->cols != v->init->cols || n->cspace || (n->rspace && v->rspace && n->rspace != v->rspace)) {
             Diag *d = diag_error(l->ds, "E137", now->def, "%s changes its shape in the loop", v->name);
             diag_note(d, v->def, "before the loop %s is %s", v->name, lower_shape_text(l, v->init));
@@ -116,22 +134,19 @@ static bool take_results(Lower *l, CarriedVec *c, bool *again) {
     return true;
 }
 
-static IrNode **carried_nodes(Lower *l, CarriedVec *c, bool init, int *n) {
+static IrNode **carried_nodes(Lower *l, CarriedVec *c, bool init) {
     IrNode **nodes = arena_array(l->arena, IrNode *, c->len + 1);
-    *n = 0;
-    for (int i = 0; i < c->len; i++)
-        if (!c->data[i].constant) nodes[(*n)++] = lift(l, init ? c->data[i].init : c->data[i].result, c->data[i].rspace);
+    for (int i = 0; i < c->len; i++) nodes[i] = lift(l, init ? c->data[i].init : c->data[i].result, c->data[i].rspace);
     return nodes;
 }
 
 static void read_results(Lower *l, const LowerVars *before, CarriedVec *c, IrNode *loop) {
     LowerVars after = copy_vars(l, before);
     l->vars = after;
-    for (int i = 0, k = 0; i < c->len; i++) {
-        if (c->data[i].constant) continue;
+    for (int i = 0; i < c->len; i++) {
         l->b->name = c->data[i].name;
         Name name = {c->data[i].name, c->data[i].def};
-        lower_set(l, name, (LowerValue){.node = ir_proj(l->b, loop, k++)});
+        lower_set(l, name, (LowerValue){.node = ir_proj(l->b, loop, i)});
     }
     l->b->name = NULL;
 }
@@ -152,7 +167,7 @@ static bool counted_loop(Lower *l, const Stmt *s, const StmtVec *body, IrNode *c
             }
     }
     LowerVars entry = copy_vars(l, &l->vars);
-    if (!carries(l, body, &c)) return false;
+    if (!carries(l, body, var, &c)) return false;
     for (;;) {
         bool again = false;
         l->vars = copy_vars(l, &entry);
@@ -170,12 +185,9 @@ static bool counted_loop(Lower *l, const Stmt *s, const StmtVec *body, IrNode *c
         }
         if (!statements(l, body) || !take_results(l, &c, &again)) return false;
         if (again) continue;
-        int k;
-        IrNode **results = carried_nodes(l, &c, false, &k);
-        ir_region_end(l->b, k, results);
+        ir_region_end(l->b, c.len, carried_nodes(l, &c, false));
         l->b->span = s->span;
-        IrNode **init = carried_nodes(l, &c, true, &k);
-        IrNode *loop = ir_loop(l->b, count, region, k, init);
+        IrNode *loop = ir_loop(l->b, count, region, c.len, carried_nodes(l, &c, true));
         read_results(l, &before, &c, loop);
         return true;
     }
@@ -241,7 +253,7 @@ static bool while_statement(Lower *l, const Stmt *s) {
     CarriedVec c = {0};
     LowerVars before = copy_vars(l, &l->vars);
     IrRegion *outer = l->b->region;
-    if (!carries(l, &s->repeat.body, &c)) return false;
+    if (!carries(l, &s->repeat.body, NULL, &c)) return false;
     for (;;) {
         bool again = false;
         double known;
@@ -266,12 +278,9 @@ static bool while_statement(Lower *l, const Stmt *s) {
         begin_params(l, &c);
         if (!statements(l, &s->repeat.body) || !take_results(l, &c, &again)) return false;
         if (again) continue;
-        int k;
-        IrNode **results = carried_nodes(l, &c, false, &k);
-        ir_region_end(l->b, k, results);
+        ir_region_end(l->b, c.len, carried_nodes(l, &c, false));
         l->b->span = s->span;
-        IrNode **init = carried_nodes(l, &c, true, &k);
-        IrNode *loop = ir_while(l->b, condition, body, k, init);
+        IrNode *loop = ir_while(l->b, condition, body, c.len, carried_nodes(l, &c, true));
         read_results(l, &before, &c, loop);
         return true;
     }
@@ -286,8 +295,8 @@ static bool if_statement(Lower *l, const Stmt *s) {
     LowerVars before = copy_vars(l, &l->vars);
     IrRegion *outer = l->b->region;
     NameVec names = {0};
-    assigned_names(l, &s->if_.then, &names);
-    assigned_names(l, &s->if_.otherwise, &names);
+    assigned_names(l, &s->if_.then, NULL, NULL, &names);
+    assigned_names(l, &s->if_.otherwise, NULL, NULL, &names);
 
     IrRegion *then = ir_region_begin(l->b, REGION_BRANCH);
     if (!statements(l, &s->if_.then)) return false;
