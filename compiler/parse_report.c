@@ -114,7 +114,8 @@ static bool report_unknown_statement(ParseState *ps, Span at, const Expected *x,
     const char *const *words = lex_statement_words(&count);
     const char *near = text_nearest(ps->word_before, words, count);
     Diag *d = diag_error(ps->ds, "E010", ps->span_before, "`%s` begins no statement", ps->word_before);
-    if (near) diag_help(d, "did you mean `%s`?", near);
+    if (near && !strcmp(near, ps->word_before)) diag_help(d, "`%s` is a statement when a name follows it", near);
+    else if (near) diag_help(d, "did you mean `%s`?", near);
     else if (after_label) diag_help(d, "a script names a value with `let %s = …;`", ps->word_before);
     else diag_help(d, "a dependency is written `name: S(a, b) -> T(a, b);`");
     (void)at;

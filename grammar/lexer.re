@@ -71,9 +71,20 @@ static bool is_word_start(char c) {
     return isalpha((unsigned char)c) || c == '_' || c == '`';
 }
 
+/* Bytes of the blank at p, 0 when there is none: the scanner's `blank`, for looking ahead. */
+static int blank_length(const char *p) {
+    const unsigned char *s = (const unsigned char *)p;
+    if (isspace(s[0])) return 1;
+    if (s[0] == 0xc2) return s[1] == 0xa0 ? 2 : 0;
+    if (s[0] == 0xe2 && s[1] == 0x80) return (s[2] >= 0x80 && s[2] <= 0x8b) || s[2] == 0xaf ? 3 : 0;
+    if (s[0] == 0xe2) return s[1] == 0x81 && s[2] == 0x9f ? 3 : 0;
+    if (s[0] == 0xe3) return s[1] == 0x80 && s[2] == 0x80 ? 3 : 0;
+    return s[0] == 0xef && s[1] == 0xbb && s[2] == 0xbf ? 3 : 0;
+}
+
 static const char *skip_blanks(const ParseState *ps, const char *p) {
     for (;;) {
-        while (p < ps->limit && isspace((unsigned char)*p)) p++;
+        for (int n; p < ps->limit && (n = blank_length(p));) p += n;
         if (*p == '#') {
             while (p < ps->limit && *p != '\n') p++;
         } else if (p[0] == '/' && p[1] == '*') {
@@ -286,6 +297,18 @@ static int single_quotes(ParseState *ps, const char *start, union AMAL_STYPE *va
     return TOK_STRING;
 }
 
+/* So is a text between typographic quotes: it ends at the next one of them. */
+static int typographic_quotes(ParseState *ps, const char *start, union AMAL_STYPE *value) {
+    const char *from = ps->cursor, *p = from;
+    while (p < ps->limit && *p != '\n' && *p != ';' && memcmp(p, from - 3, 2) != 0) p++;
+    bool closed = p + 2 < ps->limit && *p == from[-3] && (unsigned char)p[2] >= 0x98 && (unsigned char)p[2] <= 0x9f;
+    if (closed) ps->cursor = p + 3;
+    wrong_mark(ps, start, "texts are written between plain double quotes: \"…\"");
+    if (!closed) return TOK_AMAL_error;
+    value->text = arena_strndup(ps->arena, from, (size_t)(p - from));
+    return TOK_STRING;
+}
+
 /*!re2c
     re2c:api:style = free-form;
     re2c:define:YYCTYPE = "unsigned char";
@@ -349,10 +372,7 @@ static int scan(ParseState *ps, union AMAL_STYPE *value, const char **start_out)
         "//" [^\n]* { ps->cursor = start + 2; wrong_mark(ps, start, "comments begin with `#`");
                       while (ps->cursor < ps->limit && *ps->cursor != '\n') ps->cursor++; continue; }
         "\u2212" | "\u2013" | "\u2014" { wrong_mark(ps, start, "write the plain minus `-`"); return '-'; }
-        [\u2018-\u201f] {
-            wrong_mark(ps, start, "texts are written between plain double quotes: \"…\"");
-            return TOK_AMAL_error;
-        }
+        [\u2018-\u201f] { return typographic_quotes(ps, start, value); }
         [\x00-\x08\x0e-\x1f\x7f] {
             diag_help(diag_error(ps->ds, "E007", span_of(ps, start, ps->cursor), "a control character"), "remove it");
             continue;
