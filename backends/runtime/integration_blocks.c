@@ -238,7 +238,10 @@ static Matrix *dense_block(Layout *l, const Piece *pieces, int n, int64_t rows) 
             int64_t have = space == SPACE_FILL ? s->spec->ntgds : space == SPACE_COMPUTED ? s->rows : int_table(s, space)->rows;
             if (from == 0 && e->dict && col) ok = (codes[c] = int_codes(s, l->out, j, col, have)) != NULL;
             double fill = e->has_fill ? e->fill : 0, *out = m->data + c;
-            for (int64_t r = from; ok && r < rows && r < from + BAND; r++) {
+            int64_t r = from, to = from + BAND < rows ? from + BAND : rows;
+            if (ok && col && col->num && !e->dict && s->spec->cols[j].encoding == ENC_NUM) /* the usual column, without a call a cell */
+                for (int64_t stop = to < have ? to : have; r < stop; r++) out[r * m->ld] = isnan(col->num[r]) ? fill : col->num[r];
+            for (; ok && r < to; r++) {
                 double x = NAN;
                 if (codes[c] && r < have) x = codes[c][r] >= 0 ? codes[c][r] : NAN;
                 else if (!e->dict && col && r < have) x = int_number(cp, &s->spec->cols[j], col, r);

@@ -121,8 +121,9 @@ static bool export_numbers(const Integration *in, int j, Column *out) {
     for (int64_t i = 0; out->num && i < in->rows; i++) {
         const Column *c;
         int64_t row;
-        out->num[i] = number;
-        if (plan_cell(p, in->tgd_of[i], in->ci, i, in->root_rows ? in->root_rows[i] : i, &c, &row) && !column_is_null(c, row)) out->num[i] = column_number(c, row);
+        double x = NAN;
+        if (plan_cell(p, in->tgd_of[i], in->ci, i, in->root_rows ? in->root_rows[i] : i, &c, &row)) x = c->num ? c->num[row] : column_number(c, row);
+        out->num[i] = isnan(x) ? number : x;
     }
     return out->num != NULL;
 }

@@ -1,8 +1,9 @@
 /* integration_view.c: parts of a target, its materialization, and dense rows.
  *
  * A part selects rows of the indicators only; the blocks' data are shared with the whole, which must outlive it. Materializing writes every cell once, since
- * every cell is owned by one block: dense n x d, or CSR when under a quarter of the cells are non-zero. */
+ * every cell is owned by one block: dense n x d (bands of rows in threads), or CSR when under a quarter of the cells are non-zero. */
 #include "backends/runtime/integration_internal.h"
+#include "backends/runtime/kernels.h"
 
 /* ---------------- parts ---------------- */
 static bool select_indicators(Integration *out, const Integration *in, const int64_t *rows) {
@@ -149,7 +150,8 @@ static void put_row(const IntBlock *b, int64_t r, double *out) {
     const int32_t *to = b->target_cols;
     switch (m->kind) {
     case MAT_DENSE:
-        for (int64_t c = 0; c < m->cols; c++) out[to[c]] = m->data[r * m->ld + c];
+        if (m->cols > 0 && to[m->cols - 1] - to[0] == m->cols - 1) memcpy(out + to[0], m->data + r * m->ld, (size_t)m->cols * sizeof *out);
+        else for (int64_t c = 0; c < m->cols; c++) out[to[c]] = m->data[r * m->ld + c];
         return;
     case MAT_CODES:
         if (m->codes[r] >= 0) out[to[m->codes[r]]] = 1;
@@ -171,11 +173,17 @@ void integration_rows(const Integration *in, const int64_t *rows, int64_t n, dou
 }
 
 /* ---------------- materialization ---------------- */
-static Matrix *dense_all(const Integration *in) {
+typedef struct Fill {
+    const Integration *in;
+    Matrix *m;
+} Fill;
+static void dense_part(void *ctx, int part, int nparts) {
     enum { BAND = 256 }; /* rows that stay in the cache while all blocks write them */
-    Matrix *m = mat_new_dense(in->rows, in->cols);
-    for (int64_t from = 0; m && from < in->rows; from += BAND) {
-        int64_t to = from + BAND < in->rows ? from + BAND : in->rows;
+    const Integration *in = ((Fill *)ctx)->in;
+    Matrix *m = ((Fill *)ctx)->m;
+    int64_t begin = in->rows * part / nparts, end = in->rows * (part + 1) / nparts;
+    for (int64_t from = begin; from < end; from += BAND) {
+        int64_t to = from + BAND < end ? from + BAND : end;
         for (int b = 0; b < in->nblocks; b++) {
             const Indicator *ind = &in->indicators[in->blocks[b].indicator];
             for (int64_t i = from; i < to; i++) {
@@ -184,6 +192,10 @@ static Matrix *dense_all(const Integration *in) {
             }
         }
     }
+}
+static Matrix *dense_all(const Integration *in, int threads) {
+    Matrix *m = mat_new_dense(in->rows, in->cols);
+    if (m) thread_run((double)in->rows * (double)in->cols > 1e6 && threads > 1 ? threads : 1, dense_part, &(Fill){in, m});
     return m;
 }
 static inline int64_t append(Matrix *m, int64_t at, int64_t row_start, int32_t col, double value) {
@@ -216,11 +228,10 @@ static Matrix *sparse_all(const Integration *in, int64_t nnz) {
     return m;
 }
 Integration *integration_materialize(Diags *ds, const Integration *in, int threads) {
-    (void)threads; /* bound by memory bandwidth, which one thread nearly fills */
     int64_t nnz = integration_materialized_nnz(in);
     bool sparse = is_sparse(in, nnz);
     double bytes = sparse ? (double)nnz * 12 + (double)(in->rows + 1) * 8 : (double)in->rows * (double)in->cols * 8;
-    Matrix *m = bytes > (double)int_memory_available() ? NULL : sparse ? sparse_all(in, nnz) : dense_all(in);
+    Matrix *m = bytes > (double)int_memory_available() ? NULL : sparse ? sparse_all(in, nnz) : dense_all(in, threads);
     if (!m) {
         Diag *d = diag_error(ds, "E402", in->spec->span, "materializing target %s (%lld x %lld, %s) takes %.3g GB, more than there is", in->spec->target, (long long)in->rows, (long long)in->cols,
                              sparse ? "sparse" : "dense", bytes / 1e9);
