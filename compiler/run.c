@@ -209,14 +209,33 @@ static bool parameters_finite(Run *r, const Stmt *s, const Model *m) {
     return true;
 }
 
-static Model *make_model(Run *r, const Stmt *s, const Integration *in, int nhyper, HyperValue *hyper, const Lowered *l, const RunResult *res) {
+/* Matrices given as hyperparameters are the values of lets: a model keeps its own copies. */
+static HyperValue *own_hyper(Run *r, const Stmt *s, int n, const HyperValue *hyper) {
+    HyperValue *own = arena_array(r->arena, HyperValue, n + 1);
+    for (int i = 0; i < n; i++) {
+        own[i] = hyper[i];
+        if (hyper[i].is_number || (own[i].matrix = mat_copy(hyper[i].matrix))) continue;
+        diag_error(r->ds, "E402", s->span, "not enough memory for the hyperparameter `%s`", hyper[i].name);
+        for (int k = 0; k < i; k++)
+            if (!own[k].is_number) mat_free(own[k].matrix);
+        return NULL;
+    }
+    return own;
+}
+
+/* Takes the outputs over. NULL: reported. */
+static Model *make_model(Run *r, const Stmt *s, const Integration *in, int nhyper, const HyperValue *hyper, const Lowered *l, const RunResult *res) {
     const Integration *root = in;
     while (root->parent) root = root->parent;
     Model *m = arena_new_of(r->arena, Model);
     m->name = s->train.name.text;
     m->algorithm = program_algorithm(r->program, s->train.algorithm.text);
     m->nhyper = nhyper;
-    m->hyper = hyper;
+    m->hyper = own_hyper(r, s, nhyper, hyper);
+    if (!m->hyper) {
+        for (int i = 0; i < l->func->output_names.len; i++) mat_free(res->outputs[i]);
+        return NULL;
+    }
     m->nparams = l->func->output_names.len;
     m->params = arena_array(r->arena, ModelParam, m->nparams + 1);
     for (int i = 0; i < m->nparams; i++)
@@ -290,6 +309,7 @@ static bool step_train(Run *r, const Stmt *s) {
     RunResult res;
     if (!run_lowered(r, l, RUN_TRAIN, NULL, &res)) return false;
     Model *m = make_model(r, s, in, nhyper, hyper, l, &res);
+    if (!m) return false;
     m->strategy = r->strategy;
     m->why = choice.why;
     vec_push(r->arena, &r->models, ((NamedModel){loop_key(r, m->name), m}));
