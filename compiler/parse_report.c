@@ -151,11 +151,15 @@ void parse_report_syntax(ParseState *ps, Span at, const char *found, const char 
     buf_puts(&b, n ? ", found " : "found ");
     add_found(&b, ps, at, found);
     Bracket open = open_bracket(ps, found);
+    /* what is missing is missing behind the last token, not on the line where the next one stands */
+    bool next_line = memchr(ps->text + ps->span_before.end, '\n', at.begin - ps->span_before.end) != NULL;
+    if ((ends && next_line) || file_ends) at = (Span){ps->file, ps->span_before.end, ps->span_before.end};
     const char *code = file_ends && open.mark ? "E012" : ends ? "E011" : "E010";
     Diag *d = diag_error(ps->ds, code, at, "%s%s%s", n ? "expected " : "", b.data, n ? "" : ", which fits nothing here");
     buf_free(&b);
-    bool closes = !strcmp(found, "'}'") && !ps->dropped.mark; /* then what is open is not what is wrong */
-    if (open.mark && !closes && (boundary || !strcmp(found, "->")))
+    /* a `;` or `}` that found nothing open inside its block says nothing about the brackets; nor does `let` */
+    bool fits = !ps->dropped.mark && (!strcmp(found, "'}'") || !strcmp(found, "';'") || !strcmp(found, "let"));
+    if (open.mark && !fits && (boundary || !strcmp(found, "->")))
         diag_note(d, open.span, "this `%c` is still open", open.mark == 's' ? '{' : open.mark);
     if (ps->binding && expects(&x, "->")) diag_help(d, "a script names a value with `let %s = …;`", ps->binding);
     else if (!strcmp(found, "let") && expects(&x, "return")) diag_help(d, "inside a function write `name = …;`, without let");

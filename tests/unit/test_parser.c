@@ -299,13 +299,14 @@ static void test_recovery_keeps_the_rest(void **state) {
 static void test_words_of_errors(void **state) {
     (void)state;
     expect_first_line("S1(m,n -> T(m);", "t.amal:1:8: error[E010]: expected `)`, `,` or `:`, found `->`");
-    expect_first_line("let x = 3\ntrain m = ols() on T;", "t.amal:2:1: error[E011]: expected `;` after the statement, found `train`");
+    expect_first_line("let x = 3\ntrain m = ols() on T;", "t.amal:1:10: error[E011]: expected `;` after the statement, found `train`");
     expect_first_line("source S form \"x\";", "t.amal:1:10: error[E010]: expected `from` or `at`, found `form`");
     expect_first_line("let é = 1;", "t.amal:1:5: error[E007]: a name with letters beyond A to Z");
     expect_first_line("/* é */ let = 1;", "t.amal:1:16: error[E010]: expected `->`, `,` or `&`, found `;`");
     expect_first_line("print \"abc", "t.amal:1:7: error[E003]: this text has no end");
     expect_first_line("\n  /* abc", "t.amal:2:3: error[E004]: this comment has no end");
     expect_first_line("print (a", "t.amal:1:9: error[E012]: expected `)`, found the end of the file");
+    expect_first_line("print (a\n\n", "t.amal:1:9: error[E012]: expected `)`, found the end of the file");
     expect_first_line("print a + * b;", "t.amal:1:11: error[E010]: expected an expression, found `*`");
 }
 
