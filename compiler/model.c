@@ -96,7 +96,8 @@ bool model_save(Diags *ds, Span at, const Model *m, const char *path) {
     for (int i = 0; i < m->nhyper; i++)
         if (!m->hyper[i].is_number) put_matrix(&b, m->hyper[i].matrix);
     for (int i = 0; i < m->nparams; i++) put_matrix(&b, m->params[i].value);
-    buf_printf(&b, "\nchecksum %016llx\n", (unsigned long long)hash_bytes(b.data, b.len, CHECKSUM_SEED));
+    buf_puts(&b, "\n");
+    buf_printf(&b, "checksum %016llx\n", (unsigned long long)hash_bytes(b.data, b.len, CHECKSUM_SEED));
     bool ok = file_write_atomic(ds, at, path, b.data, b.len);
     buf_free(&b);
     return ok;

@@ -87,7 +87,8 @@ expect 0 "" run points.amal --json out.json --quiet
 holds "the JSON object can be read" "$json" get out.json evaluate/m/T/rmse
 holds "its rows" test "$("$json" get "$tmp/command/out.json" targets/T/rows)" = 6
 expect 0 '"amal": "0.1.0"' run points.amal --json -
-holds "with --json - standard output is JSON alone" "$json" get "$tmp/stdout" targets/T/columns
+cp "$tmp/stdout" "$tmp/command/only.json"
+holds "with --json - standard output is JSON alone" "$json" get only.json targets/T/columns
 expect 0 "why" explain points.amal
 expect 0 "" run points.amal --keep-c kept --backend c
 holds "--keep-c keeps the emitted C" sh -c 'ls kept/*.c'
