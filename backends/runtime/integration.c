@@ -1,8 +1,9 @@
 /* integration.c: the steps from a mapping and its tables to an Integration, and its end of life.
  *
- * checks (keys, fks, fds) -> keys as codes -> matches -> family -> rows -> columns and their owners -> distinct -> dictionaries and fills (means
- * before rows are dropped) -> missing values -> conflicts -> features -> blocks -> labels and weights. The tables must outlive the Integration: vector
- * blocks and exports read them. Each step reports its own errors; the first that fails ends the build. */
+ * checks (keys, fks, fds) -> keys as codes -> matches -> family -> rows -> columns and their owners -> distinct ->
+ * dictionaries and fills (means before rows are dropped) -> missing values -> conflicts -> features -> blocks -> labels
+ * and weights. The tables must outlive the Integration: vector blocks and exports read them. Each step reports its own
+ * errors; the first that fails ends the build. */
 #include "backends/runtime/integration_internal.h"
 
 int64_t int_memory_available(void) {
@@ -15,20 +16,24 @@ int64_t int_memory_available(void) {
 }
 void int_no_memory(IntState *s, const char *what, int64_t rows) {
     if (!s->failed) {
-        Diag *d = diag_error(s->ds, "E402", s->spec->span, "not enough memory for %s of target %s", what, s->spec->target);
+        Diag *d =
+            diag_error(s->ds, "E402", s->spec->span, "not enough memory for %s of target %s", what, s->spec->target);
         if (rows > 0) diag_note(d, (Span){0}, "%lld rows were wanted", (long long)rows);
         diag_help(d, "join on keys, or add a condition, to have fewer rows");
     }
     s->failed = true;
 }
-const Table *int_table(const IntState *s, int role) { return s->spec->tables[s->spec->roles[role].source]; }
+const Table *int_table(const IntState *s, int role) {
+    return s->spec->tables[s->spec->roles[role].source];
+}
 
 static bool tables_fit(IntState *s) {
     for (int k = 0; k < s->spec->nroles; k++) {
         const Table *t = int_table(s, k);
         AMAL_CHECK(t != NULL);
         if (t->rows < INT32_MAX - 1) continue;
-        diag_error(s->ds, "E402", s->spec->roles[k].span, "%s has %lld rows; a source may have 2147483645", t->name, (long long)t->rows);
+        diag_error(s->ds, "E402", s->spec->roles[k].span, "%s has %lld rows; a source may have 2147483645", t->name,
+                   (long long)t->rows);
         s->failed = true;
     }
     return !s->failed;
@@ -93,7 +98,9 @@ Integration *integration_build(Diags *ds, const MappingSpec *spec, const Encoder
     if (!ok || s->failed) return integration_free(out), NULL;
     if (!out->rows) {
         Diag *d = diag_warn(ds, "W402", spec->span, "target %s has no rows", spec->target);
-        for (int k = 0; k < spec->nroles; k++) diag_note(d, spec->roles[k].span, "%s: %lld rows, %lld of them with a null key", spec->roles[k].name, (long long)int_table(s, k)->rows, (long long)out->dropped_null_key[k]);
+        for (int k = 0; k < spec->nroles; k++)
+            diag_note(d, spec->roles[k].span, "%s: %lld rows, %lld of them with a null key", spec->roles[k].name,
+                      (long long)int_table(s, k)->rows, (long long)out->dropped_null_key[k]);
     }
     return out;
 }

@@ -1,9 +1,11 @@
 /* integration_blocks.c: column classes become blocks; every cell of X is owned by exactly one.
  *
- * For role k and target column j, sig = the tgds whose cells of j the role owns. Columns of one role with one sig and one storage are one block over the role's
- * space (its source rows), reached by one indicator: CI_k on the rows of the tgds in sig, -1 elsewhere. Where a role is the only owner of a
- * column wherever it is present, the tgds without it read one extra row of fills instead, so that the indicator is total. What no role owns otherwise (fills
- * of overlapped columns, constants) is a block over the pseudo-table "fill" with a row a tgd; computed columns are a block over the identity. */
+ * For role k and target column j, sig = the tgds whose cells of j the role owns. Columns of one role with one sig and
+ * one storage are one block over the role's space (its source rows), reached by one indicator: CI_k on the rows of the
+ * tgds in sig, -1 elsewhere. Where a role is the only owner of a column wherever it is present, the tgds without it
+ * read one extra row of fills instead, so that the indicator is total. What no role owns otherwise (fills of overlapped
+ * columns, constants) is a block over the pseudo-table "fill" with a row a tgd; computed columns are a block over the
+ * identity. */
 #include "backends/runtime/integration_internal.h"
 
 typedef enum { STORE_DENSE, STORE_CODES, STORE_CSR, STORE_DENSE_VECTOR } Storage;
@@ -31,7 +33,8 @@ typedef struct Layout {
 static int plan_of(Layout *l, int space, bool total, const uint8_t *sig) {
     int n = l->s->spec->ntgds;
     for (int i = 0; i < l->nplans; i++)
-        if (l->plans[i].space == space && l->plans[i].total == total && !memcmp(l->plans[i].sig, sig, (size_t)n)) return i;
+        if (l->plans[i].space == space && l->plans[i].total == total && !memcmp(l->plans[i].sig, sig, (size_t)n))
+            return i;
     if (l->nplans == l->plan_cap) {
         Plan *old = l->plans;
         l->plan_cap = l->plan_cap ? 2 * l->plan_cap : 16;
@@ -85,7 +88,9 @@ static void place_column(Layout *l, int j) {
     bool simple = owners == 1 && !constants && !everywhere;
     for (int t = 0; simple && t < spec->ntgds; t++) /* wherever the role is, it owns the column */
         simple = !l->live[t] || p->owner[t] == only || !(spec->tgds[t].body & ROLE_BIT(p->feeders[only].role));
-    if (simple && storage_of(s, j, only) == STORE_CSR && s->spec->cols[j].encoding == ENC_VECTOR && l->out->encoders[j].fill != 0) simple = false;
+    if (simple && storage_of(s, j, only) == STORE_CSR && s->spec->cols[j].encoding == ENC_VECTOR &&
+        l->out->encoders[j].fill != 0)
+        simple = false;
     for (int f = 0; f < p->nfeeders; f++) {
         bool any = false;
         for (int t = 0; t < spec->ntgds; t++) any |= sig[t] = l->live[t] && p->owner[t] == f;
@@ -128,8 +133,10 @@ bool indicator_finish(Indicator *ind, int32_t *idx, int64_t rows, int64_t space_
         }
         if (r < latest) ind->ascending = false;
         latest = r;
-        if (ind->count[r]++ > 0) ind->injective = false;
-        else ind->used++;
+        if (ind->count[r]++ > 0)
+            ind->injective = false;
+        else
+            ind->used++;
     }
     ind->idx = idx;
     if (ind->range) {
@@ -152,12 +159,16 @@ static bool make_indicators(Layout *l) {
         ind->space = l->space_of[plan->space];
         int64_t space_rows = out->spaces[ind->space].rows;
         int32_t *idx = NULL;
-        if (plan->space == SPACE_COMPUTED) ind->identity = true;
-        else if (!(idx = mem_try((size_t)s->rows, sizeof *idx))) return int_no_memory(s, "indicators", s->rows), false;
+        if (plan->space == SPACE_COMPUTED)
+            ind->identity = true;
+        else if (!(idx = mem_try((size_t)s->rows, sizeof *idx)))
+            return int_no_memory(s, "indicators", s->rows), false;
         for (int64_t i = 0; idx && i < s->rows; i++) {
             int t = s->tgd_of[i];
-            if (plan->space == SPACE_FILL) idx[i] = plan->sig[t] ? t : -1;
-            else idx[i] = plan->sig[t] ? s->ci[plan->space][i] : plan->total ? (int32_t)space_rows - 1 : -1;
+            if (plan->space == SPACE_FILL)
+                idx[i] = plan->sig[t] ? t : -1;
+            else
+                idx[i] = plan->sig[t] ? s->ci[plan->space][i] : plan->total ? (int32_t)space_rows - 1 : -1;
         }
         if (!indicator_finish(ind, idx, s->rows, space_rows)) return int_no_memory(s, "indicators", s->rows), false;
     }
@@ -175,11 +186,16 @@ static Matrix *codes_block(Layout *l, const Piece *p, int64_t rows) {
     const Encoder *e = &l->out->encoders[p->column];
     Matrix *m = mat_new_codes(rows, e->nfeatures);
     int32_t fill = feature_code(e, e->has_fill ? (int32_t)e->fill : -1);
-    const Column *col = l->plans[p->plan].space == SPACE_FILL ? cp->consts : cp->computed ? cp->computed : cp->feeders[p->feeder].col;
-    int64_t have = l->plans[p->plan].space == SPACE_FILL ? s->spec->ntgds : cp->computed ? s->rows : int_table(s, cp->feeders[p->feeder].role)->rows;
+    const Column *col = l->plans[p->plan].space == SPACE_FILL ? cp->consts
+                        : cp->computed                        ? cp->computed
+                                                              : cp->feeders[p->feeder].col;
+    int64_t have = l->plans[p->plan].space == SPACE_FILL ? s->spec->ntgds
+                   : cp->computed                        ? s->rows
+                                                         : int_table(s, cp->feeders[p->feeder].role)->rows;
     int32_t *codes = m && col ? int_codes(s, l->out, p->column, col, have) : NULL;
     if (!m || (col && !codes)) return mat_free(m), NULL;
-    for (int64_t r = 0; r < rows; r++) m->codes[r] = codes && r < have && codes[r] != -1 ? feature_code(e, codes[r]) : fill;
+    for (int64_t r = 0; r < rows; r++)
+        m->codes[r] = codes && r < have && codes[r] != -1 ? feature_code(e, codes[r]) : fill;
     mem_free(codes);
     return m;
 }
@@ -219,7 +235,8 @@ static Matrix *vector_block(Layout *l, const Piece *p, int64_t rows) {
     }
     Matrix *m = mat_new_dense(rows, src->cols);
     for (int64_t r = 0; m && r < rows; r++)
-        for (int64_t c = 0; c < src->cols; c++) m->data[r * m->ld + c] = r < src->rows ? src->data[r * src->ld + c] : e->fill;
+        for (int64_t c = 0; c < src->cols; c++)
+            m->data[r * m->ld + c] = r < src->rows ? src->data[r * src->ld + c] : e->fill;
     return m;
 }
 /* Dense columns, in bands of rows so that each band stays in the cache while its columns are written. */
@@ -234,17 +251,25 @@ static Matrix *dense_block(Layout *l, const Piece *pieces, int n, int64_t rows) 
             int j = pieces[c].column, space = l->plans[pieces[c].plan].space;
             const ColumnPlan *cp = &s->plans[j];
             const Encoder *e = &l->out->encoders[j];
-            const Column *col = space == SPACE_FILL ? cp->consts : space == SPACE_COMPUTED ? cp->computed : cp->feeders[pieces[c].feeder].col;
-            int64_t have = space == SPACE_FILL ? s->spec->ntgds : space == SPACE_COMPUTED ? s->rows : int_table(s, space)->rows;
+            const Column *col = space == SPACE_FILL       ? cp->consts
+                                : space == SPACE_COMPUTED ? cp->computed
+                                                          : cp->feeders[pieces[c].feeder].col;
+            int64_t have = space == SPACE_FILL       ? s->spec->ntgds
+                           : space == SPACE_COMPUTED ? s->rows
+                                                     : int_table(s, space)->rows;
             if (from == 0 && e->dict && col) ok = (codes[c] = int_codes(s, l->out, j, col, have)) != NULL;
             double fill = e->has_fill ? e->fill : 0, *out = m->data + c;
             int64_t r = from, to = from + BAND < rows ? from + BAND : rows;
-            if (ok && col && col->num && !e->dict && s->spec->cols[j].encoding == ENC_NUM) /* the usual column, without a call a cell */
-                for (int64_t stop = to < have ? to : have; r < stop; r++) out[r * m->ld] = isnan(col->num[r]) ? fill : col->num[r];
+            if (ok && col && col->num && !e->dict &&
+                s->spec->cols[j].encoding == ENC_NUM) /* the usual column, without a call a cell */
+                for (int64_t stop = to < have ? to : have; r < stop; r++)
+                    out[r * m->ld] = isnan(col->num[r]) ? fill : col->num[r];
             for (; ok && r < to; r++) {
                 double x = NAN;
-                if (codes[c] && r < have) x = codes[c][r] >= 0 ? codes[c][r] : NAN;
-                else if (!e->dict && col && r < have) x = int_number(cp, &s->spec->cols[j], col, r);
+                if (codes[c] && r < have)
+                    x = codes[c][r] >= 0 ? codes[c][r] : NAN;
+                else if (!e->dict && col && r < have)
+                    x = int_number(cp, &s->spec->cols[j], col, r);
                 out[r * m->ld] = isnan(x) ? fill : x;
             }
         }
@@ -269,15 +294,20 @@ static bool make_block(Layout *l, const Piece *pieces, int n) {
     b->indicator = pieces[0].plan;
     b->space = out->indicators[b->indicator].space;
     int64_t rows = out->spaces[b->space].rows, width = n;
-    if (pieces[0].storage == STORE_CODES) b->data = codes_block(l, pieces, rows);
-    else if (pieces[0].storage == STORE_DENSE) b->data = dense_block(l, pieces, n, rows);
-    else b->data = vector_block(l, pieces, rows);
+    if (pieces[0].storage == STORE_CODES)
+        b->data = codes_block(l, pieces, rows);
+    else if (pieces[0].storage == STORE_DENSE)
+        b->data = dense_block(l, pieces, n, rows);
+    else
+        b->data = vector_block(l, pieces, rows);
     if (!b->data) return s->failed ? false : (int_no_memory(s, "the sources' columns", rows), false);
     out->nblocks++;
     if (pieces[0].storage != STORE_DENSE) width = out->encoders[pieces[0].column].nfeatures;
     b->target_cols = arena_array(s->arena, int32_t, width + 1);
     for (int64_t c = 0; c < width; c++)
-        b->target_cols[c] = (int32_t)(pieces[0].storage == STORE_DENSE ? out->encoders[pieces[c].column].first_feature : out->encoders[pieces[0].column].first_feature + c);
+        b->target_cols[c] =
+            (int32_t)(pieces[0].storage == STORE_DENSE ? out->encoders[pieces[c].column].first_feature
+                                                       : out->encoders[pieces[0].column].first_feature + c);
     b->label = block_label(l, pieces, n);
     return true;
 }
@@ -293,9 +323,15 @@ bool int_blocks(IntState *s, Integration *out) {
         if (!l.used[k]) continue;
         l.space_of[k] = out->nspaces;
         IntSpace *sp = &out->spaces[out->nspaces++];
-        if (k == SPACE_FILL) *sp = (IntSpace){.name = "fill", .role = -1, .rows = spec->ntgds};
-        else if (k == SPACE_COMPUTED) *sp = (IntSpace){.name = "computed", .role = -1, .rows = s->rows};
-        else *sp = (IntSpace){.name = spec->roles[k].name, .role = k, .rows = int_table(s, k)->rows + l.fill_row[k], .has_fill_row = l.fill_row[k]};
+        if (k == SPACE_FILL)
+            *sp = (IntSpace){.name = "fill", .role = -1, .rows = spec->ntgds};
+        else if (k == SPACE_COMPUTED)
+            *sp = (IntSpace){.name = "computed", .role = -1, .rows = s->rows};
+        else
+            *sp = (IntSpace){.name = spec->roles[k].name,
+                             .role = k,
+                             .rows = int_table(s, k)->rows + l.fill_row[k],
+                             .has_fill_row = l.fill_row[k]};
     }
     if (!make_indicators(&l)) return false;
     out->blocks = arena_array(s->arena, IntBlock, l.npieces + 1);
@@ -306,7 +342,8 @@ bool int_blocks(IntState *s, Integration *out) {
             if (done[i] || out->indicators[l.pieces[i].plan].space != space) continue;
             int n = 0;
             for (int k = i; k < l.npieces; k++) {
-                bool same = k == i || (l.pieces[i].storage == STORE_DENSE && l.pieces[k].storage == STORE_DENSE && l.pieces[k].plan == l.pieces[i].plan);
+                bool same = k == i || (l.pieces[i].storage == STORE_DENSE && l.pieces[k].storage == STORE_DENSE &&
+                                       l.pieces[k].plan == l.pieces[i].plan);
                 if (done[k] || !same) continue;
                 group[n++] = l.pieces[k];
                 done[k] = true;

@@ -1,8 +1,10 @@
-/* integration_check.c: keys, functional dependencies and foreign keys of the sources, checked before anything is joined.
+/* integration_check.c: keys, functional dependencies and foreign keys of the sources, checked before anything is
+ * joined.
  *
- * key S(c…): no two rows agree on c… (a null agrees with nothing).  fd S(x… -> y…): rows that agree on x… agree on y… where neither is null.
- * fk S(c…) -> R(d…): every tuple c… without null is some tuple d…. Violations are E410, E410, E412 with the first ten groups and their row
- * numbers, from 1; under `option egd warn` W411 and W412, which say by how much joins fan out or how many rows find no partner. */
+ * key S(c…): no two rows agree on c… (a null agrees with nothing).  fd S(x… -> y…): rows that agree on x… agree on y…
+ * where neither is null. fk S(c…) -> R(d…): every tuple c… without null is some tuple d…. Violations are E410, E410,
+ * E412 with the first ten groups and their row numbers, from 1; under `option egd warn` W411 and W412, which say by how
+ * much joins fan out or how many rows find no partner. */
 #include "backends/runtime/integration_internal.h"
 
 enum { SHOWN = 10 };
@@ -51,8 +53,10 @@ static bool disagrees(const KeyIndex *x, int64_t g, int ncols, const KeyColumn *
         int32_t first = -1;
         for (int32_t at = x->start[g]; at < x->start[g + 1]; at++) {
             int32_t v = key[c].key[x->rows[at]];
-            if (first < 0) first = v;
-            else if (v >= 0 && v != first) return true;
+            if (first < 0)
+                first = v;
+            else if (v >= 0 && v != first)
+                return true;
         }
     }
     return false;
@@ -99,16 +103,20 @@ static bool check_groups(IntState *s, const CheckSpec *c) {
         double factor = groups ? (double)x.indexed / (double)groups : 1;
         Diag *d;
         if (!fd && s->spec->egd_warn)
-            d = diag_warn(s->ds, "W411", c->span, "(%s) is not a key of %s: %lld value%s repeated, up to %lld times; a join on it fans out by %.4g", cols.data, t->name,
-                          (long long)bad, bad == 1 ? " is" : "s are", (long long)largest, factor);
+            d = diag_warn(
+                s->ds, "W411", c->span,
+                "(%s) is not a key of %s: %lld value%s repeated, up to %lld times; a join on it fans out by %.4g",
+                cols.data, t->name, (long long)bad, bad == 1 ? " is" : "s are", (long long)largest, factor);
         else if (!fd)
-            d = diag_error(s->ds, "E410", c->span, "(%s) is not a key of %s: %lld value%s repeated", cols.data, t->name, (long long)bad, bad == 1 ? " is" : "s are");
+            d = diag_error(s->ds, "E410", c->span, "(%s) is not a key of %s: %lld value%s repeated", cols.data, t->name,
+                           (long long)bad, bad == 1 ? " is" : "s are");
         else if (s->spec->egd_warn)
-            d = diag_warn(s->ds, "W411", c->span, "in %s, (%s) does not determine (%s): %lld value%s several; a join on it fans out by %.4g", t->name, cols.data, cols2.data,
-                          (long long)bad, bad == 1 ? " has" : "s have", factor);
+            d = diag_warn(s->ds, "W411", c->span,
+                          "in %s, (%s) does not determine (%s): %lld value%s several; a join on it fans out by %.4g",
+                          t->name, cols.data, cols2.data, (long long)bad, bad == 1 ? " has" : "s have", factor);
         else
-            d = diag_error(s->ds, "E410", c->span, "in %s, (%s) does not determine (%s): %lld value%s several", t->name, cols.data, cols2.data, (long long)bad,
-                           bad == 1 ? " has" : "s have");
+            d = diag_error(s->ds, "E410", c->span, "in %s, (%s) does not determine (%s): %lld value%s several", t->name,
+                           cols.data, cols2.data, (long long)bad, bad == 1 ? " has" : "s have");
         for (int i = 0; i < n; i++) {
             Buf note = {0};
             print_values(&note, t, c->ncols, c->cols, x.rows[x.start[shown[i]]]);
@@ -144,7 +152,8 @@ static bool check_foreign_key(IntState *s, const CheckSpec *c) {
         domain[i] = keys_encode(2, &key[2 * i]);
         own[i] = key[2 * i + 1].key;
         if (domain[i] == KEYS_MIXED) {
-            diag_error(s->ds, "E130", c->span, "%s.%s and %s.%s cannot be compared: one is text, the other a number", from->name, key[2 * i].col->name, to->name, key[2 * i + 1].col->name);
+            diag_error(s->ds, "E130", c->span, "%s.%s and %s.%s cannot be compared: one is text, the other a number",
+                       from->name, key[2 * i].col->name, to->name, key[2 * i + 1].col->name);
             s->failed = true;
         }
         ok = domain[i] >= 0;
@@ -167,8 +176,9 @@ static bool check_foreign_key(IntState *s, const CheckSpec *c) {
         print_columns(&cols, from, n, c->cols);
         print_columns(&cols2, to, n, c->cols2);
         bool warn = s->spec->egd_warn;
-#define DANGLING "%lld row%s of %s ha%s a (%s) that is no (%s) of %s", (long long)dangling, dangling == 1 ? "" : "s", from->name, dangling == 1 ? "s" : "ve", \
-                 cols.data, cols2.data, to->name
+#define DANGLING                                                                                                       \
+    "%lld row%s of %s ha%s a (%s) that is no (%s) of %s", (long long)dangling, dangling == 1 ? "" : "s", from->name,   \
+        dangling == 1 ? "s" : "ve", cols.data, cols2.data, to->name
         Diag *d = warn ? diag_warn(s->ds, "W412", c->span, DANGLING) : diag_error(s->ds, "E412", c->span, DANGLING);
 #undef DANGLING
         for (int64_t i = 0; i < dangling && i < SHOWN; i++) {
@@ -193,7 +203,8 @@ static bool check_foreign_key(IntState *s, const CheckSpec *c) {
 bool int_checks(IntState *s) {
     for (int i = 0; i < s->spec->nchecks; i++) {
         const CheckSpec *c = &s->spec->checks[i];
-        if (!s->spec->tables[c->source] || (c->kind == EGD_FK && !s->spec->tables[c->source2])) continue; /* a source that this target does not read */
+        if (!s->spec->tables[c->source] || (c->kind == EGD_FK && !s->spec->tables[c->source2]))
+            continue; /* a source that this target does not read */
         if (!(c->kind == EGD_FK ? check_foreign_key(s, c) : check_groups(s, c))) return false;
     }
     return !s->failed;

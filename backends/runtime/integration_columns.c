@@ -1,15 +1,18 @@
 /* integration_columns.c: which source column owns which cell of the target.
  *
- * For target column j and tgd t the head gives alternatives in order of precedence. Their first is the structural owner of the cells (rows of t) x j:
- * a column of a role, an expression over one role (a derived column of that role, computed once), or a constant of the tgd. A column becomes `computed`,
- * with a value a target row, only where that cannot express it: an expression over several roles, or, under `conflict nonnull`, an
- * owner that is null in some row where a later alternative is not. */
+ * For target column j and tgd t the head gives alternatives in order of precedence. Their first is the structural owner
+ * of the cells (rows of t) x j: a column of a role, an expression over one role (a derived column of that role,
+ * computed once), or a constant of the tgd. A column becomes `computed`, with a value a target row, only where that
+ * cannot express it: an expression over several roles, or, under `conflict nonnull`, an owner that is null in some row
+ * where a later alternative is not. */
 #include "backends/runtime/integration_internal.h"
 
 static Column *column_new(TypeKind type, int64_t rows) {
     Column *c = mem_alloc(sizeof *c);
     c->name = "";
-    c->type = type == TY_TEXT || type == TY_CAT ? TY_TEXT : type == TY_DATE || type == TY_TIME || type == TY_INT ? type : TY_NUM;
+    c->type = type == TY_TEXT || type == TY_CAT                      ? TY_TEXT
+              : type == TY_DATE || type == TY_TIME || type == TY_INT ? type
+                                                                     : TY_NUM;
     bool ok;
     if (c->type == TY_TEXT) {
         c->dict = dict_new();
@@ -27,15 +30,18 @@ static Column *column_new(TypeKind type, int64_t rows) {
 }
 static void column_put_number(Column *c, int64_t at, double x, bool from_date) {
     if (isnan(x)) return;
-    if (c->num) c->num[at] = x;
-    else c->ints[at] = (int64_t)(c->type == TY_TIME && from_date ? x * RX_DAY : x);
+    if (c->num)
+        c->num[at] = x;
+    else
+        c->ints[at] = (int64_t)(c->type == TY_TIME && from_date ? x * RX_DAY : x);
 }
 static bool column_put_text(Column *c, int64_t at, const char *text, int32_t len) {
     if (c->codes) return (c->codes[at] = dict_add(c->dict, text, len)) >= 0;
     int64_t days;
     double micros;
     if (c->num) internal_error("text in a numeric target column");
-    if (calendar_parse(text, len, &days, &micros)) c->ints[at] = c->type == TY_DATE ? days : (int64_t)((double)days * RX_DAY + micros);
+    if (calendar_parse(text, len, &days, &micros))
+        c->ints[at] = c->type == TY_DATE ? days : (int64_t)((double)days * RX_DAY + micros);
     return true;
 }
 static bool column_put_value(Column *c, int64_t at, RxValue v) {
@@ -94,7 +100,9 @@ static bool constant_of(IntState *s, int j, int t, ColumnPlan *p, const RowExpr 
     RxContext c = {0};
     RxValue v = rx_eval(&c, e);
     bool null = rx_is_null(v), ok = true;
-    if (!null && !p->consts) ok = (p->consts = column_new(s->spec->cols[j].type == TY_INT ? TY_NUM : s->spec->cols[j].type, s->spec->ntgds)) != NULL;
+    if (!null && !p->consts)
+        ok = (p->consts =
+                  column_new(s->spec->cols[j].type == TY_INT ? TY_NUM : s->spec->cols[j].type, s->spec->ntgds)) != NULL;
     if (!null && ok && column_is_null(p->consts, t)) ok = column_put_value(p->consts, t, v);
     rx_release(&c);
     if (!ok) int_no_memory(s, "constants", s->spec->ntgds);
@@ -115,7 +123,8 @@ static void plan_column(IntState *s, int j) {
             Alt *out = &p->alts[t][p->nalts[t]];
             switch (alt->kind) {
             case HEAD_EXISTENTIAL: continue;
-            case HEAD_COLUMN: case HEAD_DERIVED: *out = (Alt){.kind = ALT_FEEDER, .feeder = feeder_of(s, p, &cap, alt)}; break;
+            case HEAD_COLUMN:
+            case HEAD_DERIVED: *out = (Alt){.kind = ALT_FEEDER, .feeder = feeder_of(s, p, &cap, alt)}; break;
             case HEAD_CONST:
                 if (!constant_of(s, j, t, p, alt->expr)) continue; /* null */
                 *out = (Alt){.kind = ALT_CONST};
@@ -177,7 +186,8 @@ static bool compute_column(IntState *s, int j, RowReader *reader) {
             if (alt->kind == ALT_FEEDER) {
                 const Feeder *f = &p->feeders[alt->feeder];
                 ok = column_put_cell(out, i, f->col, s->ci[f->role][i]);
-            } else if (alt->kind == ALT_CONST) ok = column_put_cell(out, i, p->consts, t);
+            } else if (alt->kind == ALT_CONST)
+                ok = column_put_cell(out, i, p->consts, t);
             else {
                 for (int k = 0; k < s->spec->nroles; k++) reader->rows[k] = s->ci[k][i];
                 ok = column_put_value(out, i, rx_eval(&reader->rx, alt->expr));
@@ -199,7 +209,8 @@ bool int_columns(IntState *s) {
     s->plans = arena_array(s->arena, ColumnPlan, spec->ncols + 1);
     for (int j = 0; j < spec->ncols && !s->failed; j++) {
         plan_column(s, j);
-        if (!s->failed && spec->cols[j].encoding != ENC_VECTOR && needs_computing(s, &s->plans[j])) compute_column(s, j, &reader);
+        if (!s->failed && spec->cols[j].encoding != ENC_VECTOR && needs_computing(s, &s->plans[j]))
+            compute_column(s, j, &reader);
     }
     rx_release(&reader.rx);
     return !s->failed;
@@ -226,9 +237,12 @@ bool int_keep_rows(IntState *s, const uint8_t *keep, int64_t kept) {
         for (int j = 0; j < s->spec->ncols; j++) {
             Column *c = s->plans[j].computed;
             if (!c) continue;
-            if (c->num) c->num[n] = c->num[i];
-            else if (c->ints) c->ints[n] = c->ints[i];
-            else c->codes[n] = c->codes[i];
+            if (c->num)
+                c->num[n] = c->num[i];
+            else if (c->ints)
+                c->ints[n] = c->ints[i];
+            else
+                c->codes[n] = c->codes[i];
         }
         n++;
     }
@@ -243,9 +257,10 @@ static bool cell_codes(IntState *s, int j, int32_t *code) {
     int n = p->computed ? 1 : p->nfeeders + (p->consts != NULL);
     KeyColumn *key = arena_array(s->arena, KeyColumn, n + 1);
     for (int i = 0; i < n; i++)
-        key[i] = p->computed        ? (KeyColumn){.col = p->computed, .rows = s->rows}
-                 : i < p->nfeeders ? (KeyColumn){.col = p->feeders[i].col, .rows = int_table(s, p->feeders[i].role)->rows}
-                                   : (KeyColumn){.col = p->consts, .rows = s->spec->ntgds};
+        key[i] = p->computed ? (KeyColumn){.col = p->computed, .rows = s->rows}
+                 : i < p->nfeeders
+                     ? (KeyColumn){.col = p->feeders[i].col, .rows = int_table(s, p->feeders[i].role)->rows}
+                     : (KeyColumn){.col = p->consts, .rows = s->spec->ntgds};
     int64_t domain = n ? keys_encode(n, key) : 0;
     if (domain == KEYS_MIXED) internal_error("text and numbers feed target column %s", s->spec->cols[j].name);
     if (domain < 0) return false;
@@ -290,16 +305,20 @@ bool int_distinct(IntState *s) {
     int64_t kept = 0, last = -1;
     for (int j = 0; ok && j < s->spec->ncols; j++) {
         Intern pairs = {0};
-        ok = (s->spec->cols[j].encoding == ENC_VECTOR ? vector_codes(s, j, code) : cell_codes(s, j, code)) && intern_init(&pairs, 1024);
-        for (int64_t i = 0; ok && i < s->rows; i++) ok = (id[i] = intern_add(&pairs, (uint64_t)id[i] << 32 | (uint32_t)code[i])) >= 0;
+        ok = (s->spec->cols[j].encoding == ENC_VECTOR ? vector_codes(s, j, code) : cell_codes(s, j, code)) &&
+             intern_init(&pairs, 1024);
+        for (int64_t i = 0; ok && i < s->rows; i++)
+            ok = (id[i] = intern_add(&pairs, (uint64_t)id[i] << 32 | (uint32_t)code[i])) >= 0;
         intern_free(&pairs);
     }
     for (int64_t i = 0; ok && i < s->rows; i++) { /* numbers are given in order of first appearance */
         keep[i] = id[i] > last;
         if (keep[i]) last = id[i], kept++;
     }
-    if (ok) int_keep_rows(s, keep, kept);
-    else int_no_memory(s, "distinct rows", s->rows);
+    if (ok)
+        int_keep_rows(s, keep, kept);
+    else
+        int_no_memory(s, "distinct rows", s->rows);
     mem_free(id);
     mem_free(code);
     mem_free(keep);
@@ -312,14 +331,16 @@ static void compare_cells(ConflictReport *r, const Column *a, int64_t x, const C
     bool equal;
     if (a->codes && b->codes) {
         int32_t ca = a->codes[x], cb = b->codes[y];
-        equal = a->dict->len[ca] == b->dict->len[cb] && !memcmp(a->dict->text[ca], b->dict->text[cb], (size_t)a->dict->len[ca]);
+        equal = a->dict->len[ca] == b->dict->len[cb] &&
+                !memcmp(a->dict->text[ca], b->dict->text[cb], (size_t)a->dict->len[ca]);
     } else {
         double diff = fabs(column_number(a, x) - column_number(b, y));
         equal = !(diff > 0);
         if (diff > r->max_diff) r->max_diff = diff;
     }
     r->compared++;
-    if (equal) r->equal++;
+    if (equal)
+        r->equal++;
     else {
         if (r->nfirst < 10) r->first_rows[r->nfirst++] = row;
         r->differing++;
@@ -339,13 +360,17 @@ void int_conflicts(IntState *s, Integration *out) {
                 const Feeder *fa = &p->feeders[a], *fb = &p->feeders[b];
                 for (int t = 0; t < spec->ntgds; t++) {
                     int found = 0;
-                    for (int i = 0; i < p->nalts[t]; i++) found += p->alts[t][i].kind == ALT_FEEDER && (p->alts[t][i].feeder == a || p->alts[t][i].feeder == b);
-                    meet[t] = found == 2 && (fa->column < 0 || fb->column < 0 || !family_joined(s, t, fa->role, fa->column, fb->role, fb->column));
+                    for (int i = 0; i < p->nalts[t]; i++)
+                        found += p->alts[t][i].kind == ALT_FEEDER &&
+                                 (p->alts[t][i].feeder == a || p->alts[t][i].feeder == b);
+                    meet[t] = found == 2 && (fa->column < 0 || fb->column < 0 ||
+                                             !family_joined(s, t, fa->role, fa->column, fb->role, fb->column));
                     any |= meet[t];
                 }
                 if (!any) continue;
                 for (int64_t i = 0; i < s->rows; i++)
-                    if (meet[s->tgd_of[i]]) compare_cells(&r, fa->col, s->ci[fa->role][i], fb->col, s->ci[fb->role][i], i);
+                    if (meet[s->tgd_of[i]])
+                        compare_cells(&r, fa->col, s->ci[fa->role][i], fb->col, s->ci[fb->role][i], i);
                 if (out->nconflicts == cap) {
                     ConflictReport *old = out->conflicts;
                     cap = cap ? 2 * cap : 8;

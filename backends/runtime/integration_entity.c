@@ -1,7 +1,9 @@
-/* integration_entity.c: a family whose roles are all joined on one and the same key (a full outer join, a match, any choice of bodies).
+/* integration_entity.c: a family whose roles are all joined on one and the same key (a full outer join, a match, any
+ * choice of bodies).
  *
- * Every role's rows are grouped by the key. For a key with rows in the roles M, every body inside M has all combinations of those rows as triggers, so the
- * maximal vectors are those of the maximal bodies inside M: O(rows + result). A row whose key is null is alone. */
+ * Every role's rows are grouped by the key. For a key with rows in the roles M, every body inside M has all
+ * combinations of those rows as triggers, so the maximal vectors are those of the maximal bodies inside M: O(rows +
+ * result). A row whose key is null is alone. */
 #include "backends/runtime/integration_internal.h"
 
 typedef struct Maximal {
@@ -11,7 +13,7 @@ typedef struct Entities {
     IntState *s;
     const Join *j;
     int nroles, roles[MAX_ROLES];
-    int32_t *id[MAX_ROLES];      /* per role: key number per row, -1: null, -2: filtered out */
+    int32_t *id[MAX_ROLES]; /* per role: key number per row, -1: null, -2: filtered out */
     int32_t *start[MAX_ROLES], *rows[MAX_ROLES];
     int64_t keys;
     Intern masks;
@@ -52,9 +54,12 @@ static bool number_keys(Entities *e) {
             int32_t *id = e->id[i];
             for (int64_t r = 0, n = int_table(e->s, e->roles[i])->rows; r < n; r++) {
                 if (id[r] < 0) continue;
-                if (key[r] < 0) id[r] = -1;
-                else if (first) id[r] = key[r];
-                else if ((id[r] = intern_add(&pairs, (uint64_t)id[r] << 31 | (uint32_t)key[r])) < 0) return intern_free(&pairs), false;
+                if (key[r] < 0)
+                    id[r] = -1;
+                else if (first)
+                    id[r] = key[r];
+                else if ((id[r] = intern_add(&pairs, (uint64_t)id[r] << 31 | (uint32_t)key[r])) < 0)
+                    return intern_free(&pairs), false;
             }
         }
         e->keys = first ? domain : pairs.count;
@@ -95,7 +100,8 @@ static const Maximal *maximal(Entities *e, uint64_t found) {
     m->bodies = arena_array(e->s->arena, int, j->nbodies);
     for (int b = 0; b < j->nbodies; b++) {
         bool top = !(j->bodies[b] & ~found);
-        for (int c = 0; c < j->nbodies && top; c++) top = c == b || (j->bodies[c] & ~found) || (j->bodies[b] & ~j->bodies[c]);
+        for (int c = 0; c < j->nbodies && top; c++)
+            top = c == b || (j->bodies[c] & ~found) || (j->bodies[b] & ~j->bodies[c]);
         if (top) m->bodies[m->n++] = b;
     }
     return m;
@@ -115,7 +121,8 @@ static bool count(Entities *e, double *total) {
         for (int b = 0; found && b < m->n; b++) {
             double product = 1;
             for (int i = 0; i < e->nroles; i++)
-                if (e->j->bodies[m->bodies[b]] & ROLE_BIT(e->roles[i])) product *= e->start[i][key + 1] - e->start[i][key];
+                if (e->j->bodies[m->bodies[b]] & ROLE_BIT(e->roles[i]))
+                    product *= e->start[i][key + 1] - e->start[i][key];
             *total += product;
         }
     }
@@ -128,7 +135,8 @@ static bool count(Entities *e, double *total) {
 }
 static void put(Entities *e, Triggers *out, int body, const int32_t *at) {
     out->tgd[out->n] = e->j->tgd[body];
-    for (int i = 0; i < e->nroles; i++) out->row[e->roles[i]][out->n] = e->j->bodies[body] & ROLE_BIT(e->roles[i]) ? at[i] : -1;
+    for (int i = 0; i < e->nroles; i++)
+        out->row[e->roles[i]][out->n] = e->j->bodies[body] & ROLE_BIT(e->roles[i]) ? at[i] : -1;
     out->n++;
 }
 static void fill(Entities *e, Triggers *out) {

@@ -1,11 +1,14 @@
-/* integration_export.c: the target as a table again: source values in the target columns' types, encodings undone, fills shown.
+/* integration_export.c: the target as a table again: source values in the target columns' types, encodings undone,
+ * fills shown.
  *
- * A cell is its owner's value; a missing one is the fill that training sees (a category's text, a date for `days`), or null where the fill has no
- * such value (a onehot row of zeros) and for ids. A whole-number column turns into num when its fill is none. A vector column becomes
- * one num column a component. */
+ * A cell is its owner's value; a missing one is the fill that training sees (a category's text, a date for `days`), or
+ * null where the fill has no such value (a onehot row of zeros) and for ids. A whole-number column turns into num when
+ * its fill is none. A vector column becomes one num column a component. */
 #include "backends/runtime/integration_internal.h"
 
-static bool whole_type(TypeKind t) { return t == TY_INT || t == TY_BOOL || t == TY_ROWID; }
+static bool whole_type(TypeKind t) {
+    return t == TY_INT || t == TY_BOOL || t == TY_ROWID;
+}
 
 /* What a missing cell of column j shows: a number, or a category. */
 static void missing_value(const Integration *in, int j, double *number, int32_t *category) {
@@ -15,13 +18,16 @@ static void missing_value(const Integration *in, int j, double *number, int32_t 
     *category = -1;
     if (!e->has_fill) return;
     if (e->dict) {
-        if (e->fill >= 0 && e->fill < e->dict->count && e->fill == floor(e->fill)) *category = (int32_t)e->fill;
-        else if (c->encoding == ENC_ORDINAL) *number = e->fill;
+        if (e->fill >= 0 && e->fill < e->dict->count && e->fill == floor(e->fill))
+            *category = (int32_t)e->fill;
+        else if (c->encoding == ENC_ORDINAL)
+            *number = e->fill;
     } else if (c->encoding == ENC_DAYS) {
         *number = e->fill + in->state->plans[j].epoch;
         if (c->type == TY_TIME) *number *= RX_DAY;
         *number = c->type == TY_NUM ? *number : floor(*number); /* the date that moment falls on */
-    } else *number = e->fill;
+    } else
+        *number = e->fill;
 }
 static bool export_texts(const Integration *in, int j, Column *out) {
     const ColumnPlan *p = &in->state->plans[j];
@@ -35,7 +41,10 @@ static bool export_texts(const Integration *in, int j, Column *out) {
     out->codes = mem_try((size_t)in->rows, sizeof *out->codes);
     /* Codes are translated once per source dictionary. */
     int nfrom = p->nfeeders + 2, at_from = 0;
-    struct { const Column *col; int32_t *map; } *from = mem_alloc((size_t)nfrom * sizeof *from);
+    struct {
+        const Column *col;
+        int32_t *map;
+    } *from = mem_alloc((size_t)nfrom * sizeof *from);
     bool ok = out->codes && out->dict;
     for (int64_t i = 0; ok && i < in->rows; i++) {
         const Column *c;
@@ -43,8 +52,10 @@ static bool export_texts(const Integration *in, int j, Column *out) {
         const char *text;
         int32_t len;
         out->codes[i] = -1;
-        if (!plan_cell(p, in->tgd_of[i], in->ci, i, in->root_rows ? in->root_rows[i] : i, &c, &row) || column_is_null(c, row)) {
-            if (category >= 0) ok = (out->codes[i] = dict_add(out->dict, e->dict->text[category], e->dict->len[category])) >= 0;
+        if (!plan_cell(p, in->tgd_of[i], in->ci, i, in->root_rows ? in->root_rows[i] : i, &c, &row) ||
+            column_is_null(c, row)) {
+            if (category >= 0)
+                ok = (out->codes[i] = dict_add(out->dict, e->dict->text[category], e->dict->len[category])) >= 0;
             else if (!isnan(number)) {
                 int_number_text(number, scratch);
                 ok = (out->codes[i] = dict_add(out->dict, scratch, (int32_t)strlen(scratch))) >= 0;
@@ -86,8 +97,10 @@ static bool export_whole(const Integration *in, int j, Column *out, bool *fracti
         const char *text = in->encoders[j].dict->text[category];
         int64_t days;
         double micros;
-        if (calendar_parse(text, (int32_t)strlen(text), &days, &micros)) number = spec->type == TY_TIME ? (double)days * RX_DAY + micros : (double)days;
-        else number = !strcmp(text, "true") ? 1 : !strcmp(text, "false") ? 0 : strtod(text, NULL);
+        if (calendar_parse(text, (int32_t)strlen(text), &days, &micros))
+            number = spec->type == TY_TIME ? (double)days * RX_DAY + micros : (double)days;
+        else
+            number = !strcmp(text, "true") ? 1 : !strcmp(text, "false") ? 0 : strtod(text, NULL);
     }
     out->type = spec->type == TY_ROWID ? TY_INT : spec->type;
     out->ints = mem_try((size_t)in->rows, sizeof *out->ints);
@@ -96,7 +109,8 @@ static bool export_whole(const Integration *in, int j, Column *out, bool *fracti
         int64_t row;
         double x = number;
         out->ints[i] = TABLE_NULL_INT;
-        if (plan_cell(p, in->tgd_of[i], in->ci, i, in->root_rows ? in->root_rows[i] : i, &c, &row) && !column_is_null(c, row)) {
+        if (plan_cell(p, in->tgd_of[i], in->ci, i, in->root_rows ? in->root_rows[i] : i, &c, &row) &&
+            !column_is_null(c, row)) {
             bool midnight = spec->type == TY_TIME && c->type == TY_DATE;
             if (c->ints && !midnight) {
                 out->ints[i] = c->ints[row];
@@ -122,7 +136,8 @@ static bool export_numbers(const Integration *in, int j, Column *out) {
         const Column *c;
         int64_t row;
         double x = NAN;
-        if (plan_cell(p, in->tgd_of[i], in->ci, i, in->root_rows ? in->root_rows[i] : i, &c, &row)) x = c->num ? c->num[row] : column_number(c, row);
+        if (plan_cell(p, in->tgd_of[i], in->ci, i, in->root_rows ? in->root_rows[i] : i, &c, &row))
+            x = c->num ? c->num[row] : column_number(c, row);
         out->num[i] = isnan(x) ? number : x;
     }
     return out->num != NULL;
@@ -165,11 +180,15 @@ typedef struct Export {
     int n;
     bool ok;
 } Export;
-static Column *next_column(Export *x) { return x->ok ? &x->cols[x->n++] : NULL; }
+static Column *next_column(Export *x) {
+    return x->ok ? &x->cols[x->n++] : NULL;
+}
 static Table *finish(Export *x) {
     const Integration *in = x->in;
     Table *t = x->ok ? table_from_columns(in->spec->target, in->rows, x->n, x->cols) : NULL;
-    if (!t) diag_error(x->ds, "E402", in->spec->span, "not enough memory to write out target %s (%lld rows)", in->spec->target, (long long)in->rows);
+    if (!t)
+        diag_error(x->ds, "E402", in->spec->span, "not enough memory to write out target %s (%lld rows)",
+                   in->spec->target, (long long)in->rows);
     for (int i = 0; i < x->n; i++) {
         mem_free(x->cols[i].num);
         mem_free(x->cols[i].ints);

@@ -1,8 +1,9 @@
 /* integration_family.c: what the tgds have in common.
  *
- * The equalities of a tgd partition the key columns of its roles into groups. When one partition and one set of conditions over all
- * roles gives every tgd by restriction to its body (as the expansion of optional atoms does), the family is consistent: then the target's
- * rows come from one walk over the data instead of one join a tgd (integration_trigger.c). Otherwise each body is joined by itself. */
+ * The equalities of a tgd partition the key columns of its roles into groups. When one partition and one set of
+ * conditions over all roles gives every tgd by restriction to its body (as the expansion of optional atoms does), the
+ * family is consistent: then the target's rows come from one walk over the data instead of one join a tgd
+ * (integration_trigger.c). Otherwise each body is joined by itself. */
 #include "backends/runtime/integration_internal.h"
 
 static int find_root(const int *parent, int i) {
@@ -52,7 +53,9 @@ static int condition_number(IntState *s, int *cap, const RowExpr *e) {
         *cap = *cap ? 2 * *cap : 16;
         f->conds = arena_array(s->arena, const RowExpr *, *cap);
         f->cond_roles = arena_array(s->arena, uint64_t, *cap);
-        if (f->nconds) memcpy(f->conds, conds, (size_t)f->nconds * sizeof *conds), memcpy(f->cond_roles, roles, (size_t)f->nconds * sizeof *roles);
+        if (f->nconds)
+            memcpy(f->conds, conds, (size_t)f->nconds * sizeof *conds),
+                memcpy(f->cond_roles, roles, (size_t)f->nconds * sizeof *roles);
     }
     f->conds[f->nconds] = e;
     f->cond_roles[f->nconds] = rowexpr_roles(e);
@@ -121,7 +124,8 @@ void int_family(IntState *s) {
         const TgdSpec *tgd = &spec->tgds[t];
         for (int i = 0; i < f->nnodes; i++) parent[i] = i;
         for (int e = 0; e < tgd->neqs; e++) {
-            int a = node_of(s, &node_cap, tgd->eqs[e].a.role, tgd->eqs[e].a.column), b = node_of(s, &node_cap, tgd->eqs[e].b.role, tgd->eqs[e].b.column);
+            int a = node_of(s, &node_cap, tgd->eqs[e].a.role, tgd->eqs[e].a.column),
+                b = node_of(s, &node_cap, tgd->eqs[e].b.role, tgd->eqs[e].b.column);
             unite(parent, a, b);
             unite(all, a, b);
         }
@@ -190,8 +194,9 @@ static bool has_body(const Join *j, uint64_t body) {
         if (j->bodies[b] == body) return true;
     return false;
 }
-/* Are the bodies all connected sets between the core and the largest? Few optional roles: count them. Many: the core is among them and so is what
- * each becomes with one adjacent role more, which reaches every connected superset of a connected core. */
+/* Are the bodies all connected sets between the core and the largest? Few optional roles: count them. Many: the core is
+ * among them and so is what each becomes with one adjacent role more, which reaches every connected superset of a
+ * connected core. */
 static bool all_connected_sets(const Family *f) {
     const Join *j = &f->join;
     int optional[MAX_ROLES], n = 0;
@@ -232,10 +237,14 @@ void family_kind(const IntState *s, Integration *out) {
         seen |= j->bodies[b];
     }
     Buf detail = {0};
-    if (j->nbodies == 1) out->kind = (j->all & (j->all - 1)) == 0 ? "single" : "inner";
-    else if (disjoint) out->kind = "union";
-    else if (has_body(j, j->all) && all_connected_sets(&s->family)) out->kind = j->core ? "left" : "full outer";
-    else out->kind = "mixed";
+    if (j->nbodies == 1)
+        out->kind = (j->all & (j->all - 1)) == 0 ? "single" : "inner";
+    else if (disjoint)
+        out->kind = "union";
+    else if (has_body(j, j->all) && all_connected_sets(&s->family))
+        out->kind = j->core ? "left" : "full outer";
+    else
+        out->kind = "mixed";
     buf_puts(&detail, out->kind);
     if (!strcmp(out->kind, "left")) {
         buf_puts(&detail, ", core ");

@@ -1,9 +1,10 @@
 /* integration_keys.c: values become codes, rows become groups of equal codes.
  *
- * Every set of columns that some equality compares gets one numbering of its distinct values, so that all joins work on small
- * integers: whole numbers in a narrow range are numbered by subtraction, others by hashing, texts through their dictionaries (O(distinct)).
- * 1, 1.0 and bool true are equal, -0.0 = 0.0, NaN is null; a date equals the time of its midnight. A tuple of codes becomes one number stage by
- * stage, by multiplication while the product stays near the number of rows, else by hashing pairs; both are exact. */
+ * Every set of columns that some equality compares gets one numbering of its distinct values, so that all joins work on
+ * small integers: whole numbers in a narrow range are numbered by subtraction, others by hashing, texts through their
+ * dictionaries (O(distinct)). 1, 1.0 and bool true are equal, -0.0 = 0.0, NaN is null; a date equals the time of its
+ * midnight. A tuple of codes becomes one number stage by stage, by multiplication while the product stays near the
+ * number of rows, else by hashing pairs; both are exact. */
 #include "backends/runtime/integration_internal.h"
 
 /* ---------------- interning ---------------- */
@@ -59,7 +60,9 @@ int32_t intern_find(const Intern *t, uint64_t key) {
 }
 
 /* ---------------- codes ---------------- */
-static bool is_text(const Column *c) { return c->type == TY_TEXT || c->type == TY_CAT; }
+static bool is_text(const Column *c) {
+    return c->type == TY_TEXT || c->type == TY_CAT;
+}
 
 static int64_t encode_texts(int n, KeyColumn *cols) {
     bool shared = true;
@@ -124,15 +127,18 @@ static int64_t encode_numbers(int n, KeyColumn *cols) {
         }
     }
     if (!fractions && low > high) low = high = 0;
-    bool narrow = !fractions && (uint64_t)high - (uint64_t)low < (uint64_t)(4 * total + 1024) && (uint64_t)high - (uint64_t)low < INT32_MAX;
+    bool narrow = !fractions && (uint64_t)high - (uint64_t)low < (uint64_t)(4 * total + 1024) &&
+                  (uint64_t)high - (uint64_t)low < INT32_MAX;
     Intern whole = {0}, other = {0};
     int64_t domain = narrow ? high - low + 1 : KEYS_NO_MEMORY;
     if (!narrow && (!intern_init(&whole, 1024) || !intern_init(&other, 16))) goto done;
     for (int i = 0; i < n; i++) {
         int64_t scale = SCALE(cols[i].col);
         for (int64_t r = 0; r < cols[i].rows; r++) {
-            if (!number_key(cols[i].col, r, scale, &v, &fraction)) cols[i].key[r] = -1;
-            else if (narrow) cols[i].key[r] = (int32_t)((uint64_t)v - (uint64_t)low);
+            if (!number_key(cols[i].col, r, scale, &v, &fraction))
+                cols[i].key[r] = -1;
+            else if (narrow)
+                cols[i].key[r] = (int32_t)((uint64_t)v - (uint64_t)low);
             else {
                 /* Whole numbers take the even codes, others the odd ones, so that equal bits do not make them equal. */
                 int32_t id = intern_add(fraction ? &other : &whole, (uint64_t)v);
@@ -141,7 +147,8 @@ static int64_t encode_numbers(int n, KeyColumn *cols) {
             }
         }
     }
-    if (!narrow) domain = !fractions ? whole.count : 2 * (int64_t)(whole.count > other.count ? whole.count : other.count);
+    if (!narrow)
+        domain = !fractions ? whole.count : 2 * (int64_t)(whole.count > other.count ? whole.count : other.count);
 done:
     intern_free(&whole);
     intern_free(&other);
@@ -172,7 +179,8 @@ static inline int64_t group_of(const KeyIndex *x, const int32_t *const *own, int
     }
     return g;
 }
-bool key_index_build(KeyIndex *x, int64_t rows, const uint8_t *ok, int nkeys, const int32_t *const *own, const int64_t *domain) {
+bool key_index_build(KeyIndex *x, int64_t rows, const uint8_t *ok, int nkeys, const int32_t *const *own,
+                     const int64_t *domain) {
     memset(x, 0, sizeof *x);
     AMAL_CHECK(nkeys <= MAX_ROLES);
     int64_t groups = nkeys ? domain[0] : 1, limit = 4 * rows + 65536 < INT32_MAX ? 4 * rows + 65536 : INT32_MAX;
@@ -186,7 +194,8 @@ bool key_index_build(KeyIndex *x, int64_t rows, const uint8_t *ok, int nkeys, co
             for (int64_t r = 0; r < rows; r++) {
                 int64_t g = group_of(x, own, r);
                 if (g < 0 || own[i][r] < 0 || (ok && !ok[r])) continue;
-                if (intern_add(&x->pairs[i], (uint64_t)g << 31 | (uint32_t)own[i][r]) < 0) return key_index_free(x), false;
+                if (intern_add(&x->pairs[i], (uint64_t)g << 31 | (uint32_t)own[i][r]) < 0)
+                    return key_index_free(x), false;
             }
             groups = x->pairs[i].count;
         }
@@ -217,7 +226,9 @@ bool key_index_build(KeyIndex *x, int64_t rows, const uint8_t *ok, int nkeys, co
 int64_t key_index_find(const KeyIndex *x, const int32_t *codes) {
     int64_t g = x->nkeys ? codes[0] : 0;
     for (int i = 1; i < x->nkeys && g >= 0; i++)
-        g = codes[i] < 0 ? -1 : x->mul[i] ? g * x->mul[i] + codes[i] : intern_find(&x->pairs[i], (uint64_t)g << 31 | (uint32_t)codes[i]);
+        g = codes[i] < 0 ? -1
+            : x->mul[i]  ? g * x->mul[i] + codes[i]
+                         : intern_find(&x->pairs[i], (uint64_t)g << 31 | (uint32_t)codes[i]);
     return g;
 }
 void key_index_free(KeyIndex *x) {
@@ -239,7 +250,8 @@ static int find_root(int *parent, int i) {
     return i;
 }
 static void unite(const MappingSpec *spec, const int *base, int *parent, bool *used, const JoinEq *eq) {
-    int a = base[spec->roles[eq->a.role].source] + eq->a.column, b = base[spec->roles[eq->b.role].source] + eq->b.column;
+    int a = base[spec->roles[eq->a.role].source] + eq->a.column,
+        b = base[spec->roles[eq->b.role].source] + eq->b.column;
     used[a] = used[b] = true;
     a = find_root(parent, a);
     b = find_root(parent, b);
@@ -249,7 +261,8 @@ static Span equality_span(const MappingSpec *spec, const Column *col, const char
     for (int t = 0; t < spec->ntgds; t++)
         for (int e = 0; e < spec->tgds[t].neqs; e++) {
             const JoinEq *eq = &spec->tgds[t].eqs[e];
-            const Table *a = spec->tables[spec->roles[eq->a.role].source], *b = spec->tables[spec->roles[eq->b.role].source];
+            const Table *a = spec->tables[spec->roles[eq->a.role].source],
+                        *b = spec->tables[spec->roles[eq->b.role].source];
             *variable = eq->variable;
             if (&a->cols[eq->a.column] == col || &b->cols[eq->b.column] == col) return eq->span;
         }
@@ -288,8 +301,11 @@ bool int_keys(IntState *s) {
         if (domain == KEYS_MIXED) {
             const char *variable;
             Span at = equality_span(spec, cols[0].col, &variable);
-            Diag *d = diag_error(s->ds, "E130", at, "%s%s%s joins text with a number", variable ? "`" : "a condition", variable ? variable : "", variable ? "`" : "");
-            for (int i = 0; i < n; i++) diag_note(d, cols[i].col->span, "`%s` is %s", cols[i].col->name, is_text(cols[i].col) ? "text" : "a number");
+            Diag *d = diag_error(s->ds, "E130", at, "%s%s%s joins text with a number", variable ? "`" : "a condition",
+                                 variable ? variable : "", variable ? "`" : "");
+            for (int i = 0; i < n; i++)
+                diag_note(d, cols[i].col->span, "`%s` is %s", cols[i].col->name,
+                          is_text(cols[i].col) ? "text" : "a number");
             diag_help(d, "declare both columns with the same type");
             return s->failed = true, false;
         }
@@ -304,7 +320,8 @@ bool int_keys(IntState *s) {
 }
 void int_keys_free(IntState *s) {
     for (int t = 0; s->column_key && t < s->spec->ntables; t++)
-        for (int c = 0; s->column_key[t] && s->spec->tables[t] && c < s->spec->tables[t]->ncols; c++) mem_free(s->column_key[t][c]);
+        for (int c = 0; s->column_key[t] && s->spec->tables[t] && c < s->spec->tables[t]->ncols; c++)
+            mem_free(s->column_key[t][c]);
     s->column_key = NULL;
     for (int m = 0; s->entity && m < s->spec->nmatches; m++)
         for (int k = 0; s->entity[m] && k < s->spec->nroles; k++) mem_free(s->entity[m][k]);

@@ -1,9 +1,10 @@
 /* integration_match.c: row matching: which rows of several roles are one entity.
  *
- * `on` pairs rows whose columns agree (a null agrees with nothing); `via` pairs the rows that a table of links names, by row number from 1 or by the
- * value of a column. `one_to_one` accepts pairs greedily by (score descending, left row, right row). Union-find makes entities of the
- * accepted pairs; the entity's number is then an ordinary join key. Errors: E421 a link names a row that is not there; E420 two rows of one source in
- * an entity, unless many_to_one; W421 an entity holds two rows that no pair joins directly. */
+ * `on` pairs rows whose columns agree (a null agrees with nothing); `via` pairs the rows that a table of links names,
+ * by row number from 1 or by the value of a column. `one_to_one` accepts pairs greedily by (score descending, left row,
+ * right row). Union-find makes entities of the accepted pairs; the entity's number is then an ordinary join key.
+ * Errors: E421 a link names a row that is not there; E420 two rows of one source in an entity, unless many_to_one; W421
+ * an entity holds two rows that no pair joins directly. */
 #include "backends/runtime/integration_internal.h"
 
 enum { SHOWN = 10 };
@@ -51,7 +52,8 @@ static int rule_columns(const Matching *w, int p, int q, ColRef *left, ColRef *r
         for (int k = 0; k < n; k++) {
             int rk = k;
             while (parent[rk] != rk) rk = parent[rk];
-            if (node[k].role == m->roles[q] && rk == ri && found < MAX_ROLES) left[found] = node[i], right[found++] = node[k];
+            if (node[k].role == m->roles[q] && rk == ri && found < MAX_ROLES)
+                left[found] = node[i], right[found++] = node[k];
         }
     }
     return found;
@@ -70,8 +72,10 @@ static bool match_pair_on(Matching *w, int p, int q) {
         domain[i] = s->column_domain[table_a][left[i].column];
     }
     KeyIndex x;
-    if (!key_index_build(&x, int_table(s, a)->rows, NULL, n, own, domain)) return int_no_memory(s, "matching rows", int_table(s, a)->rows), false;
-    int32_t *taken = mem_try((size_t)x.groups, sizeof *taken); /* one_to_one: left rows used up in each group; else: group united? */
+    if (!key_index_build(&x, int_table(s, a)->rows, NULL, n, own, domain))
+        return int_no_memory(s, "matching rows", int_table(s, a)->rows), false;
+    int32_t *taken =
+        mem_try((size_t)x.groups, sizeof *taken); /* one_to_one: left rows used up in each group; else: group united? */
     bool ok = taken != NULL;
     if (!ok) int_no_memory(s, "matching rows", x.groups);
     for (int64_t r = 0, rows = int_table(s, b)->rows; ok && r < rows; r++) {
@@ -84,7 +88,8 @@ static bool match_pair_on(Matching *w, int p, int q) {
             if (taken[g] < size) unite(w, w->base[p] + x.rows[x.start[g] + taken[g]++], w->base[q] + r);
             continue;
         }
-        for (int32_t i = 0; i < size && (i == 0 || !taken[g]); i++) unite(w, w->base[p] + x.rows[x.start[g] + i], w->base[q] + r);
+        for (int32_t i = 0; i < size && (i == 0 || !taken[g]); i++)
+            unite(w, w->base[p] + x.rows[x.start[g] + i], w->base[q] + r);
         taken[g] = 1;
     }
     mem_free(taken);
@@ -93,7 +98,8 @@ static bool match_pair_on(Matching *w, int p, int q) {
 }
 
 /* ---------------- via ---------------- */
-/* The rows of role `p` that each link names: by value, or by row number from 1. Appends (link, row) in order of links. */
+/* The rows of role `p` that each link names: by value, or by row number from 1. Appends (link, row) in order of links.
+ */
 typedef struct Named {
     int64_t n, cap;
     int32_t *link, *row;
@@ -132,7 +138,9 @@ static bool links_to_rows(Matching *w, int p, Named *out) {
         key[1] = (KeyColumn){.col = &table->cols[key_col], .rows = table->rows};
         int64_t domain = keys_encode(2, key);
         if (domain == KEYS_MIXED) {
-            Diag *d = diag_error(s->ds, "E130", m->span, "`%s` of the links and %s.%s cannot be compared: one is text, the other a number", c->name, table->name, key[1].col->name);
+            Diag *d = diag_error(s->ds, "E130", m->span,
+                                 "`%s` of the links and %s.%s cannot be compared: one is text, the other a number",
+                                 c->name, table->name, key[1].col->name);
             diag_help(d, "declare %s.%s with the type that the links have", table->name, key[1].col->name);
             return s->failed = true, false;
         }
@@ -155,17 +163,23 @@ static bool links_to_rows(Matching *w, int p, Named *out) {
         for (int64_t i = from; ok && i < to; i++) ok = named_add(out, l, by_number ? i : x.rows[i]);
     }
     if (missing) {
-        Diag *d = diag_error(s->ds, "E421", m->span, "%lld link%s a row that %s does not have", (long long)missing, missing == 1 ? " names" : "s name", table->name);
+        Diag *d = diag_error(s->ds, "E421", m->span, "%lld link%s a row that %s does not have", (long long)missing,
+                             missing == 1 ? " names" : "s name", table->name);
         for (int64_t i = 0; i < missing && i < SHOWN; i++) {
             char scratch[64];
             const char *text;
             int32_t len;
             int_value_text(c, shown[i], scratch, &text, &len);
-            diag_note(d, (Span){0}, "row %lld of the links: %s = %.*s", (long long)shown[i] + 1, c->name, len < 60 ? len : 60, text);
+            diag_note(d, (Span){0}, "row %lld of the links: %s = %.*s", (long long)shown[i] + 1, c->name,
+                      len < 60 ? len : 60, text);
         }
-        diag_help(d, by_number ? "row numbers count from 1 and do not count the header" : "every link must name a value of %s.%s", table->name, by_number ? "" : table->cols[key_col].name);
+        diag_help(d,
+                  by_number ? "row numbers count from 1 and do not count the header"
+                            : "every link must name a value of %s.%s",
+                  table->name, by_number ? "" : table->cols[key_col].name);
         s->failed = true;
-    } else if (!ok) int_no_memory(s, "links", links->rows);
+    } else if (!ok)
+        int_no_memory(s, "links", links->rows);
     mem_free(key[0].key);
     mem_free(key[1].key);
     key_index_free(&x);
@@ -191,8 +205,10 @@ static bool match_via(Matching *w) {
             if (n == cap) {
                 int64_t more = cap ? 2 * cap : left.n;
                 Pair *grown = mem_try((size_t)more, sizeof *grown);
-                if (!grown) ok = false, int_no_memory(s, "links", more);
-                else if (n) memcpy(grown, pairs, (size_t)n * sizeof *grown);
+                if (!grown)
+                    ok = false, int_no_memory(s, "links", more);
+                else if (n)
+                    memcpy(grown, pairs, (size_t)n * sizeof *grown);
                 if (!grown) break;
                 mem_free(pairs);
                 pairs = grown;
@@ -218,20 +234,26 @@ static bool match_via(Matching *w) {
     }
     if (ok && m->many_to_one && !m->one_to_one) { /* chains: an entity with fewer links than pairs of rows */
         Intern links;
-        int32_t *count[3] = {mem_try((size_t)w->base[2], 4), mem_try((size_t)w->base[2], 4), mem_try((size_t)w->base[2], 4)};
+        int32_t *count[3] = {mem_try((size_t)w->base[2], 4), mem_try((size_t)w->base[2], 4),
+                             mem_try((size_t)w->base[2], 4)};
         ok = count[0] && count[1] && count[2] && intern_init(&links, n);
         int64_t chains = 0;
         for (int64_t i = 0; ok && i < n; i++) {
             int32_t known = links.count;
-            if (intern_add(&links, (uint64_t)(uint32_t)pairs[i].left << 32 | (uint32_t)pairs[i].right) == known) count[2][root_of(w->parent, pairs[i].left)]++;
+            if (intern_add(&links, (uint64_t)(uint32_t)pairs[i].left << 32 | (uint32_t)pairs[i].right) == known)
+                count[2][root_of(w->parent, pairs[i].left)]++;
         }
         for (int64_t i = 0; ok && i < w->base[2]; i++) count[i >= w->base[1]][root_of(w->parent, (int32_t)i)]++;
-        for (int64_t i = 0; ok && i < w->base[2]; i++) chains += count[2][i] && (int64_t)count[0][i] * count[1][i] > count[2][i];
-        if (ok) intern_free(&links);
-        else int_no_memory(s, "links", n);
+        for (int64_t i = 0; ok && i < w->base[2]; i++)
+            chains += count[2][i] && (int64_t)count[0][i] * count[1][i] > count[2][i];
+        if (ok)
+            intern_free(&links);
+        else
+            int_no_memory(s, "links", n);
         for (int i = 0; i < 3; i++) mem_free(count[i]);
         if (chains)
-            diag_warn(s->ds, "W421", m->span, "%lld entit%s two rows that no link joins directly", (long long)chains, chains == 1 ? "y holds" : "ies hold");
+            diag_warn(s->ds, "W421", m->span, "%lld entit%s two rows that no link joins directly", (long long)chains,
+                      chains == 1 ? "y holds" : "ies hold");
     }
     mem_free(left.link), mem_free(left.row), mem_free(right.link), mem_free(right.row);
     mem_free(pairs);
@@ -273,10 +295,13 @@ static bool number_entities(Matching *w, int match) {
     }
     if (!ok) int_no_memory(s, "matching rows", nodes);
     if (ok && doubled && !m->many_to_one) {
-        Diag *d = diag_error(s->ds, "E420", m->span, "%lld time%s two rows of one source match the same entity", (long long)doubled, doubled == 1 ? "" : "s");
+        Diag *d = diag_error(s->ds, "E420", m->span, "%lld time%s two rows of one source match the same entity",
+                             (long long)doubled, doubled == 1 ? "" : "s");
         for (int64_t i = 0; i < doubled && i < SHOWN; i++)
-            diag_note(d, (Span){0}, "%s: rows %d and %d", s->spec->roles[shown[i].role].name, shown[i].first + 1, shown[i].second + 1);
-        diag_help(d, "match on columns that tell the rows apart, or say `assign one_to_one` (best pairs only) or `assign many_to_one`");
+            diag_note(d, (Span){0}, "%s: rows %d and %d", s->spec->roles[shown[i].role].name, shown[i].first + 1,
+                      shown[i].second + 1);
+        diag_help(d, "match on columns that tell the rows apart, or say `assign one_to_one` (best pairs only) or "
+                     "`assign many_to_one`");
         s->failed = true;
     }
     s->entities[match] = entities;
@@ -300,7 +325,9 @@ static void warn_chains(Matching *w, int match) {
             for (int64_t r = 0; r < w->base[q + 1] - w->base[q]; r++) chains += has[s->entity[match][m->roles[q]][r]];
         }
     mem_free(has);
-    if (chains) diag_warn(s->ds, "W421", m->span, "%lld pair%s of rows are one entity although no rule compares them directly", (long long)chains, chains == 1 ? "" : "s");
+    if (chains)
+        diag_warn(s->ds, "W421", m->span, "%lld pair%s of rows are one entity although no rule compares them directly",
+                  (long long)chains, chains == 1 ? "" : "s");
 }
 
 bool int_matches(IntState *s) {
@@ -317,7 +344,8 @@ bool int_matches(IntState *s) {
         if (!w.parent) return int_no_memory(s, "matching rows", nodes), false;
         for (int64_t n = 0; n < nodes; n++) w.parent[n] = (int32_t)n;
         bool ok = true;
-        if (w.m->links) ok = match_via(&w);
+        if (w.m->links)
+            ok = match_via(&w);
         else
             for (int p = 0; p < w.m->nroles && ok; p++)
                 for (int q = p + 1; q < w.m->nroles && ok; q++) ok = match_pair_on(&w, p, q);

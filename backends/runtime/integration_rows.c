@@ -1,22 +1,30 @@
 /* integration_rows.c: the target's rows: the maximal provenance vectors over all triggers of all tgds, in their order.
  *
- * A consistent family is walked once (integration_trigger.c) or grouped by its one key (integration_entity.c). Otherwise every tgd's triggers are
- * found by themselves, and a trigger v is dropped when an earlier tgd with the same body has it or a tgd with a larger body has one that projects onto
- * it: the projections are interned, role by role, which is exact. Sorting is by counting, a pass a role, and skipped when the rows already
- * are in order: linear in all cases. */
+ * A consistent family is walked once (integration_trigger.c) or grouped by its one key (integration_entity.c).
+ * Otherwise every tgd's triggers are found by themselves, and a trigger v is dropped when an earlier tgd with the same
+ * body has it or a tgd with a larger body has one that projects onto it: the projections are interned, role by role,
+ * which is exact. Sorting is by counting, a pass a role, and skipped when the rows already are in order: linear in all
+ * cases. */
 #include "backends/runtime/integration_internal.h"
 
 void int_too_many_rows(IntState *s, bool exact, double rows) {
     double limit = s->spec->max_rows < MAX_TARGET_ROWS ? (double)s->spec->max_rows : MAX_TARGET_ROWS;
-    Diag *d = diag_error(s->ds, "E401", s->spec->span, "the join of target %s has %s%.15g rows; at most %.15g are allowed", s->spec->target, exact ? "" : "more than ", rows, limit);
-    diag_help(d, "a join on columns that are no key gives every combination; join on a key, add a condition, or raise `option max_rows`");
+    Diag *d =
+        diag_error(s->ds, "E401", s->spec->span, "the join of target %s has %s%.15g rows; at most %.15g are allowed",
+                   s->spec->target, exact ? "" : "more than ", rows, limit);
+    diag_help(d, "a join on columns that are no key gives every combination; join on a key, add a condition, or raise "
+                 "`option max_rows`");
     s->failed = true;
 }
 
 /* ---------------- each body by itself ---------------- */
 static Join join_of_tgd(IntState *s, int t) {
     const Family *f = &s->family;
-    Join j = {.all = s->spec->tgds[t].body, .core = s->spec->tgds[t].body, .nbodies = 1, .group = f->tgd_group[t], .nconds = f->ntgd_conds[t]};
+    Join j = {.all = s->spec->tgds[t].body,
+              .core = s->spec->tgds[t].body,
+              .nbodies = 1,
+              .group = f->tgd_group[t],
+              .nconds = f->ntgd_conds[t]};
     j.bodies = arena_array(s->arena, uint64_t, 1);
     j.tgd = arena_array(s->arena, int, 1);
     j.bodies[0] = j.all;
@@ -58,7 +66,8 @@ static bool mark_maximal(IntState *s, const Triggers *trig, int t, uint8_t **kee
         for (int k = 0; k < spec->nroles && ok; k++)
             if (body & ROLE_BIT(k)) ok = intern_init(&stages[k], trig[t].n);
         for (int u = 0; u < spec->ntgds && ok; u++)
-            for (int64_t i = 0; u != t && covers(spec, u, t) && ok && i < trig[u].n; i++) ok = project(&trig[u], i, body, stages, true) >= 0;
+            for (int64_t i = 0; u != t && covers(spec, u, t) && ok && i < trig[u].n; i++)
+                ok = project(&trig[u], i, body, stages, true) >= 0;
         for (int64_t i = 0; ok && i < trig[t].n; i++)
             if (project(&trig[t], i, body, stages, false) >= 0) (*keep)[i] = 0, --*kept;
         for (int k = 0; k < spec->nroles; k++) intern_free(&stages[k]);
@@ -121,7 +130,8 @@ static bool in_order(const IntState *s, const Triggers *t, int nkeys, const int3
     return true;
 }
 /* One stable counting pass: perm ordered by key p. */
-static bool count_pass(const IntState *s, const Triggers *t, int p, int32_t *perm, int32_t *next, int64_t *bucket, int64_t buckets) {
+static bool count_pass(const IntState *s, const Triggers *t, int p, int32_t *perm, int32_t *next, int64_t *bucket,
+                       int64_t buckets) {
     memset(bucket, 0, (size_t)(buckets + 1) * sizeof *bucket);
     for (int64_t i = 0; i < t->n; i++) {
         uint32_t key = sort_key(s, t, p, i);
@@ -150,7 +160,8 @@ static bool put_in_order(IntState *s, Triggers *t) {
     bool ok = perm && next && bucket;
     if (ok) {
         for (int64_t i = 0; i < t->n; i++) perm[i] = (int32_t)i;
-        /* The walk gives each tgd's rows in order whenever its first roles come first: the tgd alone is tried before all keys. */
+        /* The walk gives each tgd's rows in order whenever its first roles come first: the tgd alone is tried before
+         * all keys. */
         count_pass(s, t, spec->base_order, perm, next, bucket, buckets);
         if (spec->base_order || !in_order(s, t, nkeys, perm))
             for (int p = nkeys - 1; p >= 0; p--) {
@@ -163,7 +174,8 @@ static bool put_in_order(IntState *s, Triggers *t) {
             for (int64_t i = 0; i < t->n; i++) next[i] = v[perm[i]];
             memcpy(v, next, (size_t)t->n * sizeof *v);
         }
-    } else int_no_memory(s, "sorting target rows", t->n);
+    } else
+        int_no_memory(s, "sorting target rows", t->n);
     mem_free(perm);
     mem_free(next);
     mem_free(bucket);
@@ -204,7 +216,8 @@ void int_row_statistics(IntState *s, Integration *out) {
             if (used[r]) continue;
             out->unmatched[k]++;
             bool null_key = false;
-            for (int a = 0; a < f->nnodes; a++) null_key |= f->nodes[a].role == k && f->join.group[a] >= 0 && f->nodes[a].key[r] < 0;
+            for (int a = 0; a < f->nnodes; a++)
+                null_key |= f->nodes[a].role == k && f->join.group[a] >= 0 && f->nodes[a].key[r] < 0;
             out->dropped_null_key[k] += null_key;
         }
         mem_free(used);

@@ -1,15 +1,17 @@
 /* integration_trigger.c: the triggers of a join, by nested look-ups, and of a full outer join on one key.
  *
- * Walk. The roles are put in an order that starts at a role all bodies contain; each next role is joined by its key columns to roles placed before
- * (its providers), through one index over its rows. From every start row the walk takes each matching row of the next role, or, where there is
- * none and the role is optional, leaves it out. The set M of roles found selects the bodies to emit: M itself when it is a body, else the
- * maximal bodies inside M. With one body this is an inner join; with the expansion of optional atoms the result is exactly the maximal
- * vectors, because a role is left out only where nothing matches it. This needs that every body contains the providers of each of
- * its roles (else the role could be reached another way), and, where a look-up may find several rows, that every M met is a body or
- * contains none (else a shorter vector might be covered by another branch): otherwise TRIGGERS_UNSUITED, and each body is joined alone.
+ * Walk. The roles are put in an order that starts at a role all bodies contain; each next role is joined by its key
+ * columns to roles placed before (its providers), through one index over its rows. From every start row the walk takes
+ * each matching row of the next role, or, where there is none and the role is optional, leaves it out. The set M of
+ * roles found selects the bodies to emit: M itself when it is a body, else the maximal bodies inside M. With one body
+ * this is an inner join; with the expansion of optional atoms the result is exactly the maximal vectors, because a role
+ * is left out only where nothing matches it. This needs that every body contains the providers of each of its roles
+ * (else the role could be reached another way), and, where a look-up may find several rows, that every M met is a body
+ * or contains none (else a shorter vector might be covered by another branch): otherwise TRIGGERS_UNSUITED, and each
+ * body is joined alone.
  *
- * The number of rows is known before they are allocated: for tree-shaped joins by passing products of counts up the tree (O(rows)), else by
- * a walk that only counts, up to max_rows. */
+ * The number of rows is known before they are allocated: for tree-shaped joins by passing products of counts up the
+ * tree (O(rows)), else by a walk that only counts, up to max_rows. */
 #include "backends/runtime/integration_internal.h"
 
 typedef struct Placed {
@@ -20,7 +22,7 @@ typedef struct Placed {
     const int32_t **from; /* codes of the providers' columns */
     int *from_role;
     KeyIndex index;
-    int nconds;           /* conditions over several roles, tested when this one is chosen */
+    int nconds; /* conditions over several roles, tested when this one is chosen */
     const RowExpr **conds;
     uint64_t cond_roles;
 } Placed;
@@ -49,7 +51,8 @@ typedef struct Walk {
 bool triggers_reserve(IntState *s, Triggers *t, uint64_t roles, int64_t n) {
     if (n <= t->cap && t->tgd) return true;
     int64_t cap = n < 16 ? 16 : n;
-    if ((double)cap * 4 * (1 + __builtin_popcountll(roles)) > (double)int_memory_available()) return int_no_memory(s, "target rows", n), false;
+    if ((double)cap * 4 * (1 + __builtin_popcountll(roles)) > (double)int_memory_available())
+        return int_no_memory(s, "target rows", n), false;
     t->nroles = s->spec->nroles;
     if (!t->row) t->row = arena_array(s->arena, int32_t *, t->nroles);
     int32_t *tgd = mem_try((size_t)cap, sizeof *tgd);
@@ -101,13 +104,15 @@ bool join_filter(IntState *s, const Join *j, int role, uint8_t **ok) {
     }
     for (int a = 0; a < f->nnodes; a++) /* R(x, x): both columns equal and not null */
         for (int b = a + 1; b < f->nnodes; b++) {
-            if (f->nodes[a].role != role || f->nodes[b].role != role || j->group[a] < 0 || j->group[a] != j->group[b]) continue;
+            if (f->nodes[a].role != role || f->nodes[b].role != role || j->group[a] < 0 || j->group[a] != j->group[b])
+                continue;
             if (!*ok) {
                 *ok = mem_try((size_t)table->rows, 1);
                 if (!*ok && table->rows) return int_no_memory(s, "conditions", table->rows), false;
                 if (*ok) memset(*ok, 1, (size_t)table->rows);
             }
-            for (int64_t r = 0; r < table->rows; r++) (*ok)[r] &= f->nodes[a].key[r] >= 0 && f->nodes[a].key[r] == f->nodes[b].key[r];
+            for (int64_t r = 0; r < table->rows; r++)
+                (*ok)[r] &= f->nodes[a].key[r] >= 0 && f->nodes[a].key[r] == f->nodes[b].key[r];
         }
     return true;
 }
@@ -190,7 +195,9 @@ static bool plan(Walk *w) {
     }
     for (int i = 0; i < w->n; i++)
         for (int b = 0; b < j->nbodies; b++)
-            if ((j->bodies[b] & ROLE_BIT(w->place[i].role)) && ((w->place[i].providers | w->place[i].cond_roles) & ~j->bodies[b])) return w->unsuited = true, false;
+            if ((j->bodies[b] & ROLE_BIT(w->place[i].role)) &&
+                ((w->place[i].providers | w->place[i].cond_roles) & ~j->bodies[b]))
+                return w->unsuited = true, false;
     if (!join_filter(s, j, w->start, &w->start_ok)) return w->failed = true, false;
     return true;
 }
@@ -259,11 +266,13 @@ static void walk(Walk *w, int depth, uint64_t found) {
         int32_t code[MAX_ROLES + 1];
         for (int i = 0; i < p->nkeys; i++) code[i] = p->from[i][w->row[p->from_role[i]]];
         int64_t g = key_index_find(&p->index, code);
-        for (int32_t at = g < 0 ? 0 : p->index.start[g], end = g < 0 ? 0 : p->index.start[g + 1]; at < end && !w->stop; at++) {
+        for (int32_t at = g < 0 ? 0 : p->index.start[g], end = g < 0 ? 0 : p->index.start[g + 1]; at < end && !w->stop;
+             at++) {
             w->row[p->role] = p->index.rows[at];
             bool holds = true;
             if (p->nconds && (p->cond_roles & ~(found | ROLE_BIT(p->role)))) holds = false;
-            for (int c = 0; c < p->nconds && holds; c++) holds = rowexpr_eval_truth(p->conds[c], w->tables, w->row) == 1;
+            for (int c = 0; c < p->nconds && holds; c++)
+                holds = rowexpr_eval_truth(p->conds[c], w->tables, w->row) == 1;
             if (!holds) continue;
             any = true;
             walk(w, depth + 1, found | ROLE_BIT(p->role));
@@ -283,8 +292,9 @@ static void walk_all(Walk *w) {
 }
 
 /* ---------------- counting before allocating ---------------- */
-/* A tree: each role has one provider, no condition spans roles, and every set the walk can find is a body. The sets closed under providers are counted
- * by f(r) = [r optional] + product over children of f: the bodies are such sets, so equal counts mean equal families. */
+/* A tree: each role has one provider, no condition spans roles, and every set the walk can find is a body. The sets
+ * closed under providers are counted by f(r) = [r optional] + product over children of f: the bodies are such sets, so
+ * equal counts mean equal families. */
 static bool tree_shaped(const Walk *w) {
     double sets[MAX_ROLES];
     for (int k = 0; k < MAX_ROLES; k++) sets[k] = 1;
@@ -311,7 +321,8 @@ static double count_tree(Walk *w) {
             goto done;
         }
         for (int64_t g = 0; g < p->index.groups; g++)
-            for (int32_t at = p->index.start[g]; at < p->index.start[g + 1]; at++) sum[g] += weight[p->role] ? weight[p->role][p->index.rows[at]] : 1;
+            for (int32_t at = p->index.start[g]; at < p->index.start[g + 1]; at++)
+                sum[g] += weight[p->role] ? weight[p->role][p->index.rows[at]] : 1;
         for (int64_t r = 0; r < rows; r++) {
             int32_t code[MAX_ROLES + 1];
             for (int k = 0; k < p->nkeys; k++) code[k] = p->from[k][r];
@@ -354,7 +365,8 @@ TriggersResult int_triggers(IntState *s, const Join *j, Triggers *out) {
     w->out = out;
     w->limit = s->spec->max_rows < MAX_TARGET_ROWS ? s->spec->max_rows : MAX_TARGET_ROWS;
     for (int k = 0; k < s->spec->nroles; k++) w->tables[k] = int_table(s, k), w->row[k] = -1;
-    if (!intern_init(&w->masks, 16)) int_no_memory(s, "sets of roles", 16);
+    if (!intern_init(&w->masks, 16))
+        int_no_memory(s, "sets of roles", 16);
     else if (plan(w) && reserve(w)) {
         w->count = 0;
         walk_all(w);

@@ -1,7 +1,8 @@
 /* integration_view.c: parts of a target, its materialization, and dense rows.
  *
- * A part selects rows of the indicators only; the blocks' data are shared with the whole, which must outlive it. Materializing writes every cell once, since
- * every cell is owned by one block: dense n x d (bands of rows in threads), or CSR when under a quarter of the cells are non-zero. */
+ * A part selects rows of the indicators only; the blocks' data are shared with the whole, which must outlive it.
+ * Materializing writes every cell once, since every cell is owned by one block: dense n x d (bands of rows in threads),
+ * or CSR when under a quarter of the cells are non-zero. */
 #include "backends/runtime/integration_internal.h"
 #include "backends/runtime/kernels.h"
 
@@ -50,7 +51,8 @@ Integration *integration_select(Diags *ds, const Integration *in, const char *pa
     for (int64_t i = 0; ok && i < n; i++) out->tgd_begin[out->tgd_of[i] + 1]++;
     for (int t = 0; t < in->spec->ntgds; t++) out->tgd_begin[t + 1] += out->tgd_begin[t];
     if (ok && select_indicators(out, in, rows)) return out;
-    diag_error(ds, "E402", in->spec->span, "not enough memory for a part of %lld rows of target %s", (long long)n, in->spec->target);
+    diag_error(ds, "E402", in->spec->span, "not enough memory for a part of %lld rows of target %s", (long long)n,
+               in->spec->target);
     integration_free(out);
     return NULL;
 }
@@ -81,7 +83,8 @@ static bool draw_order(int64_t n, uint64_t seed, Draw *sorted) {
     mem_free(start);
     return true;
 }
-bool integration_split(Diags *ds, const Integration *in, int nparts, const char *const *names, const double *shares, uint64_t seed, Integration **out) {
+bool integration_split(Diags *ds, const Integration *in, int nparts, const char *const *names, const double *shares,
+                       uint64_t seed, Integration **out) {
     int64_t n = in->rows, at = 0;
     Draw *order = mem_try((size_t)n, sizeof *order);
     int32_t *part_of = mem_try((size_t)n, sizeof *part_of);
@@ -131,7 +134,9 @@ int64_t integration_materialized_nnz(const Integration *in) {
     }
     return (int64_t)total;
 }
-static bool is_sparse(const Integration *in, int64_t nnz) { return (double)nnz < 0.25 * (double)in->rows * (double)in->cols; }
+static bool is_sparse(const Integration *in, int64_t nnz) {
+    return (double)nnz < 0.25 * (double)in->rows * (double)in->cols;
+}
 size_t integration_materialized_bytes(const Integration *in) {
     int64_t nnz = integration_materialized_nnz(in);
     if (is_sparse(in, nnz)) return (size_t)nnz * 12 + (size_t)(in->rows + 1) * 8;
@@ -150,8 +155,10 @@ static void put_row(const IntBlock *b, int64_t r, double *out) {
     const int32_t *to = b->target_cols;
     switch (m->kind) {
     case MAT_DENSE:
-        if (m->cols > 0 && to[m->cols - 1] - to[0] == m->cols - 1) memcpy(out + to[0], m->data + r * m->ld, (size_t)m->cols * sizeof *out);
-        else for (int64_t c = 0; c < m->cols; c++) out[to[c]] = m->data[r * m->ld + c];
+        if (m->cols > 0 && to[m->cols - 1] - to[0] == m->cols - 1)
+            memcpy(out + to[0], m->data + r * m->ld, (size_t)m->cols * sizeof *out);
+        else
+            for (int64_t c = 0; c < m->cols; c++) out[to[c]] = m->data[r * m->ld + c];
         return;
     case MAT_CODES:
         if (m->codes[r] >= 0) out[to[m->codes[r]]] = 1;
@@ -195,13 +202,15 @@ static void dense_part(void *ctx, int part, int nparts) {
 }
 static Matrix *dense_all(const Integration *in, int threads) {
     Matrix *m = mat_new_dense(in->rows, in->cols);
-    if (m) thread_run((double)in->rows * (double)in->cols > 1e6 && threads > 1 ? threads : 1, dense_part, &(Fill){in, m});
+    if (m)
+        thread_run((double)in->rows * (double)in->cols > 1e6 && threads > 1 ? threads : 1, dense_part, &(Fill){in, m});
     return m;
 }
 static inline int64_t append(Matrix *m, int64_t at, int64_t row_start, int32_t col, double value) {
     if (value == 0) return at;
     int64_t k = at; /* blocks interleave rarely: insertion finds its place at once */
-    for (; k > row_start && m->colidx[k - 1] > col; k--) m->colidx[k] = m->colidx[k - 1], m->values[k] = m->values[k - 1];
+    for (; k > row_start && m->colidx[k - 1] > col; k--)
+        m->colidx[k] = m->colidx[k - 1], m->values[k] = m->values[k - 1];
     m->colidx[k] = col;
     m->values[k] = value;
     return at + 1;
@@ -219,9 +228,11 @@ static Matrix *sparse_all(const Integration *in, int64_t nnz) {
             if (d->kind == MAT_CODES) {
                 if (d->codes[r] >= 0) at = append(m, at, start, blk->target_cols[d->codes[r]], 1);
             } else if (d->kind == MAT_CSR)
-                for (int64_t k = d->rowptr[r]; k < d->rowptr[r + 1]; k++) at = append(m, at, start, blk->target_cols[d->colidx[k]], d->values ? d->values[k] : 1);
+                for (int64_t k = d->rowptr[r]; k < d->rowptr[r + 1]; k++)
+                    at = append(m, at, start, blk->target_cols[d->colidx[k]], d->values ? d->values[k] : 1);
             else
-                for (int64_t c = 0; c < d->cols; c++) at = append(m, at, start, blk->target_cols[c], d->data[r * d->ld + c]);
+                for (int64_t c = 0; c < d->cols; c++)
+                    at = append(m, at, start, blk->target_cols[c], d->data[r * d->ld + c]);
         }
         m->rowptr[i + 1] = at;
     }
@@ -233,9 +244,11 @@ Integration *integration_materialize(Diags *ds, const Integration *in, int threa
     double bytes = sparse ? (double)nnz * 12 + (double)(in->rows + 1) * 8 : (double)in->rows * (double)in->cols * 8;
     Matrix *m = bytes > (double)int_memory_available() ? NULL : sparse ? sparse_all(in, nnz) : dense_all(in, threads);
     if (!m) {
-        Diag *d = diag_error(ds, "E402", in->spec->span, "materializing target %s (%lld x %lld, %s) takes %.3g GB, more than there is", in->spec->target, (long long)in->rows, (long long)in->cols,
-                             sparse ? "sparse" : "dense", bytes / 1e9);
-        diag_help(d, "factorized it takes %.3g GB: leave out `--strategy materialize`", (double)integration_factorized_bytes(in) / 1e9);
+        Diag *d = diag_error(
+            ds, "E402", in->spec->span, "materializing target %s (%lld x %lld, %s) takes %.3g GB, more than there is",
+            in->spec->target, (long long)in->rows, (long long)in->cols, sparse ? "sparse" : "dense", bytes / 1e9);
+        diag_help(d, "factorized it takes %.3g GB: leave out `--strategy materialize`",
+                  (double)integration_factorized_bytes(in) / 1e9);
         return NULL;
     }
     Integration *out = mem_alloc(sizeof *out);
@@ -251,7 +264,8 @@ Integration *integration_materialize(Diags *ds, const Integration *in, int threa
     out->nindicators = 1;
     out->blocks = arena_array(out->arena, IntBlock, 1);
     out->nblocks = 1;
-    out->blocks[0] = (IntBlock){.data = m, .label = "materialized", .target_cols = arena_array(out->arena, int32_t, in->cols + 1)};
+    out->blocks[0] =
+        (IntBlock){.data = m, .label = "materialized", .target_cols = arena_array(out->arena, int32_t, in->cols + 1)};
     for (int64_t c = 0; c < in->cols; c++) out->blocks[0].target_cols[c] = (int32_t)c;
     if (indicator_finish(&out->indicators[0], NULL, in->rows, in->rows)) return out;
     diag_error(ds, "E402", in->spec->span, "not enough memory to materialize target %s", in->spec->target);

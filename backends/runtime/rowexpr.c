@@ -1,9 +1,10 @@
 /* rowexpr.c: the row expressions' functions, types and evaluator for one row (or one trigger).
  *
- * Values are numbers (NaN is null; dates count days, times microseconds since 1970-01-01) and texts. Truth follows SQL's three values:
- * false & null is false, true | null is true. A comparison of a date with a time compares instants; a text constant compared with
- * a date or time is read as ISO 8601. time - time is in seconds, and time + number adds seconds.
- * Texts made by functions live in the evaluator's scratch memory until it is reset. rowexpr_column.c evaluates whole columns. */
+ * Values are numbers (NaN is null; dates count days, times microseconds since 1970-01-01) and texts. Truth follows
+ * SQL's three values: false & null is false, true | null is true. A comparison of a date with a time compares instants;
+ * a text constant compared with a date or time is read as ISO 8601. time - time is in seconds, and time + number adds
+ * seconds. Texts made by functions live in the evaluator's scratch memory until it is reset. rowexpr_column.c evaluates
+ * whole columns. */
 #define _GNU_SOURCE /* memmem */
 #include "backends/runtime/rowexpr_internal.h"
 #include <ctype.h>
@@ -32,14 +33,18 @@ static int function_find(const char *name) {
 }
 static char type_letter(TypeKind t) {
     switch (t) {
-    case TY_TEXT: case TY_CAT: return 't';
-    case TY_DATE: case TY_TIME: return 'd';
+    case TY_TEXT:
+    case TY_CAT: return 't';
+    case TY_DATE:
+    case TY_TIME: return 'd';
     case TY_INFER: return '?';
     case TY_VECTOR: return 'v';
     default: return 'n';
     }
 }
-static const char *letter_text(char c) { return c == 't' ? "text" : c == 'd' ? "a date or time" : c == 'v' ? "a vector" : "a number"; }
+static const char *letter_text(char c) {
+    return c == 't' ? "text" : c == 'd' ? "a date or time" : c == 'v' ? "a vector" : "a number";
+}
 
 int rowexpr_call_type(const char *name, int nargs, const TypeKind *types, const char **why) {
     static _Thread_local char message[256];
@@ -49,21 +54,25 @@ int rowexpr_call_type(const char *name, int nargs, const TypeKind *types, const 
         const char *names[RXF_COUNT];
         for (int i = 0; i < RXF_COUNT; i++) names[i] = functions[i].name;
         const char *near = text_nearest(name, names, RXF_COUNT);
-        if (near) snprintf(message, sizeof message, "there is no function %.64s here; did you mean %s?", name, near);
-        else snprintf(message, sizeof message, "there is no function %.64s in conditions and head terms", name);
+        if (near)
+            snprintf(message, sizeof message, "there is no function %.64s here; did you mean %s?", name, near);
+        else
+            snprintf(message, sizeof message, "there is no function %.64s in conditions and head terms", name);
         return -1;
     }
     const char *a = functions[f].args;
     int fixed = (int)strcspn(a, "+");
     bool more = a[fixed] == '+';
     if (nargs < fixed || (nargs > fixed && !more)) {
-        snprintf(message, sizeof message, "%s takes %s%d argument%s, not %d", name, more ? "at least " : "", fixed, fixed == 1 ? "" : "s", nargs);
+        snprintf(message, sizeof message, "%s takes %s%d argument%s, not %d", name, more ? "at least " : "", fixed,
+                 fixed == 1 ? "" : "s", nargs);
         return -1;
     }
     for (int i = 0; i < nargs; i++) {
         char want = a[i < fixed ? i : fixed - 1], have = type_letter(types[i]);
         if (have != want && have != '?') {
-            snprintf(message, sizeof message, "argument %d of %s is %s, not %s", i + 1, name, letter_text(have), letter_text(want));
+            snprintf(message, sizeof message, "argument %d of %s is %s, not %s", i + 1, name, letter_text(have),
+                     letter_text(want));
             return -1;
         }
     }
@@ -80,75 +89,49 @@ bool rowexpr_equal(const RowExpr *a, const RowExpr *b) {
     if (a == b) return true;
     if (a->kind != b->kind || a->type != b->type || a->nargs != b->nargs) return false;
     switch (a->kind) {
-    case RX_NUM: if (memcmp(&a->num, &b->num, sizeof a->num)) return false; break;
-    case RX_TEXT: case RX_CALL: if (strcmp(a->text, b->text)) return false; break;
-    case RX_COLUMN: if (a->role != b->role || a->column != b->column) return false; break;
-    case RX_UNARY: case RX_BINARY: if (a->op != b->op) return false; break;
-    case RX_ISNULL: case RX_IN: if ((a->num != 0) != (b->num != 0)) return false; break;
-    case RX_NULL: case RX_ELSE: break;
+    case RX_NUM:
+        if (memcmp(&a->num, &b->num, sizeof a->num)) return false;
+        break;
+    case RX_TEXT:
+    case RX_CALL:
+        if (strcmp(a->text, b->text)) return false;
+        break;
+    case RX_COLUMN:
+        if (a->role != b->role || a->column != b->column) return false;
+        break;
+    case RX_UNARY:
+    case RX_BINARY:
+        if (a->op != b->op) return false;
+        break;
+    case RX_ISNULL:
+    case RX_IN:
+        if ((a->num != 0) != (b->num != 0)) return false;
+        break;
+    case RX_NULL:
+    case RX_ELSE: break;
     }
     for (int i = 0; i < a->nargs; i++)
         if (!rowexpr_equal(a->args[i], b->args[i])) return false;
     return true;
 }
 
-/* ---------------- calendar ---------------- */
-/* Days since 1970-01-01 of a proleptic Gregorian date, counting years from March so that the leap day comes last. */
-int64_t calendar_days(int64_t y, int m, int d) {
-    y -= m <= 2;
-    int64_t era = (y >= 0 ? y : y - 399) / 400;
-    int64_t yoe = y - era * 400, doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-void calendar_date(int64_t days, int64_t *y, int *m, int *d) {
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097, doe = days - era * 146097;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    int64_t mp = (5 * doy + 2) / 153;
-    *d = (int)(doy - (153 * mp + 2) / 5 + 1);
-    *m = (int)(mp < 10 ? mp + 3 : mp - 9);
-    *y = yoe + era * 400 + (*m <= 2);
-}
-static bool digits(const char **p, const char *end, int min, int max, int64_t *v) {
-    int n = 0;
-    for (*v = 0; *p < end && n < max && isdigit((unsigned char)**p); n++) *v = *v * 10 + *(*p)++ - '0';
-    return n >= min;
-}
-bool calendar_parse(const char *s, int32_t len, int64_t *days, double *micros) {
-    const char *p = s, *end = s + len;
-    int64_t y, m, d, hh = 0, mm = 0, ss = 0;
-    double fraction = 0;
-    if (!digits(&p, end, 4, 4, &y) || p == end || *p++ != '-' || !digits(&p, end, 1, 2, &m) || p == end || *p++ != '-' || !digits(&p, end, 1, 2, &d))
-        return false;
-    if (p < end) {
-        if ((*p != ' ' && *p != 'T') || (p++, !digits(&p, end, 1, 2, &hh)) || p == end || *p++ != ':' || !digits(&p, end, 2, 2, &mm)) return false;
-        if (p < end && *p == ':') {
-            p++;
-            if (!digits(&p, end, 2, 2, &ss)) return false;
-            if (p < end && *p == '.') {
-                double scale = 1e5;
-                for (p++; p < end && isdigit((unsigned char)*p); scale /= 10) fraction += (*p++ - '0') * scale;
-            }
-        }
-        if (p < end && *p == 'Z') p++;
-    }
-    if (p != end || m < 1 || m > 12 || d < 1 || hh > 23 || mm > 59 || ss > 60) return false;
-    int64_t yy;
-    int cm, cd;
-    *days = calendar_days(y, (int)m, (int)d);
-    calendar_date(*days, &yy, &cm, &cd);
-    if (cm != m || cd != d) return false; /* no 30 February */
-    *micros = floor(fraction) + 1e6 * (double)(ss + 60 * (mm + 60 * hh));
-    return true;
-}
-
 /* ---------------- values ---------------- */
 #define RX_NULL_NUM ((RxValue){.type = TY_NUM, .num = NAN})
-static RxValue rx_number(double x) { return (RxValue){.type = TY_NUM, .num = x}; }
-static RxValue rx_text(const char *s, int64_t len) { return (RxValue){.type = TY_TEXT, .text = s, .len = (int32_t)len}; }
-static RxValue rx_null(TypeKind type) { return (RxValue){.type = type, .num = NAN}; }
-bool rx_is_null(RxValue v) { return v.type == TY_TEXT ? !v.text : isnan(v.num); }
-static int rx_truth(RxValue v) { return rx_is_null(v) ? -1 : v.type == TY_TEXT ? v.len > 0 : v.num != 0; }
+static RxValue rx_number(double x) {
+    return (RxValue){.type = TY_NUM, .num = x};
+}
+static RxValue rx_text(const char *s, int64_t len) {
+    return (RxValue){.type = TY_TEXT, .text = s, .len = (int32_t)len};
+}
+static RxValue rx_null(TypeKind type) {
+    return (RxValue){.type = type, .num = NAN};
+}
+bool rx_is_null(RxValue v) {
+    return v.type == TY_TEXT ? !v.text : isnan(v.num);
+}
+static int rx_truth(RxValue v) {
+    return rx_is_null(v) ? -1 : v.type == TY_TEXT ? v.len > 0 : v.num != 0;
+}
 
 struct RxBlock {
     struct RxBlock *next;
@@ -192,7 +175,8 @@ double rx_column_number(const Column *c, int64_t row) {
 static RxValue column_value(const RxContext *c, const RowExpr *e) {
     const Column *col = &c->tables[e->role]->cols[e->column];
     TypeKind type = col->codes || col->type == TY_TEXT || col->type == TY_CAT ? TY_TEXT
-                    : col->type == TY_DATE || col->type == TY_TIME ? col->type : TY_NUM;
+                    : col->type == TY_DATE || col->type == TY_TIME            ? col->type
+                                                                              : TY_NUM;
     int64_t row = c->rows[e->role];
     if (row < 0) return rx_null(type);
     if (type != TY_TEXT) return (RxValue){.type = type, .num = rx_column_number(col, row)};
@@ -209,8 +193,10 @@ static void align_times(RxValue *a, RxValue *b) {
         if (dated && y->type == TY_TEXT) {
             int64_t days;
             double micros;
-            if (!y->text || !calendar_parse(y->text, y->len, &days, &micros)) *y = rx_null(TY_TIME);
-            else *y = (RxValue){.type = TY_TIME, .num = (double)days * RX_DAY + micros};
+            if (!y->text || !calendar_parse(y->text, y->len, &days, &micros))
+                *y = rx_null(TY_TIME);
+            else
+                *y = (RxValue){.type = TY_TIME, .num = (double)days * RX_DAY + micros};
         }
         if (x->type == TY_DATE && y->type == TY_TIME) *x = (RxValue){.type = TY_TIME, .num = x->num * RX_DAY};
     }
@@ -245,20 +231,28 @@ double rx_arithmetic(Op op, double a, double b) {
 }
 static RxValue binary(const RowExpr *e, RxValue a, RxValue b) {
     switch (e->op) {
-    case OP_AND: case OP_OR: {
+    case OP_AND:
+    case OP_OR: {
         int x = rx_truth(a), y = rx_truth(b), stop = e->op == OP_OR;
         if (x == stop || y == stop) return rx_number(stop);
         return x < 0 || y < 0 ? RX_NULL_NUM : rx_number(!stop);
     }
-    case OP_EQ: case OP_NE: case OP_LT: case OP_LE: case OP_GT: case OP_GE: return compare(e->op, a, b);
+    case OP_EQ:
+    case OP_NE:
+    case OP_LT:
+    case OP_LE:
+    case OP_GT:
+    case OP_GE: return compare(e->op, a, b);
     default: break;
     }
     double unit = 1;
     if (a.type != TY_NUM && b.type != TY_NUM) {
         align_times(&a, &b);
         if (e->op == OP_SUB && a.type == TY_TIME) unit = 1e-6;
-    } else if (a.type == TY_TIME && b.type == TY_NUM) b.num *= 1e6;
-    else if (b.type == TY_TIME && a.type == TY_NUM) a.num *= 1e6;
+    } else if (a.type == TY_TIME && b.type == TY_NUM)
+        b.num *= 1e6;
+    else if (b.type == TY_TIME && a.type == TY_NUM)
+        a.num *= 1e6;
     double r = rx_arithmetic(e->op, a.num, b.num) * unit;
     return (RxValue){.type = e->type == TY_DATE || e->type == TY_TIME ? e->type : TY_NUM, .num = r};
 }
@@ -269,10 +263,14 @@ static int32_t find(const char *s, int32_t len, const char *t, int32_t tlen) {
     const char *p = memmem(s, (size_t)len, t, (size_t)tlen);
     return p ? (int32_t)(p - s) : -1;
 }
-/* Simple case pairs: ASCII, Latin-1, Greek and Cyrillic, whose capitals and small letters have two-byte codes of equal length. */
+/* Simple case pairs: ASCII, Latin-1, Greek and Cyrillic, whose capitals and small letters have two-byte codes of equal
+ * length. */
 static unsigned fold_point(unsigned u, bool up) {
-    static const struct { unsigned from, to; int shift; } ranges[] = {
-        {'A', 'Z', 32}, {0xC0, 0xD6, 32}, {0xD8, 0xDE, 32}, {0x391, 0x3A1, 32}, {0x3A3, 0x3A9, 32}, {0x410, 0x42F, 32}, {0x400, 0x40F, 80}};
+    static const struct {
+        unsigned from, to;
+        int shift;
+    } ranges[] = {{'A', 'Z', 32},     {0xC0, 0xD6, 32},   {0xD8, 0xDE, 32},  {0x391, 0x3A1, 32},
+                  {0x3A3, 0x3A9, 32}, {0x410, 0x42F, 32}, {0x400, 0x40F, 80}};
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         unsigned shift = (unsigned)ranges[i].shift;
         if (!up && u >= ranges[i].from && u <= ranges[i].to) return u + shift;
@@ -284,12 +282,14 @@ static RxValue change_case(RxContext *c, RxValue s, bool up) {
     char *out = scratch(c, (size_t)s.len + 1);
     for (int32_t i = 0; i < s.len; i++) {
         unsigned b = (unsigned char)s.text[i];
-        if (b < 0x80) out[i] = (char)fold_point(b, up);
+        if (b < 0x80)
+            out[i] = (char)fold_point(b, up);
         else if ((b & 0xE0) == 0xC0 && i + 1 < s.len) {
             unsigned u = fold_point((b & 0x1Fu) << 6 | ((unsigned char)s.text[i + 1] & 0x3Fu), up);
             out[i++] = (char)(0xC0 | u >> 6);
             out[i] = (char)(0x80 | (u & 0x3F));
-        } else out[i] = s.text[i];
+        } else
+            out[i] = s.text[i];
     }
     return rx_text(out, s.len);
 }
@@ -297,7 +297,8 @@ static RxValue text_part(RxValue s, RxValue sep, double which) {
     if (!sep.len || which == 0 || which != floor(which)) return rx_null(TY_TEXT);
     if (which < 0) { /* count the pieces, then go from the front */
         int32_t pieces = 1;
-        for (int32_t at = 0, f; (f = find(s.text + at, s.len - at, sep.text, sep.len)) >= 0; at += f + sep.len) pieces++;
+        for (int32_t at = 0, f; (f = find(s.text + at, s.len - at, sep.text, sep.len)) >= 0; at += f + sep.len)
+            pieces++;
         which += pieces + 1;
         if (which < 1) return rx_null(TY_TEXT);
     }
@@ -332,7 +333,8 @@ static const char *terminated(RxContext *c, RxValue s) {
     return z;
 }
 static RxValue text_extract(RxContext *c, RxValue s, RxValue pattern) {
-    if (!c->regex_pattern || (int32_t)strlen(c->regex_pattern) != pattern.len || memcmp(c->regex_pattern, pattern.text, (size_t)pattern.len)) {
+    if (!c->regex_pattern || (int32_t)strlen(c->regex_pattern) != pattern.len ||
+        memcmp(c->regex_pattern, pattern.text, (size_t)pattern.len)) {
         if (c->regex_pattern) regfree(&c->regex);
         mem_free(c->regex_pattern);
         c->regex_pattern = NULL;
@@ -396,7 +398,9 @@ int rx_function(const RowExpr *e) {
     if (f < 0) internal_error("no row function %s", e->text);
     return f;
 }
-bool rx_function_of_numbers(int f) { return f <= RXF_pow; }
+bool rx_function_of_numbers(int f) {
+    return f <= RXF_pow;
+}
 
 static RxValue call(RxContext *c, const RowExpr *e) {
     int f = rx_function(e);
@@ -424,11 +428,14 @@ static RxValue call(RxContext *c, const RowExpr *e) {
     case RXF_trim: return trim(a[0]);
     case RXF_contains: return rx_number(find(a[0].text, a[0].len, a[1].text, a[1].len) >= 0);
     case RXF_starts: return rx_number(a[0].len >= a[1].len && !memcmp(a[0].text, a[1].text, (size_t)a[1].len));
-    case RXF_ends: return rx_number(a[0].len >= a[1].len && !memcmp(a[0].text + a[0].len - a[1].len, a[1].text, (size_t)a[1].len));
+    case RXF_ends:
+        return rx_number(a[0].len >= a[1].len && !memcmp(a[0].text + a[0].len - a[1].len, a[1].text, (size_t)a[1].len));
     case RXF_count: {
         int64_t n = 0;
         if (a[1].len)
-            for (int32_t at = 0, g; (g = find(a[0].text + at, a[0].len - at, a[1].text, a[1].len)) >= 0; at += g + a[1].len) n++;
+            for (int32_t at = 0, g; (g = find(a[0].text + at, a[0].len - at, a[1].text, a[1].len)) >= 0;
+                 at += g + a[1].len)
+                n++;
         return rx_number((double)n);
     }
     case RXF_part: return text_part(a[0], a[1], a[2].num);
@@ -463,8 +470,10 @@ RxValue rx_eval(RxContext *c, const RowExpr *e) {
         bool unknown = false;
         for (int i = 1; i < e->nargs; i++) {
             RxValue r = compare(OP_EQ, a, rx_eval(c, e->args[i]));
-            if (rx_is_null(r)) unknown = true;
-            else if (r.num != 0) return rx_number(e->num == 0);
+            if (rx_is_null(r))
+                unknown = true;
+            else if (r.num != 0)
+                return rx_number(e->num == 0);
         }
         return unknown ? RX_NULL_NUM : rx_number(e->num != 0);
     }
@@ -507,24 +516,31 @@ void rowexpr_print(Buf *out, const RowExpr *e, const char *const *role_names, co
             int m, d;
             calendar_date((int64_t)e->num, &y, &m, &d);
             buf_printf(out, "\"%04lld-%02d-%02d\"", (long long)y, m, d);
-        } else print_number(out, e->num);
+        } else
+            print_number(out, e->num);
         return;
     case RX_TEXT:
         buf_puts(out, "\"");
         for (const char *p = e->text; *p; p++) {
             if (*p == '"' || *p == '\\') buf_puts(out, "\\");
-            if (*p == '\n') buf_puts(out, "\\n");
-            else buf_add(out, p, 1);
+            if (*p == '\n')
+                buf_puts(out, "\\n");
+            else
+                buf_add(out, p, 1);
         }
         buf_puts(out, "\"");
         return;
     case RX_NULL: buf_puts(out, "null"); return;
-    case RX_COLUMN: buf_printf(out, "%s.%s", role_names[e->role], tables && tables[e->role] ? tables[e->role]->cols[e->column].name : "?"); return;
+    case RX_COLUMN:
+        buf_printf(out, "%s.%s", role_names[e->role],
+                   tables && tables[e->role] ? tables[e->role]->cols[e->column].name : "?");
+        return;
     case RX_UNARY:
         buf_puts(out, e->op == OP_NEG ? "-" : "not ");
         rowexpr_print(out, e->args[0], role_names, tables);
         return;
-    case RX_BINARY: case RX_ELSE:
+    case RX_BINARY:
+    case RX_ELSE:
         for (int i = 0; i < e->nargs; i++) {
             if (i) buf_printf(out, " %s ", e->kind == RX_ELSE ? "|" : op_text(e->op));
             bool inner = e->args[i]->kind == RX_BINARY || e->args[i]->kind == RX_ELSE;
@@ -537,8 +553,10 @@ void rowexpr_print(Buf *out, const RowExpr *e, const char *const *role_names, co
         rowexpr_print(out, e->args[0], role_names, tables);
         buf_puts(out, e->num != 0 ? " is not null" : " is null");
         return;
-    case RX_CALL: case RX_IN:
-        if (e->kind == RX_CALL) buf_printf(out, "%s(", e->text);
+    case RX_CALL:
+    case RX_IN:
+        if (e->kind == RX_CALL)
+            buf_printf(out, "%s(", e->text);
         else {
             rowexpr_print(out, e->args[0], role_names, tables);
             buf_puts(out, e->num != 0 ? " not in {" : " in {");

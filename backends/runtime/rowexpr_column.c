@@ -1,7 +1,7 @@
 /* rowexpr_column.c: a row expression over every row of one role.
  *
- * Numbers go in blocks of rows through the tree. A subtree that reads one text column and nothing else is evaluated once per
- * entry of its dictionary and then looked up. What mixes texts of several columns is evaluated row by row. */
+ * Numbers go in blocks of rows through the tree. A subtree that reads one text column and nothing else is evaluated
+ * once per entry of its dictionary and then looked up. What mixes texts of several columns is evaluated row by row. */
 #include "backends/runtime/rowexpr_internal.h"
 #include <math.h>
 
@@ -11,9 +11,9 @@ struct Node {
     const RowExpr *e;
     int nargs;
     Node **args;
-    const Column *col;  /* RX_COLUMN, or the text column of a table of results */
-    double *lut;        /* result per dictionary code + 1 (0: null); NULL: none */
-    bool by_row;        /* evaluated by rx_eval */
+    const Column *col; /* RX_COLUMN, or the text column of a table of results */
+    double *lut;       /* result per dictionary code + 1 (0: null); NULL: none */
+    bool by_row;       /* evaluated by rx_eval */
     int function;
 };
 typedef struct Eval {
@@ -29,14 +29,20 @@ typedef struct Eval {
 /* Which column a tree reads: -1 none yet, -2 several. */
 static void columns_read(const RowExpr *e, int *role, int *column) {
     if (e->kind == RX_COLUMN) {
-        if (*column == -1) *column = e->column;
-        else if (*column != e->column) *column = -2;
+        if (*column == -1)
+            *column = e->column;
+        else if (*column != e->column)
+            *column = -2;
         *role = e->role;
     }
     for (int i = 0; i < e->nargs; i++) columns_read(e->args[i], role, column);
 }
-static bool is_text_column(const Column *c) { return c->type == TY_TEXT || c->type == TY_CAT; }
-static bool is_text(const RowExpr *e) { return e->type == TY_TEXT || e->type == TY_CAT; }
+static bool is_text_column(const Column *c) {
+    return c->type == TY_TEXT || c->type == TY_CAT;
+}
+static bool is_text(const RowExpr *e) {
+    return e->type == TY_TEXT || e->type == TY_CAT;
+}
 static bool touches_text(const RowExpr *e) {
     for (int i = 0; i < e->nargs; i++)
         if (is_text(e->args[i])) return true;
@@ -55,10 +61,12 @@ static void check_regexes(Eval *v, const RowExpr *e) {
         if (rc) {
             char why[128];
             regerror(rc, &r, why, sizeof why);
-            Diag *d = diag_error(v->ds, "E132", e->args[1]->span, "\"%s\" is not a regular expression: %s", e->args[1]->text, why);
+            Diag *d = diag_error(v->ds, "E132", e->args[1]->span, "\"%s\" is not a regular expression: %s",
+                                 e->args[1]->text, why);
             diag_help(d, "extract() takes POSIX extended regular expressions; a literal mark is escaped with \\\\");
             v->failed = true;
-        } else regfree(&r);
+        } else
+            regfree(&r);
     }
     for (int i = 0; i < e->nargs; i++) check_regexes(v, e->args[i]);
 }
@@ -132,9 +140,16 @@ static void eval_block(Eval *v, const Node *n, int64_t at, int len, double *out)
     }
     double b[BLOCK];
     switch (e->kind) {
-    case RX_NUM: for (int i = 0; i < len; i++) out[i] = e->num; return;
-    case RX_TEXT: case RX_NULL: for (int i = 0; i < len; i++) out[i] = NAN; return;
-    case RX_COLUMN: for (int i = 0; i < len; i++) out[i] = rx_column_number(n->col, at + i); return;
+    case RX_NUM:
+        for (int i = 0; i < len; i++) out[i] = e->num;
+        return;
+    case RX_TEXT:
+    case RX_NULL:
+        for (int i = 0; i < len; i++) out[i] = NAN;
+        return;
+    case RX_COLUMN:
+        for (int i = 0; i < len; i++) out[i] = rx_column_number(n->col, at + i);
+        return;
     default: break;
     }
     eval_block(v, n->args[0], at, len, out);
@@ -145,15 +160,32 @@ static void eval_block(Eval *v, const Node *n, int64_t at, int len, double *out)
     case RX_BINARY:
         eval_block(v, n->args[1], at, len, b);
         switch (e->op) {
-        case OP_ADD: for (int i = 0; i < len; i++) out[i] += b[i]; return;
-        case OP_SUB: for (int i = 0; i < len; i++) out[i] -= b[i]; return;
-        case OP_MUL: for (int i = 0; i < len; i++) out[i] *= b[i]; return;
-        case OP_DIV: for (int i = 0; i < len; i++) out[i] /= b[i]; return;
-        case OP_POW: for (int i = 0; i < len; i++) out[i] = rx_arithmetic(OP_POW, out[i], b[i]); return;
-        case OP_AND: case OP_OR: for (int i = 0; i < len; i++) out[i] = truth_and(out[i], b[i], e->op == OP_OR); return;
-        default: for (int i = 0; i < len; i++) out[i] = compare_numbers(e->op, out[i], b[i]); return;
+        case OP_ADD:
+            for (int i = 0; i < len; i++) out[i] += b[i];
+            return;
+        case OP_SUB:
+            for (int i = 0; i < len; i++) out[i] -= b[i];
+            return;
+        case OP_MUL:
+            for (int i = 0; i < len; i++) out[i] *= b[i];
+            return;
+        case OP_DIV:
+            for (int i = 0; i < len; i++) out[i] /= b[i];
+            return;
+        case OP_POW:
+            for (int i = 0; i < len; i++) out[i] = rx_arithmetic(OP_POW, out[i], b[i]);
+            return;
+        case OP_AND:
+        case OP_OR:
+            for (int i = 0; i < len; i++) out[i] = truth_and(out[i], b[i], e->op == OP_OR);
+            return;
+        default:
+            for (int i = 0; i < len; i++) out[i] = compare_numbers(e->op, out[i], b[i]);
+            return;
         }
-    case RX_ISNULL: for (int i = 0; i < len; i++) out[i] = isnan(out[i]) != (e->num != 0); return;
+    case RX_ISNULL:
+        for (int i = 0; i < len; i++) out[i] = isnan(out[i]) != (e->num != 0);
+        return;
     case RX_CALL:
         if (n->nargs == 1)
             for (int i = 0; i < len; i++) out[i] = rx_call_number(n->function, out[i], NAN);
@@ -175,8 +207,10 @@ static void eval_block(Eval *v, const Node *n, int64_t at, int len, double *out)
             eval_block(v, n->args[k], at, len, b);
             for (int i = 0; i < len; i++) {
                 if (isnan(out[i]) || hit[i] == 1) continue;
-                if (isnan(b[i])) hit[i] = NAN;
-                else if (out[i] == b[i]) hit[i] = 1;
+                if (isnan(b[i]))
+                    hit[i] = NAN;
+                else if (out[i] == b[i])
+                    hit[i] = 1;
             }
         }
         for (int i = 0; i < len; i++) out[i] = isnan(hit[i]) ? NAN : hit[i] != (e->num != 0);
@@ -225,11 +259,14 @@ Column *rowexpr_eval_column(Diags *ds, const RowExpr *e, const Table *t) {
     out->type = is_text(e) ? TY_TEXT : e->type == TY_DATE || e->type == TY_TIME ? e->type : TY_NUM;
     out->span = e->span;
     bool ok = true;
-    if (out->type == TY_TEXT) ok = eval_text(&v, e, out);
+    if (out->type == TY_TEXT)
+        ok = eval_text(&v, e, out);
     else {
         bool ints = out->type != TY_NUM;
-        if (ints) ok = (out->ints = mem_try((size_t)t->rows, sizeof *out->ints)) != NULL;
-        else ok = (out->num = mem_try((size_t)t->rows, sizeof *out->num)) != NULL;
+        if (ints)
+            ok = (out->ints = mem_try((size_t)t->rows, sizeof *out->ints)) != NULL;
+        else
+            ok = (out->num = mem_try((size_t)t->rows, sizeof *out->num)) != NULL;
         Node *root = ok ? prepare(&v, e) : NULL;
         double block[BLOCK];
         for (int64_t at = 0; ok && at < t->rows; at += BLOCK) {

@@ -17,9 +17,9 @@ typedef struct RxContext {
     const Table *const *tables; /* per role */
     const int64_t *rows;        /* per role; a dictionary code when by_code */
     bool by_code;
-    struct RxBlock *block;      /* texts made by functions */
+    struct RxBlock *block; /* texts made by functions */
     size_t used;
-    char *regex_pattern;        /* of the compiled regex below; NULL: none */
+    char *regex_pattern; /* of the compiled regex below; NULL: none */
     regex_t regex;
 } RxContext;
 
@@ -31,7 +31,7 @@ double rx_arithmetic(Op op, double a, double b);
 int rx_function(const RowExpr *e);
 bool rx_function_of_numbers(int f);
 double rx_call_number(int f, double x, double y);
-double rx_column_number(const Column *c, int64_t row); /* NaN: null */
+double rx_column_number(const Column *c, int64_t row);                         /* NaN: null */
 int rx_compare_text(const char *a, int32_t alen, const char *b, int32_t blen); /* by bytes */
 void rowexpr_column_free(Column *c); /* a column made by rowexpr_eval_column */
 bool rowexpr_equal(const RowExpr *a, const RowExpr *b);
