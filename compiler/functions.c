@@ -44,9 +44,9 @@ static void report_count(Diags *ds, const FuncInfo *f, const Expr *call, int giv
                        f->least == 1 ? "" : "s", given);
     else
         d = diag_error(ds, "E134", call->span, "%s takes at most %d arguments, %d given", f->name, f->most, given);
-    if (f->usage) diag_help(d, "write %s", f->usage);
-    if (*f->last && given == f->most - 1 && strcmp(f->last, "seed") == 0)
+    if (strcmp(f->last, "seed") == 0 && given == f->most - 1)
         diag_help(d, "give a seed, so that every run gets the same numbers: %s", f->usage);
+    else if (f->usage) diag_help(d, "write %s", f->usage);
 }
 
 int func_arguments(Diags *ds, const FuncInfo *f, const Expr *call, Expr **args) {

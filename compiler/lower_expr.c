@@ -72,12 +72,18 @@ static bool fold2(IrOp op, double x, double y, double *out) {
 }
 
 /* ---- nodes ---- */
-static void note_operands(Lower *l, Diag *d, const Expr *x) {
+/* Says what each operand is. false: the nodes are not the expression's own arguments. */
+static bool note_operands(Lower *l, Diag *d, const Expr *x, const IrNode *probe) {
+    if ((x->kind != EX_BINARY && x->kind != EX_CALL) || x->nargs != probe->nargs) return false;
     for (int i = 0; i < x->nargs; i++) {
         const Expr *a = x->args[i];
-        const LowerVar *v = a && a->kind == EX_NAME ? lower_find(l, a->text) : NULL;
-        if (v && v->value.node) diag_note(d, v->def, "%s is %s", v->name, lower_shape_text(l, v->value.node));
+        const IrNode *n = probe->args[i];
+        bool turned = i == 0 ? probe->ta : probe->tb;
+        const LowerVar *v = a->kind == EX_NAME ? lower_find(l, a->text) : NULL;
+        diag_note(d, v && v->def.file ? v->def : a->span, "%s is %lld x %lld", func_expr_text(l->arena, a), (long long)(turned ? n->cols : n->rows),
+                  (long long)(turned ? n->rows : n->cols));
     }
+    return true;
 }
 
 LowerValue lower_node(Lower *l, const Expr *x, const IrNode *proto, int n, IrNode **args) {
@@ -87,9 +93,8 @@ LowerValue lower_node(Lower *l, const Expr *x, const IrNode *proto, int n, IrNod
     probe.args = args;
     probe.span = x->span;
     if (!ir_infer_shape(l->func, &probe, &why)) {
-        Span at = x->op_span.file ? x->op_span : x->span;
-        Diag *d = diag_error(l->ds, "E131", at, "shapes do not agree in %s: %s", func_expr_text(l->arena, x), why ? why : "not defined for these operands");
-        note_operands(l, d, x);
+        Diag *d = diag_error(l->ds, "E131", x->op_span.file ? x->op_span : x->span, "shapes do not agree in %s", func_expr_text(l->arena, x));
+        if (!note_operands(l, d, x, &probe)) diag_note(d, x->span, "%s", why ? why : "it is not defined for these operands");
         return NONE;
     }
     l->b->span = x->span;

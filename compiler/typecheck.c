@@ -61,7 +61,7 @@ typedef struct NamedDim {
 typedef VEC(NamedDim) NamedDims;
 
 /* One dimension of a declared shape: a number, or a name that becomes a symbol where it is first seen. */
-static Dim declared_dim(Tc *t, const Expr *x, NamedDims *dims, bool open) {
+static Dim declared_dim(Tc *t, const Expr *x, NamedDims *dims) {
     if (x->kind == EX_NUM) return dim_const((int64_t)x->num);
     if (x->kind != EX_NAME) {
         if (x->kind != EX_ERROR) diag_error(t->ds, "E134", x->span, "a dimension is a name or a number, such as X: [n, d]");
@@ -71,7 +71,7 @@ static Dim declared_dim(Tc *t, const Expr *x, NamedDims *dims, bool open) {
         if (strcmp(dims->data[i].name, x->text) == 0) return dims->data[i].dim;
     /* A hyperparameter may name a dimension: C: [k, d]. */
     const TcVar *h = tc_find(t, x->text);
-    NamedDim nd = {x->text, h && h->hyper >= 0 && h->value.valued ? h->value.value : dim_symbol(t, x->text, open)};
+    NamedDim nd = {x->text, h && h->hyper >= 0 && h->value.valued ? h->value.value : dim_symbol(t, x->text, false)};
     vec_push(t->arena, dims, nd);
     if (!h) {
         TcVar v = {.name = x->text, .def = x->span, .hyper = -1};
@@ -83,15 +83,15 @@ static Dim declared_dim(Tc *t, const Expr *x, NamedDims *dims, bool open) {
     return nd.dim;
 }
 
-static void bind_param(Tc *t, const Param *p, NamedDims *dims, bool open) {
+static void bind_param(Tc *t, const Param *p, const Param *first, NamedDims *dims) {
     TcVar v = {.name = p->name.text, .def = p->name.span, .hyper = -1};
     Dim r = dim_const(1), c = dim_const(1);
     if (p->dims.len == 2) {
-        r = declared_dim(t, p->dims.data[0], dims, open);
-        c = declared_dim(t, p->dims.data[1], dims, open);
+        r = declared_dim(t, p->dims.data[0], dims);
+        c = declared_dim(t, p->dims.data[1], dims);
     } else if (p->dims.len != 0) {
         Diag *d = diag_error(t->ds, "E134", p->name.span, "%s needs two dimensions, %d given", p->name.text, p->dims.len);
-        diag_help(d, "write %s: [n, d]", p->name.text);
+        diag_help(d, "write %s: [n, %s]", p->name.text, p == first ? "d" : "1");
     }
     v.value = tc_matrix(r, c, p->name.span);
     vec_push(t->arena, &t->vars, v);
@@ -154,7 +154,7 @@ static void check_fit(Tc *t, const AlgorithmDecl *a, FitResult *out) {
     }
     (void)need_dims(t, fit);
     NamedDims dims = {0};
-    for (int i = 0; i < fit->params.len; i++) bind_param(t, &fit->params.data[i], &dims, false);
+    for (int i = 0; i < fit->params.len; i++) bind_param(t, &fit->params.data[i], fit->params.data, &dims);
     const Param *x = fit->params.len ? &fit->params.data[0] : NULL;
     out->columns = x && x->dims.len == 2 ? tc_find(t, x->name.text)->value.cols : dim_symbol(t, "d", true);
     const Stmt *ret;
@@ -183,7 +183,7 @@ static void check_predict(Tc *t, const AlgorithmDecl *a, const FitResult *fit) {
         v.value.value = fit->columns;
         vec_push(t->arena, &t->vars, v);
     }
-    for (int i = 0; i < fn->params.len; i++) bind_param(t, &fn->params.data[i], &dims, false);
+    for (int i = 0; i < fn->params.len; i++) bind_param(t, &fn->params.data[i], fn->params.data, &dims);
     const Stmt *ret;
     tc_body(t, fn, "predict", &ret);
     if (!ret) return;
@@ -257,7 +257,7 @@ static void check_metric(Tc *t, const FuncDecl *m) {
     NamedDims dims = {0};
     for (int i = 0; i < m->params.len; i++) {
         const Param *p = &m->params.data[i];
-        bind_param(t, p, &dims, false);
+        bind_param(t, p, m->params.data, &dims);
         if (p->dims.len) continue;
         TcVar *v = &t->vars.data[t->vars.len - 1]; /* without dimensions: a number of the model */
         v->value.valued = true;

@@ -214,6 +214,18 @@ static void statements(Tc *t, const StmtVec *body) {
     for (int i = 0; i < body->len; i++) statement(t, body->data[i]);
 }
 
+static bool has_return(const StmtVec *body) {
+    for (int i = 0; i < body->len; i++) {
+        const Stmt *s = body->data[i];
+        bool inside = s->kind == ST_RETURN;
+        if (s->kind == ST_REPEAT || s->kind == ST_WHILE) inside = has_return(&s->repeat.body);
+        if (s->kind == ST_FOR) inside = has_return(&s->loop_for.body);
+        if (s->kind == ST_IF) inside = has_return(&s->if_.then) || has_return(&s->if_.otherwise);
+        if (inside) return true;
+    }
+    return false;
+}
+
 void tc_body(Tc *t, const FuncDecl *fn, const char *what, const Stmt **ret) {
     *ret = NULL;
     for (int i = 0; i < fn->body.len; i++) {
@@ -222,9 +234,7 @@ void tc_body(Tc *t, const FuncDecl *fn, const char *what, const Stmt **ret) {
         else statement(t, s);
     }
     if (*ret) return;
-    bool elsewhere = false;
-    for (int i = 0; i < fn->body.len; i++) elsewhere = elsewhere || fn->body.data[i]->kind == ST_RETURN;
-    if (elsewhere) return; /* reported as misplaced */
+    if (has_return(&fn->body)) return; /* reported as misplaced */
     Diag *d = diag_error(t->ds, "E138", fn->name.span.file ? fn->name.span : fn->span, "%s returns nothing", what);
     diag_help(d, "end it with return NAME;");
 }

@@ -151,13 +151,17 @@ static TcValue field_value(Tc *t, const Expr *x) {
 }
 
 /* ---- operators ---- */
+static void note_both(Tc *t, Diag *d, const Expr *xa, const TcValue *a, const Expr *xb, const TcValue *b) {
+    tc_note(t, d, xa, a);
+    if (!a->name || !b->name || strcmp(a->name, b->name) != 0) tc_note(t, d, xb, b);
+}
+
 TcValue tc_broadcast(Tc *t, const Expr *whole, const Expr *xa, TcValue a, const Expr *xb, TcValue b) {
     if (a.bad || b.bad) return tc_bad();
     if (dim_clash_broadcast(t, a.rows, b.rows) || dim_clash_broadcast(t, a.cols, b.cols)) {
         Diag *d = diag_error(t->ds, "E131", whole->op_span.file ? whole->op_span : whole->span, "shapes do not agree in %s",
                              func_expr_text(t->arena, whole));
-        tc_note(t, d, xa, &a);
-        tc_note(t, d, xb, &b);
+        note_both(t, d, xa, &a, xb, &b);
         if (dim_equal(&a.rows, &b.cols) && dim_equal(&a.cols, &b.rows)) diag_help(d, "transpose one of them with '");
         else diag_help(d, "cell by cell, sizes must be equal, or 1 (a row, a column or a number is repeated)");
         return tc_bad();
@@ -169,8 +173,7 @@ static TcValue matmul(Tc *t, const Expr *x, TcValue a, TcValue b) {
     if (a.bad || b.bad) return tc_bad();
     if (dim_clash(t, a.cols, b.rows)) {
         Diag *d = diag_error(t->ds, "E131", x->op_span.file ? x->op_span : x->span, "shapes do not agree in %s", func_expr_text(t->arena, x));
-        tc_note(t, d, x->args[0], &a);
-        tc_note(t, d, x->args[1], &b);
+        note_both(t, d, x->args[0], &a, x->args[1], &b);
         const char *ta = func_expr_text(t->arena, x->args[0]), *tb = func_expr_text(t->arena, x->args[1]);
         if (tc_is_one(&a) || tc_is_one(&b)) diag_help(d, "@ is the product of matrices; a number multiplies with *");
         else if (dim_equal(&a.rows, &b.rows) && x->args[0]->kind == EX_NAME) diag_help(d, "did you mean %s' @ %s?", ta, tb);
