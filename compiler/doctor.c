@@ -73,7 +73,7 @@ int doctor_run(FILE *out) {
     line(out, cc, "C compiler", cc ? text : "not found ($CC, cc)", "training needs --backend interp, several times slower: install gcc");
     line(out, true, "BLAS", openblas_get_config(), "");
     bool duckdb = table_duckdb_available(&version, &why);
-    line(out, duckdb, "DuckDB", duckdb ? version : why, "CSV, Parquet and JSON sources cannot be read: run `make deps`, or set DUCKDB_DIR to its folder");
+    line(out, duckdb, "DuckDB", duckdb ? version : why, "Parquet and JSON sources cannot be read (CSV can): run `make deps`, or set DUCKDB_DIR to its folder");
     line(out, true, "SQLite", sqlite3_libversion(), "");
     find_xgboost(out);
     find_cuda(out);
