@@ -269,6 +269,62 @@ static Span equality_span(const MappingSpec *spec, const Column *col, const char
     *variable = NULL;
     return spec->span;
 }
+/* Texts that differ only in blanks around them or in the case of ASCII letters. */
+static int32_t plain_text(const char *s, int32_t len, char *out) {
+    while (len && (*s == ' ' || *s == '\t')) s++, len--;
+    while (len && (s[len - 1] == ' ' || s[len - 1] == '\t')) len--;
+    for (int32_t i = 0; i < len; i++) out[i] = (char)(s[i] >= 'A' && s[i] <= 'Z' ? s[i] + 32 : s[i]);
+    return len;
+}
+/* How many texts of `a` are not in `b` but would be, were they compared as plain_text(); *example is one. O(distinct).
+ */
+static int64_t near_misses(const Dict *a, const Dict *b, int32_t *example) {
+    int32_t longest = 0;
+    int64_t n = 0;
+    for (int32_t i = 0; i < a->count; i++) longest = a->len[i] > longest ? a->len[i] : longest;
+    for (int32_t i = 0; i < b->count; i++) longest = b->len[i] > longest ? b->len[i] : longest;
+    char *buf = mem_try((size_t)longest + 1, 1);
+    Dict *plain = dict_new();
+    bool ok = buf && plain;
+    for (int32_t i = 0; ok && i < b->count; i++) ok = dict_add(plain, buf, plain_text(b->text[i], b->len[i], buf)) >= 0;
+    for (int32_t i = 0; ok && i < a->count; i++) {
+        if (dict_find(b, a->text[i], a->len[i]) >= 0) continue;
+        if (dict_find(plain, buf, plain_text(a->text[i], a->len[i], buf)) < 0) continue;
+        if (!n++) *example = i;
+    }
+    mem_free(buf);
+    dict_free(plain);
+    return n;
+}
+/* A hint, not a rule: a missing one (no memory) is no error. */
+static void warn_spelling(IntState *s, const JoinEq *eq) {
+    const Table *ta = int_table(s, eq->a.role), *tb = int_table(s, eq->b.role);
+    const Column *a = &ta->cols[eq->a.column], *b = &tb->cols[eq->b.column];
+    int32_t example = 0;
+    if (!a->dict || !b->dict || a->dict == b->dict) return;
+    int64_t n = near_misses(a->dict, b->dict, &example);
+    if (!n) return;
+    Diag *d = diag_warn(s->ds, "W202", eq->span, "%lld text%s of %s.%s would be in %s.%s but for blanks or case",
+                        (long long)n, n == 1 ? "" : "s", ta->name, a->name, tb->name, b->name);
+    diag_note(d, a->span, "for example \"%.*s\"", a->dict->len[example] < 60 ? a->dict->len[example] : 60,
+              a->dict->text[example]);
+    diag_help(d, "texts are joined byte by byte; clean the data first");
+}
+static void warn_spellings(IntState *s) {
+    const MappingSpec *spec = s->spec;
+    for (int t = 0; t < spec->ntgds; t++)
+        for (int e = 0; e < spec->tgds[t].neqs; e++) {
+            const JoinEq *eq = &spec->tgds[t].eqs[e];
+            bool seen = false;
+            for (int u = 0; u <= t && !seen; u++)
+                for (int f = 0; f < (u < t ? spec->tgds[u].neqs : e) && !seen; f++)
+                    seen = !memcmp(&spec->tgds[u].eqs[f].a, &eq->a, sizeof eq->a) &&
+                           !memcmp(&spec->tgds[u].eqs[f].b, &eq->b, sizeof eq->b);
+            if (!seen) warn_spelling(s, eq);
+        }
+    for (int m = 0; m < spec->nmatches; m++)
+        for (int e = 0; e < spec->matches[m].neqs; e++) warn_spelling(s, &spec->matches[m].eqs[e]);
+}
 bool int_keys(IntState *s) {
     const MappingSpec *spec = s->spec;
     int *base = arena_array(s->arena, int, spec->ntables + 1);
@@ -316,6 +372,7 @@ bool int_keys(IntState *s) {
             s->column_domain[t][member[i] - base[t]] = domain;
         }
     }
+    warn_spellings(s);
     return true;
 }
 void int_keys_free(IntState *s) {
