@@ -37,7 +37,7 @@ typedef enum {
     EX_ERROR      /* recovered from: already reported */
 } ExprKind;
 typedef enum { OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_POW, OP_MATMUL, OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_AND, OP_OR, OP_NEG, OP_NOT } Op;
-const char *op_text(Op op); /* "+", "@", "&" … as written */
+const char *op_text(Op op); /* "+", "@", "and" … as written */
 
 typedef struct NamedArg {
     Name name;

@@ -86,9 +86,11 @@ Name ast_clause_text(ParseState *ps, Span span) {
 
 /* A whole number from 1 to 2^31, as the one argument of `word(n)`; 0 when it is not. */
 static int64_t whole_argument(ParseState *ps, const char *word, const Expr *e, int nargs, Span span) {
-    bool whole = nargs == 1 && e && e->kind == EX_NUM && e->num >= 1 && e->num <= 2147483648.0 && e->num == floor(e->num);
+    bool whole =
+        nargs == 1 && e && e->kind == EX_NUM && e->num >= 1 && e->num <= 2147483648.0 && e->num == floor(e->num);
     if (whole) return (int64_t)e->num;
-    diag_help(diag_error(ps->ds, "E018", span, "`%s` takes one whole number of at least 1", word), "as in: %s(16)", word);
+    diag_help(diag_error(ps->ds, "E018", span, "`%s` takes one whole number of at least 1", word), "as in: %s(16)",
+              word);
     return 0;
 }
 
@@ -127,8 +129,10 @@ static Atom *atom_new(ParseState *ps, const Item *item, const Expr *call, bool n
             a->rest = true;
             continue;
         }
-        if (arg->kind == ARG_COLUMN) a->named = true;
-        else plain++;
+        if (arg->kind == ARG_COLUMN)
+            a->named = true;
+        else
+            plain++;
         AtomArg out = {arg->kind == ARG_COLUMN ? arg->column : (Name){0}, arg->value};
         vec_push(ps->arena, &a->args, out);
     }
@@ -193,7 +197,8 @@ static void head_add(ParseState *ps, AtomVec *atoms, const Item *item) {
         return;
     }
     if (item->optional)
-        diag_error(ps->ds, "E022", item->span, "an atom of a head cannot be optional: `?` belongs to atoms of the body");
+        diag_error(ps->ds, "E022", item->span,
+                   "an atom of a head cannot be optional: `?` belongs to atoms of the body");
     vec_push(ps->arena, atoms, atom_new(ps, item, e, false));
 }
 
@@ -204,12 +209,19 @@ Stmt *ast_dependency(ParseState *ps, Name label, Formula f, Span span) {
     TgdDecl *t = arena_new_of(ps->arena, TgdDecl);
     for (int i = 0; i < f.body->len; i++) {
         const Item *item = &f.body->data[i];
-        if (item->asof) vec_push(ps->arena, &t->asofs, item->asof);
-        else body_add(ps, &t->body, &t->conditions, item, item->expr);
+        if (item->asof)
+            vec_push(ps->arena, &t->asofs, item->asof);
+        else
+            body_add(ps, &t->body, &t->conditions, item, item->expr);
     }
     if (equality) {
-        *s->egd = (EgdDecl){.kind = EGD_GENERAL, .label = label, .has_forall = f.has_forall, .body = t->body,
-                            .left = first->expr->args[0], .right = first->expr->args[1], .span = span};
+        *s->egd = (EgdDecl){.kind = EGD_GENERAL,
+                            .label = label,
+                            .has_forall = f.has_forall,
+                            .body = t->body,
+                            .left = first->expr->args[0],
+                            .right = first->expr->args[1],
+                            .span = span};
         if (f.forall) s->egd->forall = *f.forall;
         if (f.exists || t->conditions.len || t->asofs.len)
             diag_help(diag_error(ps->ds, "E022",
@@ -261,7 +273,8 @@ ColumnDecl *ast_column(ParseState *ps, Name name, Name type, ArgVec *args, Span 
     if (c->type == TY_VECTOR) {
         c->width = whole_argument(ps, "vector", first, args->len, type_span);
     } else if (c->type == TY_DATE || c->type == TY_TIME) {
-        if (args->len == 1 && first && first->kind == EX_STR) c->format = first->text;
+        if (args->len == 1 && first && first->kind == EX_STR)
+            c->format = first->text;
         else
             diag_help(diag_error(ps->ds, "E018", type_span, "`%s` takes its format as a text", words[i]),
                       "as in: date(\"%%Y-%%m-%%d\")");
@@ -301,9 +314,12 @@ TargetDecl *ast_target_word(ParseState *ps, TargetDecl *t, const char *clause, N
     int count = order ? COUNT(orders) : COUNT(conflicts), i = word_index(value.text, words, count);
     Span *span = order ? &t->order_span : &t->conflict_span;
     if (span->file) diag_error(ps->ds, "E017", value.span, "`%s` is said twice for one target", clause);
-    if (i < 0) unknown_word(ps, "E024", order ? "order of rows" : "policy for conflicts", value, words, count);
-    else if (order) t->order = words[i];
-    else t->conflict = words[i];
+    if (i < 0)
+        unknown_word(ps, "E024", order ? "order of rows" : "policy for conflicts", value, words, count);
+    else if (order)
+        t->order = words[i];
+    else
+        t->conflict = words[i];
     *span = value.span;
     return t;
 }
@@ -324,7 +340,8 @@ static void column_encoding(ParseState *ps, TargetColumn *c, const Expr *e) {
     if (c->encoding == ENC_HASH) {
         c->buckets = whole_argument(ps, "hash", first, args ? args->len : 0, e->span);
     } else if (c->encoding == ENC_DAYS) {
-        if (args && args->len == 1 && first && first->kind == EX_STR) c->epoch = first->text;
+        if (args && args->len == 1 && first && first->kind == EX_STR)
+            c->epoch = first->text;
         else
             diag_help(diag_error(ps->ds, "E018", e->span, "`days` takes the day it counts from as a text"),
                       "as in: days(\"1970-01-01\")");
@@ -347,7 +364,8 @@ static void column_missing(ParseState *ps, TargetColumn *c, Expr *e) {
         return;
     }
     int i = word_index(e->text, words, COUNT(words));
-    if (i >= 0) c->missing = kinds[i];
+    if (i >= 0)
+        c->missing = kinds[i];
     else {
         unknown_word(ps, "E024", "way to fill missing values", ast_name(e->text, e->span), words, COUNT(words));
         c->missing = MISS_DEFAULT;
@@ -359,8 +377,10 @@ void ast_target_column(ParseState *ps, Name name, Name role, Expr *encoding, Exp
     static const ColumnRole kinds[] = {ROLE_FEATURE, ROLE_LABEL, ROLE_WEIGHT, ROLE_ID};
     TargetColumn c = {.name = name};
     int i = word_index(role.text, words, COUNT(words));
-    if (i < 0) unknown_word(ps, "E015", "role of a column", role, words, COUNT(words));
-    else c.role = kinds[i];
+    if (i < 0)
+        unknown_word(ps, "E015", "role of a column", role, words, COUNT(words));
+    else
+        c.role = kinds[i];
     c.encoding = c.role == ROLE_ID ? ENC_TEXT : ENC_NUM;
     if (encoding) column_encoding(ps, &c, encoding);
     if (missing) column_missing(ps, &c, missing);

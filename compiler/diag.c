@@ -99,8 +99,11 @@ const char *diag_file_text(const Diags *ds, uint32_t file) {
 /* Bytes of the code point at s (at least 1); *good tells whether it is well-formed UTF-8. */
 static size_t utf8_step(const char *text, size_t left, bool *good) {
     const unsigned char *s = (const unsigned char *)text;
-    size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-             : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+    size_t n = s[0] < 0x80                   ? 1
+               : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+               : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+               : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+                                             : 0;
     *good = false;
     if (!n || n > left) return 1;
     for (size_t i = 1; i < n; i++)
@@ -116,8 +119,10 @@ static int line_index(const SourceFile *f, uint32_t at) {
     int low = 0, high = f->lines.len - 1;
     while (low < high) {
         int mid = (low + high + 1) / 2;
-        if (f->lines.data[mid] <= at) low = mid;
-        else high = mid - 1;
+        if (f->lines.data[mid] <= at)
+            low = mid;
+        else
+            high = mid - 1;
     }
     return low;
 }
@@ -202,12 +207,17 @@ static Diag *diag_add(Diags *ds, DiagLevel level, const char *code, Span at, con
             return d;
     }
     bool is_error = d->level == DIAG_ERROR;
-    if (is_error) ds->errors++;
-    else ds->warnings++;
+    if (is_error)
+        ds->errors++;
+    else
+        ds->warnings++;
     ds->last_code = code;
-    if (ds->all.len < DIAG_KEPT) vec_push(ds->arena, &ds->all, d);
-    else if (is_error) ds->unkept_errors++;
-    else ds->unkept_warnings++;
+    if (ds->all.len < DIAG_KEPT)
+        vec_push(ds->arena, &ds->all, d);
+    else if (is_error)
+        ds->unkept_errors++;
+    else
+        ds->unkept_warnings++;
     return d;
 }
 
@@ -311,11 +321,16 @@ static const char *paint(bool colour, const char *code) {
  * replacement mark; a tab stays a tab. */
 static void print_point(FILE *out, const char *s, size_t n, bool good) {
     unsigned char c = (unsigned char)s[0];
-    if (!good) fputs("\xef\xbf\xbd", out);
-    else if (c == '\t') fputc('\t', out);
-    else if (c < 0x20) fprintf(out, "\xe2\x90%c", 0x80 + c);
-    else if (c == 0x7f) fputs("\xe2\x90\xa1", out);
-    else fwrite(s, 1, n, out);
+    if (!good)
+        fputs("\xef\xbf\xbd", out);
+    else if (c == '\t')
+        fputc('\t', out);
+    else if (c < 0x20)
+        fprintf(out, "\xe2\x90%c", 0x80 + c);
+    else if (c == 0x7f)
+        fputs("\xe2\x90\xa1", out);
+    else
+        fwrite(s, 1, n, out);
 }
 
 /* The source line with carets under the span. A long line is clipped to a window around the span. */
@@ -368,9 +383,12 @@ static void print_place(const Diags *ds, Span at, FILE *out) {
 static void print_one(const Diags *ds, const Diag *d, FILE *out, bool colour) {
     const char *mark = d->level == DIAG_ERROR ? RED : YELLOW;
     fputs(paint(colour, BOLD), out);
-    if (d->data_file && d->data_line > 0) fprintf(out, "%s:%lld: ", d->data_file, (long long)d->data_line);
-    else if (d->data_file) fprintf(out, "%s: ", d->data_file);
-    else print_place(ds, d->at, out);
+    if (d->data_file && d->data_line > 0)
+        fprintf(out, "%s:%lld: ", d->data_file, (long long)d->data_line);
+    else if (d->data_file)
+        fprintf(out, "%s: ", d->data_file);
+    else
+        print_place(ds, d->at, out);
     fprintf(out, "%s%s%s[%s]:%s %s", paint(colour, PLAIN), paint(colour, mark),
             d->level == DIAG_ERROR ? "error" : "warning", d->code, paint(colour, PLAIN), d->text);
     fprintf(out, "%s%s%s\n", d->promoted ? " [-Werror=" : "", d->promoted ? d->code : "", d->promoted ? "]" : "");
@@ -381,8 +399,10 @@ static void print_one(const Diags *ds, const Diag *d, FILE *out, bool colour) {
     print_snippet(ds, d->at, out, colour, mark);
     for (int i = 0; i < d->notes.len; i++) {
         const DiagNote *n = &d->notes.data[i];
-        if (n->at.file) print_place(ds, n->at, out);
-        else fputs("  ", out);
+        if (n->at.file)
+            print_place(ds, n->at, out);
+        else
+            fputs("  ", out);
         fprintf(out, "%snote:%s %s\n", paint(colour, BOLD), paint(colour, PLAIN), n->text);
     }
     for (const char *h = d->help; h && *h;) {
@@ -404,11 +424,16 @@ static void json_text(Buf *out, const char *s) {
     buf_puts(out, "\"");
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\') buf_printf(out, "\\%c", c);
-        else if (c == '\n') buf_puts(out, "\\n");
-        else if (c == '\t') buf_puts(out, "\\t");
-        else if (c < 0x20) buf_printf(out, "\\u%04x", c);
-        else buf_add(out, s, 1);
+        if (c == '"' || c == '\\')
+            buf_printf(out, "\\%c", c);
+        else if (c == '\n')
+            buf_puts(out, "\\n");
+        else if (c == '\t')
+            buf_puts(out, "\\t");
+        else if (c < 0x20)
+            buf_printf(out, "\\u%04x", c);
+        else
+            buf_add(out, s, 1);
     }
     buf_puts(out, "\"");
 }
@@ -417,8 +442,10 @@ static void json_place(const Diags *ds, Span at, Buf *out) {
     int line, column;
     diag_locate(ds, at, &line, &column);
     buf_puts(out, "\"file\": ");
-    if (line) json_text(out, diag_file_path(ds, at.file));
-    else buf_puts(out, "null");
+    if (line)
+        json_text(out, diag_file_path(ds, at.file));
+    else
+        buf_puts(out, "null");
     buf_printf(out, ", \"line\": %d, \"column\": %d", line, column);
 }
 
@@ -446,8 +473,10 @@ void diag_print_json(Diags *ds, Buf *out) {
             buf_puts(out, "}");
         }
         buf_puts(out, "], \"help\": ");
-        if (d->help) json_text(out, d->help);
-        else buf_puts(out, "null");
+        if (d->help)
+            json_text(out, d->help);
+        else
+            buf_puts(out, "null");
         buf_puts(out, "}");
     }
     buf_puts(out, "]");

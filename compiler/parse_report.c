@@ -24,14 +24,15 @@ static bool is_any(const char *name, const char *const *list) {
 }
 
 static bool is_operator(const char *name) {
-    static const char *const list[] = {"'+'", "'-'", "'*'", "'/'", "'@'", "'^'", "'\\''", "'['", "'.'", "'|'", "and", "or",
-                                       "is", "in", "not in", "'='", "==", "!=", "'<'", "<=", "'>'", ">=", "'('", "'?'", "..",
-                                       NULL};
+    static const char *const list[] = {
+        "'+'", "'-'",    "'*'", "'/'", "'@'", "'^'", "'\\''", "'['", "'.'", "'|'", "and", "or", "is",
+        "in",  "not in", "'='", "==",  "!=",  "'<'", "<=",    "'>'", ">=",  "'('", "'?'", "..", NULL};
     return is_any(name, list);
 }
 
 static bool starts_expression(const char *name) {
-    static const char *const list[] = {"a name", "a number", "a text", "'('", "'-'", "not", "null", "true", "false", NULL};
+    static const char *const list[] = {"a name", "a number", "a text", "'('",   "'-'",
+                                       "not",    "null",     "true",   "false", NULL};
     return is_any(name, list);
 }
 
@@ -57,8 +58,10 @@ static int pieces_of(const Expected *x, const char *out[PIECES]) {
     bool operand_done = expects(x, "'+'") && expects(x, "'*'");
     int n = 0;
     if (expects(x, "';'") && !statement) out[n++] = "';'";
-    if (statement) out[n++] = "a statement";
-    else if (expression) out[n++] = expects(x, "asof") ? "an atom or a condition" : "an expression";
+    if (statement)
+        out[n++] = "a statement";
+    else if (expression)
+        out[n++] = expects(x, "asof") ? "an atom or a condition" : "an expression";
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < x->count && n < PIECES; i++) {
             const char *name = x->names[i];
@@ -75,12 +78,15 @@ static int pieces_of(const Expected *x, const char *out[PIECES]) {
 }
 
 static void add_piece(Buf *b, const char *name) {
-    static const char *const plain[] = {"a name", "a number", "a text", "a statement", "an expression", "an operator",
-                                        "an atom or a condition", NULL};
+    static const char *const plain[] = {
+        "a name", "a number", "a text", "a statement", "an expression", "an operator", "an atom or a condition", NULL};
     size_t n = strlen(name);
-    if (is_any(name, plain)) buf_puts(b, name);
-    else if (name[0] == '\'' && n > 2) buf_printf(b, "`%.*s`", (int)n - 2, name + 1);
-    else buf_printf(b, "`%s`", name);
+    if (is_any(name, plain))
+        buf_puts(b, name);
+    else if (name[0] == '\'' && n > 2)
+        buf_printf(b, "`%.*s`", (int)n - 2, name + 1);
+    else
+        buf_printf(b, "`%s`", name);
 }
 
 static void add_found(Buf *b, const ParseState *ps, Span at, const char *found) {
@@ -114,10 +120,14 @@ static bool report_unknown_statement(ParseState *ps, Span at, const Expected *x,
     const char *const *words = lex_statement_words(&count);
     const char *near = text_nearest(ps->word_before, words, count);
     Diag *d = diag_error(ps->ds, "E010", ps->span_before, "`%s` begins no statement", ps->word_before);
-    if (near && !strcmp(near, ps->word_before)) diag_help(d, "`%s` is a statement when a name follows it", near);
-    else if (near) diag_help(d, "did you mean `%s`?", near);
-    else if (after_label) diag_help(d, "a script names a value with `let %s = …;`", ps->word_before);
-    else diag_help(d, "a dependency is written `name: S(a, b) -> T(a, b);`");
+    if (near && !strcmp(near, ps->word_before))
+        diag_help(d, "`%s` is a statement when a name follows it", near);
+    else if (near)
+        diag_help(d, "did you mean `%s`?", near);
+    else if (after_label)
+        diag_help(d, "a script names a value with `let %s = …;`", ps->word_before);
+    else
+        diag_help(d, "a dependency is written `name: S(a, b) -> T(a, b);`");
     (void)at;
     return true;
 }
@@ -155,22 +165,26 @@ void parse_report_syntax(ParseState *ps, Span at, const char *found, const char 
     bool next_line = memchr(ps->text + ps->span_before.end, '\n', at.begin - ps->span_before.end) != NULL;
     if ((ends && next_line) || file_ends) at = (Span){ps->file, ps->span_before.end, ps->span_before.end};
     const char *code = file_ends && open.mark ? "E012" : ends ? "E011" : "E010";
-    Diag *d = diag_error(ps->ds, code, at, "%s%s%s", n ? "expected " : "", b.data, n ? "" : ", which fits nothing here");
+    Diag *d =
+        diag_error(ps->ds, code, at, "%s%s%s", n ? "expected " : "", b.data, n ? "" : ", which fits nothing here");
     buf_free(&b);
     /* a `;` or `}` that found nothing open inside its block says nothing about the brackets; nor does `let` */
     bool fits = !ps->dropped.mark && (!strcmp(found, "'}'") || !strcmp(found, "';'") || !strcmp(found, "let"));
     if (open.mark && !fits && (boundary || !strcmp(found, "->")))
         diag_note(d, open.span, "this `%c` is still open", open.mark == 's' ? '{' : open.mark);
-    if (ps->binding && expects(&x, "->")) diag_help(d, "a script names a value with `let %s = …;`", ps->binding);
-    else if (!strcmp(found, "let") && expects(&x, "return")) diag_help(d, "inside a function write `name = …;`, without let");
-    else help_near_word(ps, d, &x);
+    if (ps->binding && expects(&x, "->"))
+        diag_help(d, "a script names a value with `let %s = …;`", ps->binding);
+    else if (!strcmp(found, "let") && expects(&x, "return"))
+        diag_help(d, "inside a function write `name = …;`, without let");
+    else
+        help_near_word(ps, d, &x);
     if (file_ends) ps->stopped = true;
 }
 
 void parse_report_depth(ParseState *ps, Span at) {
     if (!ps->stopped)
         diag_help(diag_error(ps->ds, "E009", at, "this is nested too deeply"),
-                  "brackets go %d deep, an expression's tree %d: name a part with an assignment or `let`", PARSE_NESTING,
-                  PARSE_DEPTH);
+                  "brackets go %d deep, an expression's tree %d: name a part with an assignment or `let`",
+                  PARSE_NESTING, PARSE_DEPTH);
     ps->stopped = true;
 }

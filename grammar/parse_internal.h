@@ -12,10 +12,10 @@
 #include "compiler/ast.h"
 
 enum {
-    PARSE_NESTING = 256,     /* brackets in brackets */
-    PARSE_DEPTH = 1000,      /* of an expression's tree: long chains of operators lean to one side */
+    PARSE_NESTING = 256, /* brackets in brackets */
+    PARSE_DEPTH = 1000,  /* of an expression's tree: long chains of operators lean to one side */
     PARSE_TEXT_MOST = 64 << 20,
-    PARSE_ERRORS = 1000      /* more than this many errors are not worth explaining */
+    PARSE_ERRORS = 1000 /* more than this many errors are not worth explaining */
 };
 
 typedef enum { ARG_PLAIN, ARG_COLUMN, ARG_REST } ArgKind;
@@ -78,11 +78,11 @@ typedef struct ParseState {
     const char *word_before;   /* the same of the token before it */
     Span span_before;
     const char *binding; /* the name, in a statement that begins `name =` */
-    Bracket dropped; /* what the previous `;` or `}` found still open */
+    Bracket dropped;     /* what the previous `;` or `}` found still open */
     Bracket open[PARSE_NESTING];
     int depth, braces;
-    int recover_braces; /* >= 0: after an error, blocks opened deeper than this are skipped whole */
-    bool stopped;       /* nothing more is worth saying */
+    int recover_braces;        /* >= 0: after an error, blocks opened deeper than this are skipped whole */
+    bool stopped;              /* nothing more is worth saying */
     VEC(ColumnDecl *) columns; /* of the block being read */
     VEC(NameVec) keys;
     Span keys_span;

@@ -50,28 +50,112 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
 #ifndef AMAL_LIBFUZZER
 static const char *const seeds[] = {
-    "source S at silo1 from \"s.csv\" (null = \"NA\", delimiter = \";\") { a: num, b: date(\"%Y\") as \"B b\" not null, key(a) }",
-    "target T order base conflict nonnull distinct { y: label num missing drop, x: feature onehot(base = \"1\") missing 0 }",
+    "source S at silo1 from \"s.csv\" (null = \"NA\", delimiter = \";\") { a: num, b: date(\"%Y\") as \"B b\" not "
+    "null, key(a) }",
+    "target T order base conflict nonnull distinct { y: label num missing drop, x: feature onehot(base = \"1\") "
+    "missing 0 }",
     "m1: ∀ m,n,a,hr,o,dd (S1(m,n,a,hr) ∧ S2(m,n,a,o,dd) ⟶ T(m,a,hr,o));\n∀m,n (S1(m,n) ⟶ ∃o T(m,o));",
     "m: S(a: x, ...) & R as r(_, y)? & x > 15 & y not in {1, \"b\"} & not contains(x, \"z\") & x is not null"
     " & asof t1 <= t2 within 2 h -> exists z: T(a: log(x) | y, b: z);",
     "S(n, a) & S(n, b) -> a = b; key S(n); fd S(x, y -> z); fk S(a) -> R(b);",
     "match A, B on n; match A, B on A.x = B.y assign one_to_one; match A, B via \"l.csv\" (left = a, right = b);"
     " match A, B fuzzy { block year; accept probability >= 0.95; }",
-    "# the closed form\nalgorithm ridge(lambda = 0.1) { fit(X: [n, d], y: [n, 1]) { w = solve(X' @ X + lambda * eye(d), X' @ y);"
+    "# the closed form\nalgorithm ridge(lambda = 0.1) { fit(X: [n, d], y: [n, 1]) { w = solve(X' @ X + lambda * "
+    "eye(d), X' @ y);"
     " repeat 3 { w = -w ^ 2 / X[1..3, ] - X[, 2] + X[i]; } for i in 1..k { } while (a < 1) { a = a + 1; }"
     " if (a = 1) { b = 1; } else if (b) { } else { } return w, b; } predict(X: [m, d]) { return (X @ w)'; } }",
     "metric rmse(y: [n, 1], p: [n, 1]) { return sqrt(mean((y - p) ^ 2)); }",
-    "split T into train 0.8, test 0.2 seed 42; train r = ridge(lambda = 1e-3) on T.train; evaluate r on T.test with rmse, r2;\n"
+    "split T into train 0.8, test 0.2 seed 42; train r = ridge(lambda = 1e-3) on T.train; evaluate r on T.test with "
+    "rmse, r2;\n"
     "predict r on T.test to \"p.csv\"; save r to \"m\"; load r from \"m\"; export T to \"t.csv\" with provenance;",
     "let a = 1; param p = 2; print r.w[1, ]; option max_rows 1e9; use \"o.amal\"; for x in {0.1, 1} { print x; }",
     "silo A at \"pg\" policy local, aggregate(10); /* c */ let `resting HR` = rand(3, 4, seed = 1) # end\n;"};
-static const char *const tokens[] = {
-    "->", "∀", "∃", "∧", "≤", "⟶", "..", "...", "'", "\"", "`", "/*", "*/", "#", "\n", "{", "}", "(", ")", "[", "]", ";", ",", ":",
-    "?", "|", "&", "@", "^", "==", "!=", "<=", "%", "\\", "1e999", "0.5", "12a", "null", "true", "is", "is not null", "in", "in {",
-    "not", "not in {1}", "and", "or", "as", "with", "on", "to", "from", "at", "seed", "missing", "exists", "forall", "asof",
-    "within", "else", "if", "while", "repeat", "return", "print", "let", "key", "fd", "fk", "match", "source", "target", "train",
-    "for", "use", "option", "order", "distinct", "\xff", "\xc3", "é", "\xe2\x80\x9c", "\xef\xbb\xbf", "((((((((", "{{{{", "- - -"};
+static const char *const tokens[] = {"->",
+                                     "∀",
+                                     "∃",
+                                     "∧",
+                                     "≤",
+                                     "⟶",
+                                     "..",
+                                     "...",
+                                     "'",
+                                     "\"",
+                                     "`",
+                                     "/*",
+                                     "*/",
+                                     "#",
+                                     "\n",
+                                     "{",
+                                     "}",
+                                     "(",
+                                     ")",
+                                     "[",
+                                     "]",
+                                     ";",
+                                     ",",
+                                     ":",
+                                     "?",
+                                     "|",
+                                     "&",
+                                     "@",
+                                     "^",
+                                     "==",
+                                     "!=",
+                                     "<=",
+                                     "%",
+                                     "\\",
+                                     "1e999",
+                                     "0.5",
+                                     "12a",
+                                     "null",
+                                     "true",
+                                     "is",
+                                     "is not null",
+                                     "in",
+                                     "in {",
+                                     "not",
+                                     "not in {1}",
+                                     "and",
+                                     "or",
+                                     "as",
+                                     "with",
+                                     "on",
+                                     "to",
+                                     "from",
+                                     "at",
+                                     "seed",
+                                     "missing",
+                                     "exists",
+                                     "forall",
+                                     "asof",
+                                     "within",
+                                     "else",
+                                     "if",
+                                     "while",
+                                     "repeat",
+                                     "return",
+                                     "print",
+                                     "let",
+                                     "key",
+                                     "fd",
+                                     "fk",
+                                     "match",
+                                     "source",
+                                     "target",
+                                     "train",
+                                     "for",
+                                     "use",
+                                     "option",
+                                     "order",
+                                     "distinct",
+                                     "\xff",
+                                     "\xc3",
+                                     "é",
+                                     "\xe2\x80\x9c",
+                                     "\xef\xbb\xbf",
+                                     "((((((((",
+                                     "{{{{",
+                                     "- - -"};
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 typedef struct Text {
@@ -145,7 +229,9 @@ static void mutate(Buf *b, Draw *d) {
     case 3: splice(b, at, 0, other->data + from, some); break;
     case 4: splice(b, at, n, other->data + from, some); break;
     case 5: splice(b, at, left, "", 0); break;
-    case 6: splice(b, at, 0, " ", 1); /* fall through: a token between blanks */ __attribute__((fallthrough));
+    case 6:
+        splice(b, at, 0, " ", 1); /* fall through: a token between blanks */
+        __attribute__((fallthrough));
     default: splice(b, at, 0, token, strlen(token)); break;
     }
 }
@@ -184,9 +270,12 @@ int main(int argc, char **argv) {
     int files = 0;
     for (int i = 1; i < argc; i++) {
         bool value = i + 1 < argc;
-        if (!strcmp(argv[i], "--seconds") && value) seconds = strtod(argv[++i], NULL);
-        else if (!strcmp(argv[i], "--seed") && value) seed = strtoull(argv[++i], NULL, 10);
-        else if (!strcmp(argv[i], "--only") && value) only = strtoull(argv[++i], NULL, 10);
+        if (!strcmp(argv[i], "--seconds") && value)
+            seconds = strtod(argv[++i], NULL);
+        else if (!strcmp(argv[i], "--seed") && value)
+            seed = strtoull(argv[++i], NULL, 10);
+        else if (!strcmp(argv[i], "--only") && value)
+            only = strtoull(argv[++i], NULL, 10);
         else {
             Buf b = {0};
             if (!file_read(argv[i], &b)) {

@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
+
 #include "compiler/base.h"
 #include "compiler/diag.h"
 #include <math.h>
@@ -163,7 +165,8 @@ static void test_layout(void **state) {
     diag_error(ds, "E011", (Span){f, 1000, 1001}, "beyond");
     expect_print(ds, "s.amal:3:5: error[E011]: beyond\n    3 | last\n      |     ^\n");
     diag_data(ds, "E417", (Span){f, 0, 3}, "s.csv", 17, "bad");
-    expect_print(ds, "s.csv:17: error[E417]: bad\ns.amal:1:1: note: read because of this\n    1 | let a = 1;\n      | ^~~\n");
+    expect_print(
+        ds, "s.csv:17: error[E417]: bad\ns.amal:1:1: note: read because of this\n    1 | let a = 1;\n      | ^~~\n");
     diag_data(ds, "E450", (Span){0}, "s.csv", 0, "missing");
     expect_print(ds, "s.csv: error[E450]: missing\n");
     int line, column;
@@ -232,7 +235,8 @@ static void test_collecting(void **state) {
     assert_int_equal(diag_error_count(ds), 5);
     Buf json = {0};
     diag_print_json(ds, &json);
-    assert_non_null(strstr(json.data, "{\"code\": \"W122\", \"level\": \"error\", \"file\": \"s\", \"line\": 1, \"column\": 1"));
+    assert_non_null(
+        strstr(json.data, "{\"code\": \"W122\", \"level\": \"error\", \"file\": \"s\", \"line\": 1, \"column\": 1"));
     buf_free(&json);
     arena_free(a);
 }
@@ -278,9 +282,9 @@ static void test_explanations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arena), cmocka_unit_test(test_mem_try), cmocka_unit_test(test_exhaustion), cmocka_unit_test(test_buf),
-        cmocka_unit_test(test_nearest), cmocka_unit_test(test_numbers), cmocka_unit_test(test_layout),
-        cmocka_unit_test(test_long_lines), cmocka_unit_test(test_collecting), cmocka_unit_test(test_flood),
-        cmocka_unit_test(test_explanations)};
+        cmocka_unit_test(test_arena),  cmocka_unit_test(test_mem_try),     cmocka_unit_test(test_exhaustion),
+        cmocka_unit_test(test_buf),    cmocka_unit_test(test_nearest),     cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_layout), cmocka_unit_test(test_long_lines),  cmocka_unit_test(test_collecting),
+        cmocka_unit_test(test_flood),  cmocka_unit_test(test_explanations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
+
 #include "compiler/ast.h"
 #include <glob.h>
 #include <stdlib.h>
@@ -99,11 +101,14 @@ static const char late[] =
     "source flights  from \"flights.csv\"  (null = \"NA\") {\n"
     "  year: int, month: int, day: int, dep_time: num, dep_delay: num, arr_delay: num,\n"
     "  carrier: text, tailnum: text, origin: text, dest: text, distance: num\n}\n"
-    "source planes   from \"planes.csv\"   (null = \"NA\") { tailnum: text, year: num, seats: num, engines: num, key(tailnum) }\n"
+    "source planes   from \"planes.csv\"   (null = \"NA\") { tailnum: text, year: num, seats: num, engines: num, "
+    "key(tailnum) }\n"
     "source airports from \"airports.csv\" (null = \"NA\") { faa: text, lat: num, lon: num, alt: num, key(faa) }\n\n"
     "target T {\n  late:     label   num,\n  distance: feature num,\n  carrier:  feature onehot,\n"
-    "  built:    feature num missing mean,\n  seats:    feature num missing mean,\n  alt:      feature num missing 0\n}\n\n"
-    "m: flights(tailnum: t, dest: d, distance: x, carrier: c, arr_delay: a)\n   & planes(tailnum: t, year: b, seats: s)?\n"
+    "  built:    feature num missing mean,\n  seats:    feature num missing mean,\n  alt:      feature num missing "
+    "0\n}\n\n"
+    "m: flights(tailnum: t, dest: d, distance: x, carrier: c, arr_delay: a)\n   & planes(tailnum: t, year: b, seats: "
+    "s)?\n"
     "   & airports(faa: d, alt: h)?\n   & a is not null\n"
     "   -> T(late: a > 15, distance: x, carrier: c, built: b, seats: s, alt: h);\n\n"
     "split T into train 0.8, test 0.2 seed 42;\n\n"
@@ -139,37 +144,74 @@ static void test_reference_script(void **state) {
 static void test_statements(void **state) {
     (void)state;
     static const char *const clean[] = {
-        "", ";;;", "# nothing\n", "#!/usr/bin/env amal\nlet a = 1;",
-        "source S from \"x.csv\";", "source S at north from \"x.csv\" (delimiter = \";\", quote = \"'\", header = false, skip = 3);",
-        "source S from \"x.csv\" { a: num as \"A a\" null \"\" not null, b: date(\"%d/%m\"), c: time(\"%H\"), d: vector(12), e: rowid, };",
+        "",
+        ";;;",
+        "# nothing\n",
+        "#!/usr/bin/env amal\nlet a = 1;",
+        "source S from \"x.csv\";",
+        "source S at north from \"x.csv\" (delimiter = \";\", quote = \"'\", header = false, skip = 3);",
+        "source S from \"x.csv\" { a: num as \"A a\" null \"\" not null, b: date(\"%d/%m\"), c: time(\"%H\"), d: "
+        "vector(12), e: rowid, };",
         "source S from \"x.csv\" { a: bool, b: cat, c: int, key(a, b), key(c) }",
-        "silo A at \"pg://h\" policy local;", "silo A at \"pg://h\" policy local, aggregate(10);", "silo A at \"pg://h\";",
+        "silo A at \"pg://h\" policy local;",
+        "silo A at \"pg://h\" policy local, aggregate(10);",
+        "silo A at \"pg://h\";",
         "target T order base conflict mean distinct { x: feature num }",
-        "target T { y: label, w: weight num, i: id, a: feature hash(16), b: feature days(\"2000-01-01\"), c: feature ordinal missing \"u\","
-        " d: feature onehot(base = \"1\") missing drop, e: feature vector, f: feature num missing -1.5, g: feature num missing error }",
-        "S(a, b) -> T(a, b);", "S(a, _), R(b: b, ...) -> T(...);", "S(a: \"x\", b: 1, c: null, d: true, e: -1) -> T(a: 1);",
-        "S as r(a), S as q(b: a)? -> T(a: a);", "S(x) & x in {1, 2, } & not x > 3 & (x + 1) * 2 = 4 -> T(x);",
-        "S(x) and x > 3 and R(x) -> T(x);", "S(g) & contains(g, \"Drama\") & not starts(g, \"x\") -> T(g);",
-        "S(x) & not R(x) -> T(x);", "S(x) & not exists R(x) -> T(x);", "S(x) & not exists y, z: R(x, y, z) -> T(x);",
-        "S(x) & asof t1 <= t2 within 2 h -> T(x);", "S(x) -> exists y, z: T(x, y, z) & U(z);",
+        "target T { y: label, w: weight num, i: id, a: feature hash(16), b: feature days(\"2000-01-01\"), c: feature "
+        "ordinal missing \"u\","
+        " d: feature onehot(base = \"1\") missing drop, e: feature vector, f: feature num missing -1.5, g: feature num "
+        "missing error }",
+        "S(a, b) -> T(a, b);",
+        "S(a, _), R(b: b, ...) -> T(...);",
+        "S(a: \"x\", b: 1, c: null, d: true, e: -1) -> T(a: 1);",
+        "S as r(a), S as q(b: a)? -> T(a: a);",
+        "S(x) & x in {1, 2, } & not x > 3 & (x + 1) * 2 = 4 -> T(x);",
+        "S(x) and x > 3 and R(x) -> T(x);",
+        "S(g) & contains(g, \"Drama\") & not starts(g, \"x\") -> T(g);",
+        "S(x) & not R(x) -> T(x);",
+        "S(x) & not exists R(x) -> T(x);",
+        "S(x) & not exists y, z: R(x, y, z) -> T(x);",
+        "S(x) & asof t1 <= t2 within 2 h -> T(x);",
+        "S(x) -> exists y, z: T(x, y, z) & U(z);",
         "S(x) -> T(a: x | 0, b: log(x) + 1, c: x > 15, d: x = 1, e: (x | y) * 2);",
-        "S(n, a) & S(n, b) -> a = b;", "e: forall n, a, b: S(n, a) & S(n, b) -> a = b;", "key S(n, m);", "fd S(x, y -> z);",
-        "fk S(a, b) -> R(c, d);", "match S1, S2 on n, m;", "match S1, S2 on S1.pid = S2.patient assign many_to_one;",
+        "S(n, a) & S(n, b) -> a = b;",
+        "e: forall n, a, b: S(n, a) & S(n, b) -> a = b;",
+        "key S(n, m);",
+        "fd S(x, y -> z);",
+        "fk S(a, b) -> R(c, d);",
+        "match S1, S2 on n, m;",
+        "match S1, S2 on S1.pid = S2.patient assign many_to_one;",
         "match S1, S2 via \"links.csv\" (left = pid, right = rowid, score = p) assign one_to_one;",
-        "match S1, S2 via \"links.csv\";", "match S1, S2 fuzzy { block year, soundex(name); accept probability >= 0.95; }",
-        "split T into train 0.8, test 0.2 seed 42;", "split T into a 1;", "let x = 1;", "param lambda = 0.1;", "print X' @ X;",
-        "train m = ols on T;", "train m = ridge(lambda = 0.1, standardize = true) on T.train;",
-        "evaluate m on T with rmse;", "predict m on T.test to \"p.csv\";", "save m to \"m\"; load m from \"m\";",
-        "option max_rows 1e9; option egd warn; option threads -1; option name \"x\";", "use \"o.amal\";", "export T to \"t.parquet\";",
-        "export T.train to \"t.csv\" with provenance;", "for x in {0.1, 1, 10} { train m = ridge(lambda = x) on T; print x; }",
+        "match S1, S2 via \"links.csv\";",
+        "match S1, S2 fuzzy { block year, soundex(name); accept probability >= 0.95; }",
+        "split T into train 0.8, test 0.2 seed 42;",
+        "split T into a 1;",
+        "let x = 1;",
+        "param lambda = 0.1;",
+        "print X' @ X;",
+        "train m = ols on T;",
+        "train m = ridge(lambda = 0.1, standardize = true) on T.train;",
+        "evaluate m on T with rmse;",
+        "predict m on T.test to \"p.csv\";",
+        "save m to \"m\"; load m from \"m\";",
+        "option max_rows 1e9; option egd warn; option threads -1; option name \"x\";",
+        "use \"o.amal\";",
+        "export T to \"t.parquet\";",
+        "export T.train to \"t.csv\" with provenance;",
+        "for x in {0.1, 1, 10} { train m = ridge(lambda = x) on T; print x; }",
         "for i in 1..3 { for j in 0..i { print i + j; } }",
         "metric rmse(y: [n, 1], p: [n, 1]) { return sqrt(mean((y - p) ^ 2)); }",
-        "algorithm a { fit(X: [n, d]) { return X; } }", "algorithm a(k, s = 1e-3) { predict(X: [m, d]) { return X; }; fit(X: [n, d], y: [n, 1], s: [n, 1]) { w = 1; return w, k; } }",
+        "algorithm a { fit(X: [n, d]) { return X; } }",
+        "algorithm a(k, s = 1e-3) { predict(X: [m, d]) { return X; }; fit(X: [n, d], y: [n, 1], s: [n, 1]) { w = 1; "
+        "return w, k; } }",
         "algorithm a { fit(X: [n, 3]) { repeat 3 { w = 1; } while (w < 3) { w = w + 1; } for i in 1..k { w = i; }"
         " for z in {1, 2} { } if (w = 1) { w = 2; } else if (w > 2) { w = 3; } else { w = 4; } return w; } }",
-        "print X[1..3, ] + X[, 2] + X[i] + X[i, j] + X[,] + X[1..k, 2..3]';", "print rand(3, 4, seed = 1) + f((a = b)) + g(a == b);",
-        "print -x ^ 2 - -3 + 2 ^ -1; print not a and b or not (c or d); print a is null = true;", "print \"a\\\"b\\\\c\\n\\t\";",
-        "let a = .5 + 1e-3 + 1E+20 + 123456789012345678;", "let `resting HR` = `a b`.`c d` + `null` + `if`(1);"};
+        "print X[1..3, ] + X[, 2] + X[i] + X[i, j] + X[,] + X[1..k, 2..3]';",
+        "print rand(3, 4, seed = 1) + f((a = b)) + g(a == b);",
+        "print -x ^ 2 - -3 + 2 ^ -1; print not a and b or not (c or d); print a is null = true;",
+        "print \"a\\\"b\\\\c\\n\\t\";",
+        "let a = .5 + 1e-3 + 1E+20 + 123456789012345678;",
+        "let `resting HR` = `a b`.`c d` + `null` + `if`(1);"};
     for (size_t i = 0; i < sizeof clean / sizeof *clean; i++) expect_clean(clean[i]);
 }
 
@@ -177,14 +219,17 @@ static void test_canonical(void **state) {
     (void)state;
     expect_text("print ((a)+(b*c));print (a+b)*c;", "print a + b * c;\nprint (a + b) * c;\n");
     expect_text("print a-(b-c)-d;print (a^b)^c^d;", "print a - (b - c) - d;\nprint (a ^ b) ^ c ^ d;\n");
-    expect_text("print -(a^b) + (-a)^b; print (-a)'; print (a')';", "print -a ^ b + (-a) ^ b;\nprint (-a)';\nprint a'';\n");
+    expect_text("print -(a^b) + (-a)^b; print (-a)'; print (a')';",
+                "print -a ^ b + (-a) ^ b;\nprint (-a)';\nprint a'';\n");
     expect_text("print A @ b * c; print A @ (b * c);", "print A @ b * c;\nprint A @ (b * c);\n");
     expect_text("print not (a and b) or c; print (a > b) = c;", "print not (a and b) or c;\nprint (a > b) = c;\n");
-    expect_text("print a ≤ b; print a ≥ b; print a ≠ b; print a == b;", "print a <= b;\nprint a >= b;\nprint a != b;\nprint a = b;\n");
+    expect_text("print a ≤ b; print a ≥ b; print a ≠ b; print a == b;",
+                "print a <= b;\nprint a >= b;\nprint a != b;\nprint a = b;\n");
     expect_text("let x=1 ; # one\n\n\n# two\nlet y=2;", "let x = 1;  # one\n\n# two\nlet y = 2;\n");
     expect_text("algorithm a{fit(X:[n,d]){w=1;# in\nreturn w;}}",
                 "algorithm a {\n  fit(X: [n, d]) {\n    w = 1;  # in\n    return w;\n  }\n}\n");
-    expect_text("target T{x:feature num,#a\ny:label num # b\n}", "target T {\n  x: feature num,  #a\n  y: label num  # b\n}\n");
+    expect_text("target T{x:feature num,#a\ny:label num # b\n}",
+                "target T {\n  x: feature num,  #a\n  y: label num  # b\n}\n");
     expect_text("S(a,b)&R(b)?->T(a:a>15);", "S(a, b) & R(b)? -> T(a: a > 15);\n");
 }
 
@@ -192,7 +237,8 @@ static void test_logicians_marks(void **state) {
     (void)state;
     expect_text("m1: ∀ m,n,a,hr,o,dd (S1(m,n,a,hr) ∧ S2(m,n,a,o,dd) ⟶ T(m,a,hr,o));",
                 "m1: forall m, n, a, hr, o, dd: S1(m, n, a, hr) & S2(m, n, a, o, dd) -> T(m, a, hr, o);\n");
-    expect_text("∀m,n,a,hr (S1(m,n,a,hr) ⟶ ∃o T(m,a,hr,o));", "forall m, n, a, hr: S1(m, n, a, hr) -> exists o: T(m, a, hr, o);\n");
+    expect_text("∀m,n,a,hr (S1(m,n,a,hr) ⟶ ∃o T(m,a,hr,o));",
+                "forall m, n, a, hr: S1(m, n, a, hr) -> exists o: T(m, a, hr, o);\n");
     expect_text("m: ∀x ∀y: S(x,y) → ∃z ∃w: T(x,z,w);", "m: forall x, y: S(x, y) -> exists z, w: T(x, z, w);\n");
     expect_text("forall x, y S(x, y) & (x + y) > 1 -> exists z T(x, z);",
                 "forall x, y: S(x, y) & x + y > 1 -> exists z: T(x, z);\n");
@@ -201,14 +247,20 @@ static void test_logicians_marks(void **state) {
 
 static void test_soft_keywords(void **state) {
     (void)state;
-    static const char *const words[] = {"key", "label", "id", "order", "match", "model", "feature", "date", "time", "num", "is", "in",
-        "not", "as", "with", "on", "to", "from", "via", "source", "target", "train", "test", "split", "let", "print", "for", "if",
-        "else", "while", "repeat", "return", "seed", "at", "into", "missing", "conflict", "distinct", "and", "or", "null", "true",
-        "exists", "forall", "asof", "within", "assign", "fuzzy", "policy", "fit", "predict", "metric", "algorithm", "use", "load"};
+    static const char *const words[] = {
+        "key",     "label",  "id",        "order",  "match", "model",   "feature",  "date",     "time",   "num",
+        "is",      "in",     "not",       "as",     "with",  "on",      "to",       "from",     "via",    "source",
+        "target",  "train",  "test",      "split",  "let",   "print",   "for",      "if",       "else",   "while",
+        "repeat",  "return", "seed",      "at",     "into",  "missing", "conflict", "distinct", "and",    "or",
+        "null",    "true",   "exists",    "forall", "asof",  "within",  "assign",   "fuzzy",    "policy", "fit",
+        "predict", "metric", "algorithm", "use",    "load"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         const char *w = words[i];
         Buf b = {0};
-        buf_printf(&b, "source S from \"x.csv\" (%s = 1) { %s: text, `b`: num, key(b) }\ntarget T { %s: feature num, y: label num }\n", w, w, w);
+        buf_printf(&b,
+                   "source S from \"x.csv\" (%s = 1) { %s: text, `b`: num, key(b) }\ntarget T { %s: feature num, y: "
+                   "label num }\n",
+                   w, w, w);
         buf_printf(&b, "S(%s: x, b: y) & R(`%s`, x)? -> T(%s: x, y: y);\n", w, w, w);
         buf_printf(&b, "%s: S(b: y) -> exists x: T(%s: x, y: y);\n", w, w);
         expect_clean(b.data);
@@ -220,9 +272,12 @@ static void test_soft_keywords(void **state) {
         buf_free(&b);
     }
     /* as variables, without backquotes */
-    expect_clean("S(key, order, to, is, in, as, with, on) & order > 3 & is is not null & in not in {1} & on = with -> T(order, to, in, as);");
-    expect_clean("algorithm a { fit(X: [n, d]) { for = 1; train = for + 2; print = train; if (print > 1) { from = 1; } return from; } }");
-    expect_clean("evaluate on on on.on with with, on;  train in = as(to = 1) on with;  split seed into seed 0.5 seed 3;");
+    expect_clean("S(key, order, to, is, in, as, with, on) & order > 3 & is is not null & in not in {1} & on = with -> "
+                 "T(order, to, in, as);");
+    expect_clean("algorithm a { fit(X: [n, d]) { for = 1; train = for + 2; print = train; if (print > 1) { from = 1; } "
+                 "return from; } }");
+    expect_clean(
+        "evaluate on on on.on with with, on;  train in = as(to = 1) on with;  split seed into seed 0.5 seed 3;");
 }
 
 /* ---- what does not ---- */
@@ -230,61 +285,61 @@ static void test_errors(void **state) {
     (void)state;
     static const struct {
         const char *text, *codes;
-    } cases[] = {
-        {"S1(m,n -> T(m);\nlet x = 1;", "E010"},
-        {"let a = ;\nlet b = 1 + ;\nlet c = (2;", "E010 E010 E010"},
-        {"let a = 1\nprint a;", "E011"},
-        {"let a = 1", "E011"},
-        {"let a = (1", "E012"},
-        {"trian m = ols() on T;", "E010"},
-        {"w = 3;", "E010"},
-        {"print \"abc\nprint 1;", "E003"},
-        {"print `abc\nprint 1;", "E005"},
-        {"print ``;", "E005"},
-        {"print 1; /* open", "E004"},
-        {"print \"a\\qb\";", "E006"},
-        {"print a % b;", "E007"},
-        {"print 'x';", "E007"},
-        {"print “x”;", "E007"},
-        {"print größe;", "E007"},
-        {"print a && b;", "E007"},
-        {"print 12abc;", "E008"},
-        {"print 1e999;", "E008"},
-        {"print 1e-999;", "E008"},
-        {"source S from \"x\" { a: float, b: num num, c: int }", "E014 E010"},
-        {"target T { a: input num, b: feature dummy, c: feature num missing avg }", "E015 E016 E024"},
-        {"target T order first { a: feature num }", "E024"},
-        {"target T order tgd order base { a: feature num }", "E017"},
-        {"target T { a: feature hash(0), b: feature days, c: feature num(3) }", "E018 E018 E018"},
-        {"source S from \"x\" { a: vector(0), b: date(3), c: num(3) }", "E018 E018 E018"},
-        {"source S from \"x\" { a: num as \"x\" as \"y\" }", "E017"},
-        {"source S from \"x\" { unique(a), b: num }", "E024"},
-        {"train m = ridge(0.1) on T;", "E019"},
-        {"S(a: x, y) -> T(a: x);", "E019"},
-        {"S(..., a: x) -> T(a: x);", "E019"},
-        {"print rand(3, seed: 1);", "E020"},
-        {"S(x) & x > 3? -> T(x);", "E020"},
-        {"algorithm a { predict(X: [m, d]) { return X; } }", "E021"},
-        {"algorithm a { fit(X: [n, d]) { } fit(X: [n, d]) { } score(X: [n, d]) { } }", "E021 E021"},
-        {"S(x) -> x > 3;", "E022"},
-        {"S(x) -> T(x)?;", "E022"},
-        {"S(x) -> not T(x);", "E022"},
-        {"S(n, a) & a > 3 -> a = n;", "E022"},
-        {"match A, B on A.x > B.y;", "E022"},
-        {"export T to \"t\" with lineage;", "E024"},
-        {"S(x) & asof t1 > t2 within 2 h -> T(x);", "E025"},
-        {"algorithm a { fit(X: [n, d]) { w = = 1; v = 2; u = ; return v; } }\nlet x = ;", "E010 E010 E010"},
-        {"algorithm a( { fit(X: [n, d]) { w = 1; } }\nlet x = ;", "E010 E010"},
-        {"for x in {1, 2} { let a = ; print x; }\nlet y = ;", "E010 E010"},
-        {"}", "E010"},
-        {")", "E010"},
-        {"a.b.;", "E010"}};
+    } cases[] = {{"S1(m,n -> T(m);\nlet x = 1;", "E010"},
+                 {"let a = ;\nlet b = 1 + ;\nlet c = (2;", "E010 E010 E010"},
+                 {"let a = 1\nprint a;", "E011"},
+                 {"let a = 1", "E011"},
+                 {"let a = (1", "E012"},
+                 {"trian m = ols() on T;", "E010"},
+                 {"w = 3;", "E010"},
+                 {"print \"abc\nprint 1;", "E003"},
+                 {"print `abc\nprint 1;", "E005"},
+                 {"print ``;", "E005"},
+                 {"print 1; /* open", "E004"},
+                 {"print \"a\\qb\";", "E006"},
+                 {"print a % b;", "E007"},
+                 {"print 'x';", "E007"},
+                 {"print “x”;", "E007"},
+                 {"print größe;", "E007"},
+                 {"print a && b;", "E007"},
+                 {"print 12abc;", "E008"},
+                 {"print 1e999;", "E008"},
+                 {"print 1e-999;", "E008"},
+                 {"source S from \"x\" { a: float, b: num num, c: int }", "E014 E010"},
+                 {"target T { a: input num, b: feature dummy, c: feature num missing avg }", "E015 E016 E024"},
+                 {"target T order first { a: feature num }", "E024"},
+                 {"target T order tgd order base { a: feature num }", "E017"},
+                 {"target T { a: feature hash(0), b: feature days, c: feature num(3) }", "E018 E018 E018"},
+                 {"source S from \"x\" { a: vector(0), b: date(3), c: num(3) }", "E018 E018 E018"},
+                 {"source S from \"x\" { a: num as \"x\" as \"y\" }", "E017"},
+                 {"source S from \"x\" { unique(a), b: num }", "E024"},
+                 {"train m = ridge(0.1) on T;", "E019"},
+                 {"S(a: x, y) -> T(a: x);", "E019"},
+                 {"S(..., a: x) -> T(a: x);", "E019"},
+                 {"print rand(3, seed: 1);", "E020"},
+                 {"S(x) & x > 3? -> T(x);", "E020"},
+                 {"algorithm a { predict(X: [m, d]) { return X; } }", "E021"},
+                 {"algorithm a { fit(X: [n, d]) { } fit(X: [n, d]) { } score(X: [n, d]) { } }", "E021 E021"},
+                 {"S(x) -> x > 3;", "E022"},
+                 {"S(x) -> T(x)?;", "E022"},
+                 {"S(x) -> not T(x);", "E022"},
+                 {"S(n, a) & a > 3 -> a = n;", "E022"},
+                 {"match A, B on A.x > B.y;", "E022"},
+                 {"export T to \"t\" with lineage;", "E024"},
+                 {"S(x) & asof t1 > t2 within 2 h -> T(x);", "E025"},
+                 {"algorithm a { fit(X: [n, d]) { w = = 1; v = 2; u = ; return v; } }\nlet x = ;", "E010 E010 E010"},
+                 {"algorithm a( { fit(X: [n, d]) { w = 1; } }\nlet x = ;", "E010 E010"},
+                 {"for x in {1, 2} { let a = ; print x; }\nlet y = ;", "E010 E010"},
+                 {"}", "E010"},
+                 {")", "E010"},
+                 {"a.b.;", "E010"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) expect_codes(cases[i].text, cases[i].codes);
 }
 
 static void test_recovery_keeps_the_rest(void **state) {
     (void)state;
-    Parsed p = parse("S1(m,n -> T(m);\nlet x = 1;\nlet = 3;\nlet y = 2\ntrain m = ols() on T;\nsource S from \"s\" { a: num num, b: int }\nprint x;");
+    Parsed p = parse("S1(m,n -> T(m);\nlet x = 1;\nlet = 3;\nlet y = 2\ntrain m = ols() on T;\nsource S from \"s\" { "
+                     "a: num num, b: int }\nprint x;");
     assert_int_equal(diag_error_count(p.ds), 4);
     int kinds[8], n = 0;
     for (int i = 0; i < p.script->stmts.len && n < 8; i++) kinds[n++] = p.script->stmts.data[i]->kind;
@@ -299,7 +354,8 @@ static void test_recovery_keeps_the_rest(void **state) {
 static void test_words_of_errors(void **state) {
     (void)state;
     expect_first_line("S1(m,n -> T(m);", "t.amal:1:8: error[E010]: expected `)`, `,` or `:`, found `->`");
-    expect_first_line("let x = 3\ntrain m = ols() on T;", "t.amal:1:10: error[E011]: expected `;` after the statement, found `train`");
+    expect_first_line("let x = 3\ntrain m = ols() on T;",
+                      "t.amal:1:10: error[E011]: expected `;` after the statement, found `train`");
     expect_first_line("source S form \"x\";", "t.amal:1:10: error[E010]: expected `from` or `at`, found `form`");
     expect_first_line("let é = 1;", "t.amal:1:5: error[E007]: a name with letters beyond A to Z");
     expect_first_line("/* é */ let = 1;", "t.amal:1:16: error[E010]: expected `->`, `,` or `&`, found `;`");
@@ -370,8 +426,9 @@ static void test_bad_bytes(void **state) {
 
 static void test_every_prefix(void **state) {
     (void)state;
-    static const char tail[] = "match A, B via \"l\" (left = a) assign one_to_one; algorithm r(l = 0.1) { fit(X: [n, d]) { w = X[1..2, ]';"
-                               " if (w is null) { return w; } else { repeat 3 { w = w ^ -1; } } } } # c\n/* d */ m: ∀x (S(x) → ∃y T(x, y));";
+    static const char tail[] =
+        "match A, B via \"l\" (left = a) assign one_to_one; algorithm r(l = 0.1) { fit(X: [n, d]) { w = X[1..2, ]';"
+        " if (w is null) { return w; } else { repeat 3 { w = w ^ -1; } } } } # c\n/* d */ m: ∀x (S(x) → ∃y T(x, y));";
     Buf all = {0};
     buf_puts(&all, late);
     buf_puts(&all, tail);
@@ -421,8 +478,9 @@ static void leave(size_t bytes) {
 
 static void test_failing_allocations(void **state) {
     (void)state;
-    static const char text[] = "source S from \"s\" { a: num, key(a) }\ntarget T { x: feature num }\nm: S(a: x) & x in {1} -> T(x: x | 0);\n"
-                               "let = 1;\nprint f(x = 1)[1..2, ]';\nalgorithm a { fit(X: [n, d]) { w = 1; return w; } }\n";
+    static const char text[] =
+        "source S from \"s\" { a: num, key(a) }\ntarget T { x: feature num }\nm: S(a: x) & x in {1} -> T(x: x | 0);\n"
+        "let = 1;\nprint f(x = 1)[1..2, ]';\nalgorithm a { fit(X: [n, d]) { w = 1; return w; } }\n";
     mem_on_exhaustion(leave);
     volatile int failures = 0;
     for (volatile int64_t n = 1;; n++) {
@@ -505,12 +563,21 @@ static void test_tree(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reference_script), cmocka_unit_test(test_statements), cmocka_unit_test(test_canonical),
-        cmocka_unit_test(test_logicians_marks), cmocka_unit_test(test_soft_keywords), cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_recovery_keeps_the_rest), cmocka_unit_test(test_words_of_errors), cmocka_unit_test(test_nesting),
-        cmocka_unit_test(test_bad_bytes), cmocka_unit_test(test_every_prefix), cmocka_unit_test(test_many_errors),
-        cmocka_unit_test(test_too_long), cmocka_unit_test(test_failing_allocations),
-        cmocka_unit_test(test_scripts_of_the_tree), cmocka_unit_test(test_tree)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reference_script),
+                                       cmocka_unit_test(test_statements),
+                                       cmocka_unit_test(test_canonical),
+                                       cmocka_unit_test(test_logicians_marks),
+                                       cmocka_unit_test(test_soft_keywords),
+                                       cmocka_unit_test(test_errors),
+                                       cmocka_unit_test(test_recovery_keeps_the_rest),
+                                       cmocka_unit_test(test_words_of_errors),
+                                       cmocka_unit_test(test_nesting),
+                                       cmocka_unit_test(test_bad_bytes),
+                                       cmocka_unit_test(test_every_prefix),
+                                       cmocka_unit_test(test_many_errors),
+                                       cmocka_unit_test(test_too_long),
+                                       cmocka_unit_test(test_failing_allocations),
+                                       cmocka_unit_test(test_scripts_of_the_tree),
+                                       cmocka_unit_test(test_tree)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
