@@ -273,16 +273,27 @@ static bool option_bad(const Source *s, const NamedArg *o, const char *what) {
     return false;
 }
 
-static bool option_null(Source *s, const NamedArg *o) {
-    const Expr *v = o->value;
-    int n = v->kind == EX_SET ? v->nargs : 1;
-    s->nulls = arena_array(s->arena, const char *, n > 0 ? n : 1);
-    for (int i = 0; i < n; i++) {
-        const Expr *e = v->kind == EX_SET ? v->args[i] : v;
-        if (e->kind != EX_STR) return option_bad(s, o, "a text or {\"NA\", \"?\"}");
-        s->nulls[s->nnulls++] = e->text;
+/* One text, several of them as {"NA", "?"} or ("NA" | "?"), or the option given again: all of them mean null. */
+static bool option_null_texts(Source *s, const NamedArg *o, const Expr *v, int *room) {
+    if (v->kind == EX_SET || v->kind == EX_ELSE) {
+        bool ok = true;
+        for (int i = 0; i < v->nargs && ok; i++) ok = option_null_texts(s, o, v->args[i], room);
+        return ok;
     }
+    if (v->kind != EX_STR) return option_bad(s, o, "a text, or several as in (\"NA\" | \"?\")");
+    if (s->nnulls == *room) {
+        *room = *room ? *room * 2 : 4;
+        const char **wider = arena_array(s->arena, const char *, *room);
+        if (s->nnulls) memcpy(wider, s->nulls, (size_t)s->nnulls * sizeof *wider);
+        s->nulls = wider;
+    }
+    s->nulls[s->nnulls++] = v->text;
     return true;
+}
+
+static bool option_null(Source *s, const NamedArg *o) {
+    int room = s->nnulls;
+    return option_null_texts(s, o, o->value, &room);
 }
 
 static bool option_byte(const Source *s, const NamedArg *o, bool may_be_empty, char *out) {

@@ -40,12 +40,9 @@ const char *source_quote(const Source *s, const char *text, size_t len) {
     return kept;
 }
 
-void source_note_declaration(Diag *d, const Source *s, const ColumnDecl *c, bool inferred) {
-    if (inferred)
-        diag_note(d, s->decl->name.span, "`%s` has no declared columns: %s was inferred for `%s`", s->decl->name.text,
-                  type_text(c->type), c->name.text);
-    else if (c->type_span.file)
-        diag_note(d, c->type_span, "`%s` is declared %s here", c->name.text, type_text(c->type));
+void source_note_inferred(Diag *d, const Source *s, const ColumnDecl *c) {
+    diag_note(d, s->decl->name.span, "`%s` has no declared columns: %s was inferred for `%s`", s->decl->name.text,
+              type_text(c->type), c->name.text);
 }
 
 void source_report_memory(const Source *s, int64_t rows, size_t bytes) {
@@ -172,18 +169,18 @@ void column_put_int(const Source *s, const ColumnDecl *d, Column *c, int64_t row
 
 bool column_report(const Source *s, const ColumnDecl *d, bool inferred, const CellProblems *p) {
     if (p->bad) {
-        Diag *g = diag_data(s->ds, "E417", s->at, s->path, 0, "row %" PRId64 ", column `%s`: %s is not %s %s%s%s",
-                            p->first_bad, d->name.text, p->text, d->type == TY_INT ? "an" : "a", type_text(d->type),
-                            p->why ? ": " : "", p->why ? p->why : "");
-        source_note_declaration(g, s, d, inferred);
+        Diag *g =
+            diag_data(s->ds, "E417", d->name.span.file ? d->name.span : s->at, s->path, 0,
+                      "row %" PRId64 ", column `%s`: %s is not %s %s%s%s", p->first_bad, d->name.text, p->text,
+                      d->type == TY_INT ? "an" : "a", type_text(d->type), p->why ? ": " : "", p->why ? p->why : "");
+        if (inferred) source_note_inferred(g, s, d);
         if (p->bad > 1)
             diag_note(g, (Span){0}, "%" PRId64 " cells of this column cannot be read; this is the first", p->bad);
         diag_help(g, "if it means \"missing\", write `%s: %s null %s`", d->name.text, type_text(d->type), p->text);
     }
     if (p->nulls) {
-        Diag *g = diag_data(s->ds, "E414", s->at, s->path, 0,
+        Diag *g = diag_data(s->ds, "E414", d->name.span.file ? d->name.span : s->at, s->path, 0,
                             "row %" PRId64 ", column `%s` is null, but declared not null", p->first_null, d->name.text);
-        if (d->type_span.file) diag_note(g, d->type_span, "`%s` is declared here", d->name.text);
         if (p->nulls > 1)
             diag_note(g, (Span){0}, "%" PRId64 " cells of this column are null; this is the first", p->nulls);
     }

@@ -224,7 +224,6 @@ static int csv_report_missing(const CsvFile *f, const ColumnDecl *c, const char 
     Diag *d = diag_data(s->ds, "E415", c->name.span.file ? c->name.span : s->at, s->path,
                         f->header ? csv_line(&f->text, f->header) : 0, "no column is headed %s",
                         source_quote(s, name, strlen(name)));
-    if (c->name.span.file) diag_note(d, c->name.span, "it is declared here");
     const char *near = text_nearest(name, f->names, f->text.nfields);
     if (near && c->header) {
         diag_help(d, "did you mean `as %s`?", source_quote(s, near, strlen(near)));
@@ -385,7 +384,7 @@ static bool csv_report_column(const CsvFile *f, const CsvPlan *plan, int column)
                             csv_line(&f->text, first_bad->first_bad), "column `%s`: %s is not %s %s%s%s", c->name.text,
                             shown, c->type == TY_INT ? "an" : "a", type_text(c->type), first_bad->why ? ": " : "",
                             first_bad->why ? first_bad->why : "");
-        source_note_declaration(d, s, c, plan->schema->inferred);
+        if (plan->schema->inferred) source_note_inferred(d, s, c);
         if (bad > 1) diag_note(d, (Span){0}, "%" PRId64 " cells of this column cannot be read; this is the first", bad);
         csv_help_type(d, c, shown, strlen(name));
     }
@@ -393,7 +392,6 @@ static bool csv_report_column(const CsvFile *f, const CsvPlan *plan, int column)
         Diag *d = diag_data(s->ds, "E414", c->name.span.file ? c->name.span : s->at, s->path,
                             csv_line(&f->text, first_null->first_null), "column `%s` is null, but declared not null",
                             c->name.text);
-        if (c->type_span.file) diag_note(d, c->type_span, "`%s` is declared here", c->name.text);
         if (null > 1) diag_note(d, (Span){0}, "%" PRId64 " cells of this column are null; this is the first", null);
     }
     return !bad && !null;
@@ -505,7 +503,8 @@ static bool csv_finish(const CsvFile *f, CsvPlan *plan) {
     Table *t = plan->table;
     const Schema *schema = plan->schema;
     bool ok = csv_report_structure(f, plan);
-    for (int i = 0; i < schema->ncols && ok; i++)
+    if (!ok) return false;
+    for (int i = 0; i < schema->ncols; i++)
         if (source_wants(f->source, i) && schema->cols[i].type != TY_ROWID) ok = csv_report_column(f, plan, i) && ok;
     if (!ok) return false;
     t->rows = 0;

@@ -141,7 +141,6 @@ static int duckdb_field_of(const DuckdbSource *q, const ColumnDecl *c) {
         if (!strcmp(q->names[i], name)) return i;
     Diag *d =
         diag_data(s->ds, "E415", c->name.span.file ? c->name.span : s->at, s->path, 0, "there is no column `%s`", name);
-    if (c->name.span.file) diag_note(d, c->name.span, "it is declared here");
     const char *near = text_nearest(name, q->names, q->nfields);
     if (near) diag_help(d, "did you mean `%s`?", near);
     return -1;
@@ -187,10 +186,7 @@ static bool duckdb_refuse(const DuckdbSource *q, const DuckdbField *f, const Col
     Diag *d = diag_data(s->ds, "E456", c->type_span.file ? c->type_span : s->at, s->path, 0,
                         "column `%s` is %s in the file, which cannot be read as %s", f->name, f->type,
                         c->type == TY_INFER ? "any type of a source" : type_text(c->type));
-    if (c->type == TY_INFER)
-        diag_help(d, "declare the columns to read, and leave this one out");
-    else if (c->type_span.file)
-        diag_note(d, c->type_span, "`%s` is declared %s here", c->name.text, type_text(c->type));
+    if (c->type == TY_INFER) diag_help(d, "declare the columns to read, and leave this one out");
     return false;
 }
 

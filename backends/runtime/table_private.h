@@ -43,8 +43,8 @@ static inline bool source_wants(const Source *s, int column) {
     return !s->opt->wanted || s->opt->wanted[column];
 }
 bool source_is_null_text(const Source *s, const ColumnDecl *c, const char *text, size_t len); /* thread-safe */
-/* "`ca` is declared num here" at the declaration; for an inferred type, that it was inferred. */
-void source_note_declaration(Diag *d, const Source *s, const ColumnDecl *c, bool inferred);
+/* Where no column is declared: which type was inferred for this one. */
+void source_note_inferred(Diag *d, const Source *s, const ColumnDecl *c);
 void source_report_memory(const Source *s, int64_t rows, size_t bytes);
 /* A cell's text for a message: quoted, control characters shown, clipped. In the source's arena. */
 const char *source_quote(const Source *s, const char *text, size_t len);

@@ -115,7 +115,6 @@ static int sqlite_field_of(const SqliteSource *q, const ColumnDecl *c) {
     }
     if (at >= 0) return at;
     Diag *d = diag_data(s->ds, "E415", c->name.span, s->path, 0, "there is no column `%s`", name);
-    if (c->name.span.file) diag_note(d, c->name.span, "it is declared here");
     const char *near = text_nearest(name, q->names, q->nfields);
     if (near) diag_help(d, "did you mean `%s`?", near);
     return -1;
