@@ -197,13 +197,11 @@ static int hex_digit(char c) {
     return -1;
 }
 
-/* Undoes %xx and + as in URLs. NULL: a bad escape, or a NUL byte that a file name or a query cannot hold. */
+/* Undoes %xx; a plus stays one, as queries hold sums. NULL: a bad escape, or a NUL byte that a file name or a query cannot hold. */
 static const char *url_decode(Arena *arena, const char *text) {
     char *out = arena_strdup(arena, text), *to = out;
     for (const char *p = text; *p; p++) {
-        if (*p == '+') {
-            *to++ = ' ';
-        } else if (*p == '%') {
+        if (*p == '%') {
             int hi = hex_digit(p[1]), lo = hi < 0 ? -1 : hex_digit(p[2]);
             if (lo < 0 || !(hi | lo)) return NULL;
             *to++ = (char)(hi * 16 + lo);
@@ -233,7 +231,7 @@ static bool source_sqlite(Source *s, const char *rest) {
     const char *query = mark && !strncmp(mark, "?query=", 7) ? mark + 7 : NULL;
     bool bad_escape = false;
     if (table) bad_escape = !(s->sql_table = url_decode(s->arena, table));
-    if (query) bad_escape = !(s->sql_query = strchr(query, '%') ? url_decode(s->arena, query) : query);
+    if (query) bad_escape = !(s->sql_query = url_decode(s->arena, query));
     if (bad_escape) {
         diag_help(diag_error(s->ds, "E455", s->at, "a bad %%-escape in \"%s\"", s->decl->uri),
                   "write %%25 for the sign %% itself; %%20 is a blank");
