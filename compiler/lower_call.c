@@ -124,7 +124,20 @@ static LowerValue operator_call(Lower *l, const Expr *x, IrOp op, int n, LowerVa
         if (n == 2) return lower_op2(l, x, op, v[0], v[1]);
         if (n == 3) return lower_op3(l, x, op, v[0], v[1], v[2]);
     }
-    for (int i = 0; i < n; i++) nodes[i] = v[i].node;
+    int64_t rows = 1;
+    for (int i = 0; i < n; i++) {
+        nodes[i] = v[i].node;
+        if (nodes[i]->rows != 1) rows = nodes[i]->rows;
+    }
+    /* Side by side only a single number is repeated down; a row is not. */
+    for (int i = 0; op == IR_CBIND && rows != 1 && i < n; i++)
+        if (nodes[i]->rows == 1 && nodes[i]->cols != 1) {
+            Diag *d = diag_error(l->ds, "E131", x->span, "shapes do not agree in %s", func_expr_text(l->arena, x));
+            diag_note(d, x->args[i]->span, "%s is %s, beside operands of %lld rows", func_expr_text(l->arena, x->args[i]), lower_shape_text(l, nodes[i]),
+                      (long long)rows);
+            diag_help(d, "to repeat a row, add it to zeros(nrow(x), ncol(x))");
+            return NONE;
+        }
     return lower_node(l, x, &(IrNode){.op = op}, n, nodes);
 }
 

@@ -159,6 +159,7 @@ static void test_target(void **state) {
     gives("features(T)' @ (weight(T) * features(T))", 2, 2, ROWS(1 + 18 + 25 + 24.5, 2 + 24 + 30 + 31.5, 2 + 24 + 30 + 31.5, 4 + 32 + 36 + 40.5));
     refused("E131", "features(T) @ M'");
     refused("E131", "features(T) + M");
+    refused("E131", "cbind(features(T), iota(2)')");
     refused("E135", "features(T.train)");
     refused("E181", "features(M)");
     refused("E135", "T");
