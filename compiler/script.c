@@ -158,7 +158,8 @@ static void apply_settings(Arena *arena, Diags *ds, Script *s, int n, const Sett
 
 Program *script_open(Arena *arena, Diags *ds, const char *path, int nsettings, const Setting *settings) {
     Script *script = script_parse(arena, ds, path);
-    if (!script) return NULL;
+    /* What a statement that cannot be read would have declared is unknown: messages about its absence would mislead. */
+    if (!script || diag_error_count(ds) > 0) return NULL;
     ScriptVec stdlib = {0};
     const char *folder = getenv("AMAL_STDLIB");
     if (folder && *folder) {
