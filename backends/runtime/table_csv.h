@@ -62,10 +62,13 @@ typedef struct CsvPlan {
     int nparts;
     CsvPart *parts;
 } CsvPlan;
-/* Cuts the body into at most `threads` parts at records' ends and sets offsets from the number of lines (an upper bound
- * on rows); returns that bound. false in *ok: no memory. Walk: on as many threads. When the quoting fooled the cut the
- * plan shrinks to one part and is walked again. */
+/* Cuts the body into at most `threads` parts at records' ends and sets their offsets from the number of lines; returns
+ * an upper bound on the rows. */
 int64_t csv_cut(CsvPlan *plan, int threads);
+/* A part is not cut smaller than this: tests make it small so that short texts are cut too. */
+extern size_t csv_part_bytes;
+/* Walks over all parts, each on a thread. A cut that the quoting fooled leaves the plan with one part, walked again.
+ * False: no memory. */
 bool csv_walk(CsvPlan *plan);
 void csv_plan_free(CsvPlan *plan);
 #endif

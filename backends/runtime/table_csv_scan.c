@@ -276,11 +276,13 @@ void csv_plan_free(CsvPlan *plan) {
     for (int i = 0; i < plan->nparts; i++) part_free(&plan->parts[i], plan->schema ? plan->schema->ncols : 0);
 }
 
+size_t csv_part_bytes = 1 << 19;
+
 int64_t csv_cut(CsvPlan *plan, int threads) {
-    enum { LEAST_BYTES = 1 << 19, MOST_PARTS = 256 };
+    enum { MOST_PARTS = 256 };
     const CsvText *t = plan->text;
     size_t len = (size_t)(t->end - t->body);
-    size_t n = len / LEAST_BYTES + 1;
+    size_t n = len / csv_part_bytes + 1;
     if (n > (size_t)(threads > 1 ? threads : 1)) n = (size_t)(threads > 1 ? threads : 1);
     if (n > MOST_PARTS) n = MOST_PARTS;
     plan->parts = arena_array(plan->source->arena, CsvPart, n);
