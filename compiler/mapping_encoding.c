@@ -1,5 +1,5 @@
 /* mapping_encoding.c: does a target column's role, encoding and `missing` clause fit what feeds it?
- * Errors: E131, E174, E178, E190, E311. */
+ * Errors: E131, E174, E178, E190, E311, E313. */
 #include "backends/runtime/rowexpr_internal.h"
 #include "compiler/resolve_internal.h"
 
@@ -162,7 +162,7 @@ bool mapping_encoding(MapCtx *m, TargetColumnSpec *out, const TargetColumn *c) {
     int64_t days;
     double micros;
     if (c->encoding == ENC_DAYS && c->epoch && !calendar_parse(c->epoch, (int32_t)strlen(c->epoch), &days, &micros)) {
-        Diag *d = diag_error(m->ds, "E174", c->encoding_span.file ? c->encoding_span : c->name.span,
+        Diag *d = diag_error(m->ds, "E313", c->encoding_span.file ? c->encoding_span : c->name.span,
                              "\"%s\" is not a date to count days from", c->epoch);
         diag_help(d, "write it as \"1970-01-01\"");
         ok = false;

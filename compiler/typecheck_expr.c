@@ -1,5 +1,5 @@
-/* typecheck_expr.c: symbolic shapes of expressions. Errors: E131 shapes, E132 indices, E135/E136 variables, E139 names that fit
- * does not return, E180 a scalar is needed, E181 not algebra. */
+/* typecheck_expr.c: symbolic shapes of expressions. Errors: E131 shapes, E132 indices, E135/E136 variables, E139 names
+ * that fit does not return, E180 a scalar is needed, E181 not algebra. */
 #include "compiler/typecheck.h"
 
 #include <math.h>
@@ -41,7 +41,8 @@ TcValue tc_scalar(Tc *t, const Expr *x, const char *what) {
     TcValue v = tc_expr(t, x);
     if (v.bad) return v;
     if (tc_not_scalar(t, &v)) {
-        Diag *d = diag_error(t->ds, "E180", x->span, "%s must be one number, %s is %s", what, func_expr_text(t->arena, x), shape_text(t, &v));
+        Diag *d = diag_error(t->ds, "E180", x->span, "%s must be one number, %s is %s", what,
+                             func_expr_text(t->arena, x), shape_text(t, &v));
         if (v.name) tc_note(t, d, x, &v);
         return tc_bad();
     }
@@ -60,6 +61,12 @@ static void unknown_name(Tc *t, const char *name, Span at) {
         diag_help(d, "its numbers are features(%s) and label(%s)", name, name);
         return;
     }
+    for (int i = 0; t->script_level && i < t->models.len; i++)
+        if (strcmp(t->models.data[i].name, name) == 0) {
+            Diag *d = diag_error(t->ds, "E135", at, "%s is a model, not a value", name);
+            diag_help(d, "read one of the values that its fit returns, such as %s.w", name);
+            return;
+        }
     if (t->fit) {
         /* Inside predict: a variable of fit that is not returned is the likeliest cause. */
         NameVec assigned = {0};
@@ -74,10 +81,14 @@ static void unknown_name(Tc *t, const char *name, Span at) {
     }
     FuncInfo f;
     Diag *d = diag_error(t->ds, "E135", at, "%s is not defined", name);
-    if (near) diag_help(d, "did you mean %s?", near);
-    else if (func_find(name, &f)) diag_help(d, "%s is a function: write %s(…)", name, name);
-    else if (t->script_level) diag_help(d, "define it before: let %s = …;", name);
-    else diag_help(d, "assign it before: %s = …;", name);
+    if (near)
+        diag_help(d, "did you mean %s?", near);
+    else if (func_find(name, &f))
+        diag_help(d, "%s is a function: write %s(…)", name, name);
+    else if (t->script_level)
+        diag_help(d, "define it before: let %s = …;", name);
+    else
+        diag_help(d, "assign it before: %s = …;", name);
 }
 
 static TcValue name_value(Tc *t, const Expr *x) {
@@ -121,9 +132,12 @@ static TcValue field_value(Tc *t, const Expr *x) {
     if (!m) {
         if (t->script_level && program_target(t->p, owner->text)) {
             Diag *d = diag_error(t->ds, "E181", x->span, "a part of a target is not a value");
-            diag_help(d, "its numbers are features(%s.%s) and label(%s.%s)", owner->text, x->text, owner->text, x->text);
-        } else if (tc_find(t, owner->text)) diag_error(t->ds, "E181", x->span, "%s is a matrix and has no fields", owner->text);
-        else unknown_name(t, owner->text, owner->span);
+            diag_help(d, "its numbers are features(%s.%s) and label(%s.%s)", owner->text, x->text, owner->text,
+                      x->text);
+        } else if (tc_find(t, owner->text))
+            diag_error(t->ds, "E181", x->span, "%s is a matrix and has no fields", owner->text);
+        else
+            unknown_name(t, owner->text, owner->span);
         return tc_bad();
     }
     if (m->algorithm && m->algorithm->fit && m->algorithm->fit->body.len) {
@@ -137,7 +151,8 @@ static TcValue field_value(Tc *t, const Expr *x) {
             vec_push(t->arena, &names, name);
         }
         if (!found) {
-            Diag *d = diag_error(t->ds, "E139", x->text_span.file ? x->text_span : x->span, "%s has no %s", owner->text, x->text);
+            Diag *d = diag_error(t->ds, "E139", x->text_span.file ? x->text_span : x->span, "%s has no %s", owner->text,
+                                 x->text);
             diag_note(d, last->span, "the fit of %s returns this", m->algorithm->name.text);
             const char *near = text_nearest(x->text, names.data, names.len);
             if (near) diag_help(d, "did you mean %s.%s?", owner->text, near);
@@ -159,11 +174,13 @@ static void note_both(Tc *t, Diag *d, const Expr *xa, const TcValue *a, const Ex
 TcValue tc_broadcast(Tc *t, const Expr *whole, const Expr *xa, TcValue a, const Expr *xb, TcValue b) {
     if (a.bad || b.bad) return tc_bad();
     if (dim_clash_broadcast(t, a.rows, b.rows) || dim_clash_broadcast(t, a.cols, b.cols)) {
-        Diag *d = diag_error(t->ds, "E131", whole->op_span.file ? whole->op_span : whole->span, "shapes do not agree in %s",
-                             func_expr_text(t->arena, whole));
+        Diag *d = diag_error(t->ds, "E131", whole->op_span.file ? whole->op_span : whole->span,
+                             "shapes do not agree in %s", func_expr_text(t->arena, whole));
         note_both(t, d, xa, &a, xb, &b);
-        if (dim_equal(&a.rows, &b.cols) && dim_equal(&a.cols, &b.rows)) diag_help(d, "transpose one of them with '");
-        else diag_help(d, "cell by cell, sizes must be equal, or 1 (a row, a column or a number is repeated)");
+        if (dim_equal(&a.rows, &b.cols) && dim_equal(&a.cols, &b.rows))
+            diag_help(d, "transpose one of them with '");
+        else
+            diag_help(d, "cell by cell, sizes must be equal, or 1 (a row, a column or a number is repeated)");
         return tc_bad();
     }
     return tc_matrix(dim_broadcast(t, a.rows, b.rows), dim_broadcast(t, a.cols, b.cols), whole->span);
@@ -172,14 +189,20 @@ TcValue tc_broadcast(Tc *t, const Expr *whole, const Expr *xa, TcValue a, const 
 static TcValue matmul(Tc *t, const Expr *x, TcValue a, TcValue b) {
     if (a.bad || b.bad) return tc_bad();
     if (dim_clash(t, a.cols, b.rows)) {
-        Diag *d = diag_error(t->ds, "E131", x->op_span.file ? x->op_span : x->span, "shapes do not agree in %s", func_expr_text(t->arena, x));
+        Diag *d = diag_error(t->ds, "E131", x->op_span.file ? x->op_span : x->span, "shapes do not agree in %s",
+                             func_expr_text(t->arena, x));
         note_both(t, d, x->args[0], &a, x->args[1], &b);
         const char *ta = func_expr_text(t->arena, x->args[0]), *tb = func_expr_text(t->arena, x->args[1]);
-        if (tc_is_one(&a) || tc_is_one(&b)) diag_help(d, "@ is the product of matrices; a number multiplies with *");
-        else if (dim_equal(&a.rows, &b.rows) && x->args[0]->kind == EX_NAME) diag_help(d, "did you mean %s' @ %s?", ta, tb);
-        else if (dim_equal(&a.cols, &b.cols) && x->args[1]->kind == EX_NAME) diag_help(d, "did you mean %s @ %s'?", ta, tb);
-        else if (b.name && a.name) diag_help(d, "declare %s with ncol(%s) rows", b.name, a.name);
-        else diag_help(d, "the columns of the left side must be as many as the rows of the right side");
+        if (tc_is_one(&a) || tc_is_one(&b))
+            diag_help(d, "@ is the product of matrices; a number multiplies with *");
+        else if (dim_equal(&a.rows, &b.rows) && x->args[0]->kind == EX_NAME)
+            diag_help(d, "did you mean %s' @ %s?", ta, tb);
+        else if (dim_equal(&a.cols, &b.cols) && x->args[1]->kind == EX_NAME)
+            diag_help(d, "did you mean %s @ %s'?", ta, tb);
+        else if (b.name && a.name)
+            diag_help(d, "declare %s with ncol(%s) rows", b.name, a.name);
+        else
+            diag_help(d, "the columns of the left side must be as many as the rows of the right side");
         return tc_bad();
     }
     return tc_matrix(a.rows, b.cols, x->span);
@@ -191,14 +214,17 @@ static void binary_number(Tc *t, Op op, const TcValue *a, const TcValue *b, TcVa
     int64_t k;
     r->valued = true;
     switch (op) {
-        case OP_ADD: r->value = dim_add(t, a->value, b->value, 1); break;
-        case OP_SUB: r->value = dim_add(t, a->value, b->value, -1); break;
-        case OP_MUL:
-            if (dim_is_const(&a->value, &k)) r->value = dim_scale(t, b->value, k);
-            else if (dim_is_const(&b->value, &k)) r->value = dim_scale(t, a->value, k);
-            else r->valued = false;
-            break;
-        default: r->valued = false;
+    case OP_ADD: r->value = dim_add(t, a->value, b->value, 1); break;
+    case OP_SUB: r->value = dim_add(t, a->value, b->value, -1); break;
+    case OP_MUL:
+        if (dim_is_const(&a->value, &k))
+            r->value = dim_scale(t, b->value, k);
+        else if (dim_is_const(&b->value, &k))
+            r->value = dim_scale(t, a->value, k);
+        else
+            r->valued = false;
+        break;
+    default: r->valued = false;
     }
 }
 
@@ -211,15 +237,20 @@ static TcValue binary(Tc *t, const Expr *x) {
 }
 
 /* ---- selection ---- */
-static void out_of_range(Tc *t, const Expr *index, int64_t i, int64_t size, const char *what, const Expr *of, const TcValue *v) {
-    Diag *d = diag_error(t->ds, "E132", index->span, "%s %lld of %s does not exist", what, (long long)i, func_expr_text(t->arena, of));
-    if (i < 1) diag_help(d, "%ss count from 1", what);
-    else if (size >= 0) diag_help(d, "there are %lld; %ss count from 1", (long long)size, what);
+static void out_of_range(Tc *t, const Expr *index, int64_t i, int64_t size, const char *what, const Expr *of,
+                         const TcValue *v) {
+    Diag *d = diag_error(t->ds, "E132", index->span, "%s %lld of %s does not exist", what, (long long)i,
+                         func_expr_text(t->arena, of));
+    if (i < 1)
+        diag_help(d, "%ss count from 1", what);
+    else if (size >= 0)
+        diag_help(d, "there are %lld; %ss count from 1", (long long)size, what);
     if (v->name) tc_note(t, d, of, v);
 }
 
 /* A constant index must lie in 1..extent when the extent is known too. */
-static bool in_range(Tc *t, const Expr *index, const TcValue *i, const Dim *extent, const char *what, const Expr *of, const TcValue *v) {
+static bool in_range(Tc *t, const Expr *index, const TcValue *i, const Dim *extent, const char *what, const Expr *of,
+                     const TcValue *v) {
     int64_t at, size;
     if (!i->valued || !dim_is_const(&i->value, &at)) return true;
     bool known = dim_is_const(extent, &size);
@@ -228,13 +259,15 @@ static bool in_range(Tc *t, const Expr *index, const TcValue *i, const Dim *exte
     return false;
 }
 
-static bool index_dim(Tc *t, const Expr *index, const Dim *extent, const char *what, const Expr *of, const TcValue *v, Dim *out) {
+static bool index_dim(Tc *t, const Expr *index, const Dim *extent, const char *what, const Expr *of, const TcValue *v,
+                      Dim *out) {
     if (!index) {
         *out = *extent;
         return true;
     }
     if (index->kind == EX_RANGE) {
-        TcValue lo = tc_scalar(t, index->args[0], "the bound of a range"), hi = tc_scalar(t, index->args[1], "the bound of a range");
+        TcValue lo = tc_scalar(t, index->args[0], "the bound of a range"),
+                hi = tc_scalar(t, index->args[1], "the bound of a range");
         if (lo.bad || hi.bad) return false;
         Dim a = tc_value_dim(t, index->args[0], lo), b = tc_value_dim(t, index->args[1], hi);
         int64_t ka, kb;
@@ -244,7 +277,8 @@ static bool index_dim(Tc *t, const Expr *index, const Dim *extent, const char *w
             diag_error(t->ds, "E132", index->span, "the range %lld..%lld runs backwards", (long long)ka, (long long)kb);
             return false;
         }
-        return in_range(t, index->args[0], &lo, extent, what, of, v) && in_range(t, index->args[1], &hi, extent, what, of, v);
+        return in_range(t, index->args[0], &lo, extent, what, of, v) &&
+               in_range(t, index->args[1], &hi, extent, what, of, v);
     }
     TcValue i = tc_expr(t, index);
     if (i.bad) return false;
@@ -253,14 +287,17 @@ static bool index_dim(Tc *t, const Expr *index, const Dim *extent, const char *w
         return in_range(t, index, &i, extent, what, of, v);
     }
     int64_t one;
-    if (dim_is_const(&i.cols, &one) && one == 1) *out = i.rows;
-    else if (dim_is_const(&i.rows, &one) && one == 1) *out = i.cols;
+    if (dim_is_const(&i.cols, &one) && one == 1)
+        *out = i.rows;
+    else if (dim_is_const(&i.rows, &one) && one == 1)
+        *out = i.cols;
     else if (dim_clash(t, i.rows, dim_const(1)) && dim_clash(t, i.cols, dim_const(1))) {
         Diag *d = diag_error(t->ds, "E180", index->span, "an index must be a number, a range or a vector, %s is %s",
                              func_expr_text(t->arena, index), shape_text(t, &i));
         diag_help(d, "to choose by a condition, use where(condition, a, b)");
         return false;
-    } else *out = dim_symbol(t, "?", true);
+    } else
+        *out = dim_symbol(t, "?", true);
     return true;
 }
 
@@ -284,48 +321,49 @@ static TcValue indexed(Tc *t, const Expr *x) {
 TcValue tc_expr(Tc *t, const Expr *x) {
     TcValue v;
     switch (x->kind) {
-        case EX_NUM:
-            v = tc_matrix(dim_const(1), dim_const(1), x->span);
-            if (x->num == floor(x->num) && fabs(x->num) <= 1 << 30) v.valued = true, v.value = dim_const((int64_t)x->num);
-            return v;
-        case EX_BOOL:
-            v = tc_matrix(dim_const(1), dim_const(1), x->span);
-            v.valued = true;
-            v.value = dim_const(x->num != 0);
-            return v;
-        case EX_NAME: return name_value(t, x);
-        case EX_FIELD: return field_value(t, x);
-        case EX_CALL: return tc_call(t, x);
-        case EX_UNARY:
-            v = tc_expr(t, x->args[0]);
-            if (v.bad) return v;
-            if (x->op == OP_NEG && v.valued) v.value = dim_scale(t, v.value, -1);
-            else v.valued = false;
-            v.name = NULL;
-            v.from = x->span;
-            return v;
-        case EX_BINARY: return binary(t, x);
-        case EX_TRANSPOSE:
-            v = tc_expr(t, x->args[0]);
-            if (v.bad) return v;
-            return (TcValue){.rows = v.cols, .cols = v.rows, .valued = v.valued, .value = v.value, .from = x->span};
-        case EX_INDEX: return indexed(t, x);
-        case EX_ERROR: return tc_bad();
-        case EX_STR:
-            diag_error(t->ds, "E181", x->span, "a text is not a number");
-            return tc_bad();
-        case EX_NULL: {
-            Diag *d = diag_error(t->ds, "E181", x->span, "null has no place in algebra");
-            diag_help(d, "missing values are settled in the target: feature num missing mean");
-            return tc_bad();
-        }
-        case EX_RANGE: {
-            Diag *d = diag_error(t->ds, "E181", x->span, "a range stands in an index or in for");
-            diag_help(d, "the numbers 1 to k as a column are iota(k)");
-            return tc_bad();
-        }
-        default:
-            diag_error(t->ds, "E181", x->span, "%s belongs to the body of a tgd, not to algebra", func_expr_text(t->arena, x));
-            return tc_bad();
+    case EX_NUM:
+        v = tc_matrix(dim_const(1), dim_const(1), x->span);
+        if (x->num == floor(x->num) && fabs(x->num) <= 1 << 30) v.valued = true, v.value = dim_const((int64_t)x->num);
+        return v;
+    case EX_BOOL:
+        v = tc_matrix(dim_const(1), dim_const(1), x->span);
+        v.valued = true;
+        v.value = dim_const(x->num != 0);
+        return v;
+    case EX_NAME: return name_value(t, x);
+    case EX_FIELD: return field_value(t, x);
+    case EX_CALL: return tc_call(t, x);
+    case EX_UNARY:
+        v = tc_expr(t, x->args[0]);
+        if (v.bad) return v;
+        if (x->op == OP_NEG && v.valued)
+            v.value = dim_scale(t, v.value, -1);
+        else
+            v.valued = false;
+        v.name = NULL;
+        v.from = x->span;
+        return v;
+    case EX_BINARY: return binary(t, x);
+    case EX_TRANSPOSE:
+        v = tc_expr(t, x->args[0]);
+        if (v.bad) return v;
+        return (TcValue){.rows = v.cols, .cols = v.rows, .valued = v.valued, .value = v.value, .from = x->span};
+    case EX_INDEX: return indexed(t, x);
+    case EX_ERROR: return tc_bad();
+    case EX_STR: diag_error(t->ds, "E181", x->span, "a text is not a number"); return tc_bad();
+    case EX_NULL: {
+        Diag *d = diag_error(t->ds, "E181", x->span, "null has no place in algebra");
+        diag_help(d, "missing values are settled in the target: feature num missing mean");
+        return tc_bad();
+    }
+    case EX_RANGE: {
+        Diag *d = diag_error(t->ds, "E181", x->span, "a range stands in an index or in for");
+        diag_help(d, "the numbers 1 to k as a column are iota(k)");
+        return tc_bad();
+    }
+    default:
+        diag_error(t->ds, "E181", x->span, "%s belongs to the body of a tgd, not to algebra",
+                   func_expr_text(t->arena, x));
+        return tc_bad();
     }
 }
