@@ -21,6 +21,7 @@ struct Diag {
     Diags *owner;
     DiagLevel level;
     bool promoted; /* a warning made an error by -Werror */
+    bool silent;   /* a throw-away: what is added to it is forgotten */
     const char *code, *text, *help;
     Span at;
     const char *data_file;
@@ -44,6 +45,7 @@ struct Diags {
     bool warnings_off, warnings_are_errors;
     int errors, warnings, unkept_errors, unkept_warnings;
     int printed, unkept_printed;
+    Diag silent;
     const char *last_code;
 };
 
@@ -66,6 +68,7 @@ static const CodeRow *code_find(const char *code) {
 Diags *diags_new(Arena *arena) {
     Diags *ds = arena_new_of(arena, Diags);
     ds->arena = arena;
+    ds->silent = (Diag){.owner = ds, .silent = true};
     return ds;
 }
 
@@ -182,42 +185,40 @@ static const WarningSetting *setting_find(const Diags *ds, const char *code) {
     return NULL;
 }
 
-static Diag *diag_add(Diags *ds, DiagLevel level, const char *code, Span at, const char *file, int64_t line,
-                      const char *fmt, va_list ap) {
-    Diag *d = arena_new_of(ds->arena, Diag);
-    d->owner = ds;
-    d->level = level;
-    d->code = code;
-    d->at = at;
-    d->data_file = file ? text_visible(ds->arena, arena_strdup(ds->arena, file)) : NULL;
-    d->data_line = line;
-    if (level == DIAG_WARNING) {
-        const WarningSetting *s = setting_find(ds, code);
-        if (s && s->set_on ? !s->on : ds->warnings_off) return d;
-        if (s && s->set_error ? s->error : ds->warnings_are_errors) {
-            d->level = DIAG_ERROR;
-            d->promoted = true;
-        }
-    }
-    d->text = text_visible(ds->arena, arena_vprintf(ds->arena, fmt, ap));
+static bool is_repeated(const Diags *ds, const Diag *d) {
     for (int i = 0; i < ds->all.len; i++) {
         const Diag *e = ds->all.data[i];
-        if (!strcmp(e->code, code) && e->at.file == at.file && e->at.begin == at.begin && e->at.end == at.end &&
-            e->data_line == line && same_text(e->data_file, d->data_file) && !strcmp(e->text, d->text))
-            return d;
+        if (!strcmp(e->code, d->code) && e->at.file == d->at.file && e->at.begin == d->at.begin &&
+            e->at.end == d->at.end && e->data_line == d->data_line && same_text(e->data_file, d->data_file) &&
+            !strcmp(e->text, d->text))
+            return true;
     }
-    bool is_error = d->level == DIAG_ERROR;
-    if (is_error)
-        ds->errors++;
-    else
-        ds->warnings++;
-    ds->last_code = code;
-    if (ds->all.len < DIAG_KEPT)
+    return false;
+}
+
+static Diag *diag_add(Diags *ds, DiagLevel level, const char *code, Span at, const char *file, int64_t line,
+                      const char *fmt, va_list ap) {
+    bool promoted = false;
+    if (level == DIAG_WARNING) {
+        const WarningSetting *s = setting_find(ds, code);
+        if (s && s->set_on ? !s->on : ds->warnings_off) return &ds->silent;
+        promoted = s && s->set_error ? s->error : ds->warnings_are_errors;
+    }
+    bool is_error = level == DIAG_ERROR || promoted, kept = ds->all.len < DIAG_KEPT;
+    Diag *d = &ds->silent;
+    if (kept) {
+        d = arena_new_of(ds->arena, Diag);
+        *d = (Diag){
+            .owner = ds, .level = is_error ? DIAG_ERROR : DIAG_WARNING, .promoted = promoted, .code = code, .at = at};
+        d->data_file = file ? text_visible(ds->arena, arena_strdup(ds->arena, file)) : NULL;
+        d->data_line = line;
+        d->text = text_visible(ds->arena, arena_vprintf(ds->arena, fmt, ap));
+        if (is_repeated(ds, d)) return &ds->silent;
         vec_push(ds->arena, &ds->all, d);
-    else if (is_error)
-        ds->unkept_errors++;
-    else
-        ds->unkept_warnings++;
+    }
+    *(is_error ? &ds->errors : &ds->warnings) += 1;
+    if (!kept) *(is_error ? &ds->unkept_errors : &ds->unkept_warnings) += 1;
+    ds->last_code = code;
     return d;
 }
 
@@ -246,6 +247,7 @@ Diag *diag_data(Diags *ds, const char *code, Span at, const char *file, int64_t 
 }
 
 void diag_note(Diag *d, Span at, const char *fmt, ...) {
+    if (d->silent) return;
     Arena *a = d->owner->arena;
     va_list ap;
     va_start(ap, fmt);
@@ -255,6 +257,7 @@ void diag_note(Diag *d, Span at, const char *fmt, ...) {
 }
 
 void diag_help(Diag *d, const char *fmt, ...) {
+    if (d->silent) return;
     Arena *a = d->owner->arena;
     va_list ap;
     va_start(ap, fmt);
@@ -340,7 +343,8 @@ static void print_snippet(const Diags *ds, Span at, FILE *out, bool colour, cons
     uint32_t begin = at.begin < f->len ? at.begin : (uint32_t)f->len;
     int line = line_index(f, begin);
     uint32_t first = f->lines.data[line], last = first;
-    while (last < f->len && f->text[last] != '\n') last++;
+    /* far behind the span the line is clipped anyway: of a line of megabytes no more than that is looked at */
+    while (last < f->len && f->text[last] != '\n' && last < begin + 8 * LINE_WIDEST) last++;
     if (last > first && f->text[last - 1] == '\r') last--;
     if (begin > last) begin = last;
     uint32_t end = at.end > last ? last : at.end;
