@@ -12,7 +12,7 @@ static inline double f_sigmoid(double x) {
     return e / (1 + e);
 }
 static inline double f_sign(double x) {
-    return (double)((x > 0) - (x < 0));
+    return x != x ? x : (double)((x > 0) - (x < 0));
 }
 static inline double f_mod(double x, double y) {
     return x - y * floor(x / y);

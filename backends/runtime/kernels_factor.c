@@ -160,7 +160,7 @@ static void place_row(double *out, const Matrix *x, int64_t r, const IntBlock *b
         double v = mat_get(x, r, c), *at = out + b->target_cols[c];
         if (how == 0)
             *at += v;
-        else if (how == 1 ? v < *at : v > *at)
+        else if (v != v || (how == 1 ? v < *at : v > *at))
             *at = v;
     }
 }

@@ -1,8 +1,9 @@
 /* kernels_reduce.c: sums, least and greatest cells by matrix, row and column, their positions, and ranks.
  *
- * Sparse operands are read as they are; the cells they leave out are zeros and count in minima and maxima. A
- * not-a-number is never smaller nor larger than anything, so minima and maxima pass over it; the least of nothing is
- * +inf, the greatest -inf, and the position among nothing but not-a-numbers is 1. Ranks of one are an error (E407).
+ * Sparse operands are read as they are; the cells they leave out are zeros and count in minima and maxima. The
+ * least of nothing is +inf, the greatest -inf. With a not-a-number among them minima and maxima are not a number, as
+ * for pmin and pmax; positions pass over it (it is never smaller nor larger), and among nothing else the position
+ * is 1. Ranks of one are an error (E407).
  * Columns are reduced by parts of the rows, one part a thread, and the parts combined in order. */
 #include <stdlib.h>
 
@@ -37,20 +38,26 @@ static void rowsums_part(void *ctx, int part, int nparts) {
     }
 }
 
-/* The least cell of sign * row, and its column; +inf and 0 when there is none. */
+static inline double lesser(double best, double x) {
+    return x < best || x != x ? x : best;
+} /* keeps a NaN: nothing is less */
+
+/* The least cell of sign * row, and its column; +inf and 0 when there is none. The value is NaN when a cell is. */
 static double row_least(const RowView *v, int64_t cols, double sign, int64_t *where) {
     double best = INFINITY;
+    bool nan = false;
     int64_t at = 0, gap = -1; /* gap: first column that a sparse row leaves out */
     for (int64_t i = 0; i < v->n; i++) {
         int64_t c = v->cols ? v->cols[i] : i;
         double x = sign * view_value(v, i);
         if (gap < 0 && c > i) gap = i;
+        nan = nan || x != x;
         if (x < best) best = x, at = c;
     }
     if (gap < 0 && v->n < cols) gap = v->n;
     if (gap >= 0 && (0 < best || (best == 0 && gap < at))) best = 0, at = gap;
     *where = at;
-    return best;
+    return nan ? (double)NAN : best;
 }
 static void rowleast_part(void *ctx, int part, int nparts) {
     const ReduceJob *j = ctx;
@@ -116,8 +123,7 @@ static void least_part(void *ctx, int part, int nparts) {
     double best = INFINITY;
     for (int64_t r = begin; r < end; r++) {
         RowView v = row_view(j->x, r);
-        double x = row_least(&v, j->x->cols, j->sign, &at);
-        if (x < best) best = x;
+        best = lesser(best, row_least(&v, j->x->cols, j->sign, &at));
     }
     j->parts[part] = best;
 }
@@ -131,8 +137,7 @@ static void colleast_part(void *ctx, int part, int nparts) {
         RowView v = row_view(j->x, r);
         for (int64_t i = 0; i < v.n; i++) {
             int64_t c = v.cols ? v.cols[i] : i;
-            double x = j->sign * view_value(&v, i);
-            if (x < best[c]) best[c] = x;
+            best[c] = lesser(best[c], j->sign * view_value(&v, i));
             stored[c]++;
         }
     }
@@ -160,10 +165,7 @@ static Matrix *reduce_columns(KernelContext *k, IrOp op, const Matrix *x, double
         int64_t stored = j.stored ? j.stored[c] : x->rows;
         for (int part = 1; part < parts; part++) {
             double w = j.parts[part * width + c];
-            if (sum)
-                v += w;
-            else if (w < v)
-                v = w;
+            v = sum ? v + w : lesser(v, w);
             if (j.stored) stored += j.stored[part * width + c];
         }
         if (stored < x->rows && 0 < v) v = 0;
