@@ -38,7 +38,8 @@ const char *func_nearest(const char *name) {
 static void report_count(Diags *ds, const FuncInfo *f, const Expr *call, int given) {
     Diag *d;
     if (f->least == f->most)
-        d = diag_error(ds, "E134", call->span, "%s takes %d argument%s, %d given", f->name, f->least, f->least == 1 ? "" : "s", given);
+        d = diag_error(ds, "E134", call->span, "%s takes %d argument%s, %d given", f->name, f->least,
+                       f->least == 1 ? "" : "s", given);
     else if (given < f->least)
         d = diag_error(ds, "E134", call->span, "%s takes at least %d argument%s, %d given", f->name, f->least,
                        f->least == 1 ? "" : "s", given);
@@ -46,7 +47,8 @@ static void report_count(Diags *ds, const FuncInfo *f, const Expr *call, int giv
         d = diag_error(ds, "E134", call->span, "%s takes at most %d arguments, %d given", f->name, f->most, given);
     if (strcmp(f->last, "seed") == 0 && given == f->most - 1)
         diag_help(d, "give a seed, so that every run gets the same numbers: %s", f->usage);
-    else if (f->usage) diag_help(d, "write %s", f->usage);
+    else if (f->usage)
+        diag_help(d, "write %s", f->usage);
 }
 
 int func_arguments(Diags *ds, const FuncInfo *f, const Expr *call, Expr **args) {
@@ -86,7 +88,8 @@ const char *func_expr_text(Arena *arena, const Expr *x) {
     const char *text = b.data ? b.data : "";
     size_t n = b.data ? b.len : 0;
     char *out;
-    if (n <= LONGEST) out = arena_strndup(arena, text, n);
+    if (n <= LONGEST)
+        out = arena_strndup(arena, text, n);
     else {
         size_t cut = LONGEST - 2;
         while (cut > 0 && ((unsigned char)text[cut] & 0xC0) == 0x80) cut--; /* never inside a character */

@@ -15,10 +15,10 @@ typedef enum {
 typedef struct FuncInfo {
     FuncKind kind;
     const char *name;
-    int least, most; /* arguments */
+    int least, most;  /* arguments */
     const char *last; /* the final argument may be given by this name; "" when none may */
     const char *usage;
-    IrOp op;         /* FN_OP */
+    IrOp op; /* FN_OP */
 } FuncInfo;
 
 bool func_find(const char *name, FuncInfo *out);

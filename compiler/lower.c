@@ -1,4 +1,5 @@
-/* lower.c: the entry points of lowering (contract: lower.h): what the parameters of fit, predict and metrics are, and what they give. */
+/* lower.c: the entry points of lowering (contract: lower.h): what the parameters of fit, predict and metrics are, and
+ * what they give. */
 #include "compiler/lower_private.h"
 
 #include <math.h>
@@ -13,8 +14,10 @@ LowerVar *lower_find(Lower *l, const char *name) {
 void lower_set(Lower *l, Name name, LowerValue v) {
     LowerVar *old = lower_find(l, name.text);
     LowerVar var = {name.text, v, name.span};
-    if (old) *old = var;
-    else vec_push(l->arena, &l->vars, var);
+    if (old)
+        *old = var;
+    else
+        vec_push(l->arena, &l->vars, var);
 }
 
 int lower_table(Lower *l, const Integration *data) {
@@ -103,13 +106,15 @@ static bool bind_dim(Lower *l, const Param *p, int which, const IrNode *n, Span 
             return true;
         }
         if (!lower_is_const(&known->value, &v) || v == (double)size) return true;
-        Diag *d = diag_error(l->ds, "E131", at, "%s has %lld %s, and %s is %g already", p->name.text, (long long)size, what, x->text, v);
+        Diag *d = diag_error(l->ds, "E131", at, "%s has %lld %s, and %s is %g already", p->name.text, (long long)size,
+                             what, x->text, v);
         diag_note(d, p->name.span, "%s is declared here", p->name.text);
         diag_note(d, known->def, "%s is %g from here", x->text, v);
         return false;
     }
     if (x->kind == EX_NUM && x->num != (double)size) {
-        Diag *d = diag_error(l->ds, "E131", at, "%s has %lld %s, %g are declared", p->name.text, (long long)size, what, x->num);
+        Diag *d = diag_error(l->ds, "E131", at, "%s has %lld %s, %g are declared", p->name.text, (long long)size, what,
+                             x->num);
         diag_note(d, x->span, "%s is declared here", p->name.text);
         diag_help(d, "a name instead of the number allows any size: %s: [n, d]", p->name.text);
         return false;
@@ -137,7 +142,8 @@ static IrNode *features(Lower *l, const Integration *data, const Param *p) {
 static IrNode *role_column(Lower *l, const Integration *data, const Param *p, bool label, const char *who, Span at) {
     const char *target = data->spec && data->spec->target ? data->spec->target : "the target";
     if (!(label ? data->label : data->weight)) {
-        Diag *d = diag_error(l->ds, "E171", at, "%s needs a %s, and %s has none", who, label ? "label" : "weight", target);
+        Diag *d =
+            diag_error(l->ds, "E171", at, "%s needs a %s, and %s has none", who, label ? "label" : "weight", target);
         diag_note(d, p->name.span, "it is asked for here");
         diag_help(d, "give one of the target's columns the role: NAME: %s num", label ? "label" : "weight");
         return NULL;
@@ -154,10 +160,12 @@ static void bind_hyper(Lower *l, const AlgorithmDecl *a, int n, const HyperValue
             if (strcmp(a->hyper.data[k].name.text, hyper[i].name) == 0) def = a->hyper.data[k].name.span;
         Name name = {hyper[i].name, def};
         LowerValue v;
-        if (hyper[i].is_number) v = lower_const(l, hyper[i].num);
+        if (hyper[i].is_number)
+            v = lower_const(l, hyper[i].num);
         else {
             LowerInput in = {.kind = LI_VALUE, .index = -1, .value = hyper[i].matrix};
-            v = (LowerValue){.node = lower_input(l, in, hyper[i].name, hyper[i].matrix->rows, hyper[i].matrix->cols, 0, def)};
+            v = (LowerValue){
+                .node = lower_input(l, in, hyper[i].name, hyper[i].matrix->rows, hyper[i].matrix->cols, 0, def)};
         }
         lower_set(l, name, v);
     }
@@ -191,7 +199,8 @@ static bool hyper_value(LowerEnv *e, const Expr *x, bool from_script, HyperValue
         out->matrix = (Matrix *)l->inputs.data[v.node->i0].value;
         return true;
     }
-    Diag *d = diag_error(e->diags, "E182", x->span, "%s must be known before training, %s is computed", out->name, func_expr_text(e->arena, x));
+    Diag *d = diag_error(e->diags, "E182", x->span, "%s must be known before training, %s is computed", out->name,
+                         func_expr_text(e->arena, x));
     diag_help(d, "compute it first: let value = %s; and give value", func_expr_text(e->arena, x));
     return false;
 }
@@ -203,9 +212,11 @@ bool lower_hyper(LowerEnv *e, const AlgorithmDecl *a, const NamedArgVec *args, S
     *out = arena_array(e->arena, HyperValue, count + 1);
     for (int i = 0; args && i < args->len; i++) {
         bool known = false;
-        for (int k = 0; k < count; k++) known = known || strcmp(a->hyper.data[k].name.text, args->data[i].name.text) == 0;
+        for (int k = 0; k < count; k++)
+            known = known || strcmp(a->hyper.data[k].name.text, args->data[i].name.text) == 0;
         if (known) continue;
-        diag_error(e->diags, "E117", args->data[i].name.span, "`%s` has no hyperparameter `%s`", a->name.text, args->data[i].name.text);
+        diag_error(e->diags, "E117", args->data[i].name.span, "`%s` has no hyperparameter `%s`", a->name.text,
+                   args->data[i].name.text);
         ok = false;
     }
     for (int i = 0; i < count; i++) {
@@ -214,7 +225,8 @@ bool lower_hyper(LowerEnv *e, const AlgorithmDecl *a, const NamedArgVec *args, S
         const Expr *x = given ? given->value : p->value;
         (*out)[i].name = p->name.text;
         if (!x) {
-            Diag *d = diag_error(e->diags, "E117", at, "`%s` needs the hyperparameter `%s`", a->name.text, p->name.text);
+            Diag *d =
+                diag_error(e->diags, "E117", at, "`%s` needs the hyperparameter `%s`", a->name.text, p->name.text);
             diag_note(d, p->name.span, "it has no default");
             ok = false;
             continue;
@@ -225,7 +237,8 @@ bool lower_hyper(LowerEnv *e, const AlgorithmDecl *a, const NamedArgVec *args, S
 }
 
 /* ---- fit ---- */
-Lowered *lower_fit(LowerEnv *e, const AlgorithmDecl *a, int nhyper, const HyperValue *hyper, const Integration *data, Span at, const char *name) {
+Lowered *lower_fit(LowerEnv *e, const AlgorithmDecl *a, int nhyper, const HyperValue *hyper, const Integration *data,
+                   Span at, const char *name) {
     Lower *l = lower_new(e, arena_printf(e->arena, "%s_fit", name ? name : a->name.text), false);
     const FuncDecl *fit = a->fit;
     if (!fit || fit->params.len < 1 || fit->params.len > 3) {
@@ -263,7 +276,8 @@ Lowered *lower_predict(LowerEnv *e, const Model *m, const Integration *data, Spa
     const FuncDecl *fn = m->algorithm->predict;
     Lower *l = lower_new(e, arena_printf(e->arena, "%s_predict", m->name), false);
     if (!fn || fn->params.len != 1) {
-        diag_error(e->diags, "E118", at, "`%s` cannot predict: its algorithm `%s` has no `predict`", m->name, m->algorithm->name.text);
+        diag_error(e->diags, "E118", at, "`%s` cannot predict: its algorithm `%s` has no `predict`", m->name,
+                   m->algorithm->name.text);
         return NULL;
     }
     bind_hyper(l, m->algorithm, m->nhyper, m->hyper);
@@ -282,7 +296,8 @@ Lowered *lower_predict(LowerEnv *e, const Model *m, const Integration *data, Spa
     LowerValue v = lower_value(l, ret->ret.data[0]);
     if (!v.node) return NULL;
     if (v.node->rows != data->rows || v.node->cspace) {
-        diag_error(e->diags, "E131", ret->ret.data[0]->span, "predict must return a row for each of the %lld rows of %s: it returns %s", (long long)data->rows,
+        diag_error(e->diags, "E131", ret->ret.data[0]->span,
+                   "predict must return a row for each of the %lld rows of %s: it returns %s", (long long)data->rows,
                    fn->params.data[0].name.text, lower_shape_text(l, v.node));
         return NULL;
     }
@@ -291,23 +306,28 @@ Lowered *lower_predict(LowerEnv *e, const Model *m, const Integration *data, Spa
 }
 
 /* ---- metrics ---- */
-static IrNode *metric_param(Lower *l, const FuncDecl *metric, const Param *p, const Model *m, const Integration *data, int64_t prediction_cols, Span at) {
+static IrNode *metric_param(Lower *l, const FuncDecl *metric, const Param *p, const Model *m, const Integration *data,
+                            int64_t prediction_cols, Span at) {
     const char *name = p->name.text;
     int space = row_space(l, data);
     if (strcmp(name, "X") == 0) return features(l, data, p);
     if (strcmp(name, "y") == 0) return role_column(l, data, p, true, metric->name.text, at);
     if (strcmp(name, "s") == 0) return role_column(l, data, p, false, metric->name.text, at);
     if (strcmp(name, "p") == 0) {
-        if (prediction_cols > 0) return lower_input(l, (LowerInput){.kind = LI_PREDICTION}, "p", data->rows, prediction_cols, space, p->name.span);
-        diag_error(l->ds, "E118", at, "%s needs predictions, and the algorithm of %s has no predict", metric->name.text, m->name);
+        if (prediction_cols > 0)
+            return lower_input(l, (LowerInput){.kind = LI_PREDICTION}, "p", data->rows, prediction_cols, space,
+                               p->name.span);
+        diag_error(l->ds, "E118", at, "%s needs predictions, and the algorithm of %s has no predict", metric->name.text,
+                   m->name);
         return NULL;
     }
     VEC(const char *) names = {0};
     for (int i = 0; i < m->nparams; i++) {
         if (strcmp(m->params[i].name, name) == 0) {
             if (m->params[i].row_indexed && m->params[i].value->rows != data->rows) {
-                Diag *d = diag_error(l->ds, "E139", at, "%s looks at the rows that %s was trained on: %s has %lld rows, these data %lld", metric->name.text, m->name,
-                                     name, (long long)m->params[i].value->rows, (long long)data->rows);
+                Diag *d = diag_error(
+                    l->ds, "E139", at, "%s looks at the rows that %s was trained on: %s has %lld rows, these data %lld",
+                    metric->name.text, m->name, name, (long long)m->params[i].value->rows, (long long)data->rows);
                 diag_help(d, "evaluate it on what it was trained on");
                 return NULL;
             }
@@ -323,7 +343,8 @@ static IrNode *metric_param(Lower *l, const FuncDecl *metric, const Param *p, co
         }
         vec_push(l->arena, &names, m->hyper[i].name);
     }
-    Diag *d = diag_error(l->ds, "E139", at, "%s needs %s, which the model %s does not have", metric->name.text, name, m->name);
+    Diag *d = diag_error(l->ds, "E139", at, "%s needs %s, which the model %s does not have", metric->name.text, name,
+                         m->name);
     diag_note(d, p->name.span, "it is asked for here");
     Buf list = {0};
     for (int i = 0; i < names.len; i++) buf_printf(&list, "%s%s", i ? ", " : "", names.data[i]);
@@ -332,7 +353,8 @@ static IrNode *metric_param(Lower *l, const FuncDecl *metric, const Param *p, co
     return NULL;
 }
 
-Lowered *lower_metric(LowerEnv *e, const FuncDecl *metric, const Model *m, const Integration *data, int64_t prediction_cols, Span at) {
+Lowered *lower_metric(LowerEnv *e, const FuncDecl *metric, const Model *m, const Integration *data,
+                      int64_t prediction_cols, Span at) {
     Lower *l = lower_new(e, arena_printf(e->arena, "%s_%s", m->name, metric->name.text), false);
     for (int i = 0; i < metric->params.len; i++) {
         const Param *p = &metric->params.data[i];

@@ -1,4 +1,5 @@
-/* lower_expr.c: expressions to IR nodes. Errors: E131 (shapes of this data), E135 names, E180 scalars, E181 not algebra, E182 sizes. */
+/* lower_expr.c: expressions to IR nodes. Errors: E131 (shapes of this data), E135 names, E180 scalars, E181 not
+ * algebra, E182 sizes. */
 #include "compiler/lower_private.h"
 
 #include <math.h>
@@ -22,52 +23,60 @@ static bool is_scalar(const IrNode *n) {
 /* ---- folding ---- */
 static bool fold1(IrOp op, double x, double *out) {
     switch (op) {
-        case IR_NEG: *out = -x; return true;
-        case IR_NOT: *out = x == 0; return true;
-        case IR_EXP: *out = exp(x); return true;
-        case IR_LOG: *out = log(x); return true;
-        case IR_LOG1P: *out = log1p(x); return true;
-        case IR_EXPM1: *out = expm1(x); return true;
-        case IR_SQRT: *out = sqrt(x); return true;
-        case IR_ABS: *out = fabs(x); return true;
-        case IR_SIGN: *out = isnan(x) ? x : (x > 0) - (x < 0); return true;
-        case IR_SIGMOID: *out = x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); return true;
-        case IR_TANH: *out = tanh(x); return true;
-        case IR_SIN: *out = sin(x); return true;
-        case IR_COS: *out = cos(x); return true;
-        case IR_FLOOR: *out = floor(x); return true;
-        case IR_CEIL: *out = ceil(x); return true;
-        case IR_ROUND: *out = round(x); return true;
-        case IR_SQUARE: *out = x * x; return true;
-        case IR_RECIP: *out = 1 / x; return true;
-        case IR_ISNAN: *out = isnan(x) != 0; return true;
-        case IR_SUM: case IR_ROWSUMS: case IR_COLSUMS: case IR_MINALL: case IR_MAXALL: case IR_ROWMIN: case IR_ROWMAX: case IR_COLMIN:
-        case IR_COLMAX: case IR_TRANSPOSE: case IR_DIAG:
-            *out = x;
-            return true;
-        default: return false;
+    case IR_NEG: *out = -x; return true;
+    case IR_NOT: *out = x == 0; return true;
+    case IR_EXP: *out = exp(x); return true;
+    case IR_LOG: *out = log(x); return true;
+    case IR_LOG1P: *out = log1p(x); return true;
+    case IR_EXPM1: *out = expm1(x); return true;
+    case IR_SQRT: *out = sqrt(x); return true;
+    case IR_ABS: *out = fabs(x); return true;
+    case IR_SIGN: *out = isnan(x) ? x : (x > 0) - (x < 0); return true;
+    case IR_SIGMOID: *out = x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); return true;
+    case IR_TANH: *out = tanh(x); return true;
+    case IR_SIN: *out = sin(x); return true;
+    case IR_COS: *out = cos(x); return true;
+    case IR_FLOOR: *out = floor(x); return true;
+    case IR_CEIL: *out = ceil(x); return true;
+    case IR_ROUND: *out = round(x); return true;
+    case IR_SQUARE: *out = x * x; return true;
+    case IR_RECIP: *out = 1 / x; return true;
+    case IR_ISNAN: *out = isnan(x) != 0; return true;
+    case IR_SUM:
+    case IR_ROWSUMS:
+    case IR_COLSUMS:
+    case IR_MINALL:
+    case IR_MAXALL:
+    case IR_ROWMIN:
+    case IR_ROWMAX:
+    case IR_COLMIN:
+    case IR_COLMAX:
+    case IR_TRANSPOSE:
+    case IR_DIAG: *out = x; return true;
+    default: return false;
     }
 }
 
 static bool fold2(IrOp op, double x, double y, double *out) {
     switch (op) {
-        case IR_ADD: *out = x + y; return true;
-        case IR_SUB: *out = x - y; return true;
-        case IR_MUL: case IR_MATMUL: *out = x * y; return true;
-        case IR_DIV: *out = x / y; return true;
-        case IR_POW: *out = pow(x, y); return true;
-        case IR_MOD: *out = x - y * floor(x / y); return true;
-        case IR_MIN2: *out = x < y || isnan(x) ? x : y; return true;
-        case IR_MAX2: *out = x > y || isnan(x) ? x : y; return true;
-        case IR_EQ: *out = x == y; return true;
-        case IR_NE: *out = x != y; return true;
-        case IR_LT: *out = x < y; return true;
-        case IR_LE: *out = x <= y; return true;
-        case IR_GT: *out = x > y; return true;
-        case IR_GE: *out = x >= y; return true;
-        case IR_AND: *out = x != 0 && y != 0; return true;
-        case IR_OR: *out = x != 0 || y != 0; return true;
-        default: return false;
+    case IR_ADD: *out = x + y; return true;
+    case IR_SUB: *out = x - y; return true;
+    case IR_MUL:
+    case IR_MATMUL: *out = x * y; return true;
+    case IR_DIV: *out = x / y; return true;
+    case IR_POW: *out = pow(x, y); return true;
+    case IR_MOD: *out = x - y * floor(x / y); return true;
+    case IR_MIN2: *out = x < y || isnan(x) ? x : y; return true;
+    case IR_MAX2: *out = x > y || isnan(x) ? x : y; return true;
+    case IR_EQ: *out = x == y; return true;
+    case IR_NE: *out = x != y; return true;
+    case IR_LT: *out = x < y; return true;
+    case IR_LE: *out = x <= y; return true;
+    case IR_GT: *out = x > y; return true;
+    case IR_GE: *out = x >= y; return true;
+    case IR_AND: *out = x != 0 && y != 0; return true;
+    case IR_OR: *out = x != 0 || y != 0; return true;
+    default: return false;
     }
 }
 
@@ -80,8 +89,8 @@ static bool note_operands(Lower *l, Diag *d, const Expr *x, const IrNode *probe)
         const IrNode *n = probe->args[i];
         bool turned = i == 0 ? probe->ta : probe->tb;
         const LowerVar *v = a->kind == EX_NAME ? lower_find(l, a->text) : NULL;
-        diag_note(d, v && v->def.file ? v->def : a->span, "%s is %lld x %lld", func_expr_text(l->arena, a), (long long)(turned ? n->cols : n->rows),
-                  (long long)(turned ? n->rows : n->cols));
+        diag_note(d, v && v->def.file ? v->def : a->span, "%s is %lld x %lld", func_expr_text(l->arena, a),
+                  (long long)(turned ? n->cols : n->rows), (long long)(turned ? n->rows : n->cols));
     }
     return true;
 }
@@ -93,8 +102,10 @@ LowerValue lower_node(Lower *l, const Expr *x, const IrNode *proto, int n, IrNod
     probe.args = args;
     probe.span = x->span;
     if (!ir_infer_shape(l->func, &probe, &why)) {
-        Diag *d = diag_error(l->ds, "E131", x->op_span.file ? x->op_span : x->span, "shapes do not agree in %s", func_expr_text(l->arena, x));
-        if (!note_operands(l, d, x, &probe)) diag_note(d, x->span, "%s", why ? why : "it is not defined for these operands");
+        Diag *d = diag_error(l->ds, "E131", x->op_span.file ? x->op_span : x->span, "shapes do not agree in %s",
+                             func_expr_text(l->arena, x));
+        if (!note_operands(l, d, x, &probe))
+            diag_note(d, x->span, "%s", why ? why : "it is not defined for these operands");
         return NONE;
     }
     l->b->span = x->span;
@@ -139,7 +150,8 @@ LowerValue lower_op2(Lower *l, const Expr *x, IrOp op, LowerValue a, LowerValue 
 LowerValue lower_op3(Lower *l, const Expr *x, IrOp op, LowerValue a, LowerValue b, LowerValue c) {
     double v;
     if (!a.node || !b.node || !c.node) return NONE;
-    if (op == IR_WHERE && lower_is_const(&a, &v) && b.node->rows == c.node->rows && b.node->cols == c.node->cols && b.node->rspace == c.node->rspace)
+    if (op == IR_WHERE && lower_is_const(&a, &v) && b.node->rows == c.node->rows && b.node->cols == c.node->cols &&
+        b.node->rspace == c.node->rspace)
         return v != 0 ? b : c;
     return lower_node(l, x, &(IrNode){.op = op}, 3, (IrNode *[]){a.node, b.node, c.node});
 }
@@ -193,10 +205,14 @@ static LowerValue name_value(Lower *l, const Expr *x) {
     int index;
     const Binding *b = l->script_level ? find_binding(l, x->text, &index) : NULL;
     if (!b) return undefined(l, x, x->text);
-    if (b->kind == BIND_VALUE) return outside(l, (LowerInput){.kind = LI_VALUE, .index = index, .value = b->value}, b->name, x->span);
-    Diag *d = diag_error(l->ds, "E135", x->span, "%s is a %s, not a value", x->text, b->kind == BIND_MODEL ? "model" : "target");
-    if (b->kind == BIND_TARGET) diag_help(d, "its numbers are features(%s) and label(%s)", x->text, x->text);
-    else diag_help(d, "read what its fit returned: %s.%s", x->text, b->model->nparams ? b->model->params[0].name : "w");
+    if (b->kind == BIND_VALUE)
+        return outside(l, (LowerInput){.kind = LI_VALUE, .index = index, .value = b->value}, b->name, x->span);
+    Diag *d = diag_error(l->ds, "E135", x->span, "%s is a %s, not a value", x->text,
+                         b->kind == BIND_MODEL ? "model" : "target");
+    if (b->kind == BIND_TARGET)
+        diag_help(d, "its numbers are features(%s) and label(%s)", x->text, x->text);
+    else
+        diag_help(d, "read what its fit returned: %s.%s", x->text, b->model->nparams ? b->model->params[0].name : "w");
     return NONE;
 }
 
@@ -207,20 +223,23 @@ static LowerValue field_value(Lower *l, const Expr *x) {
     if (!b && owner->kind == EX_NAME && !lower_find(l, owner->text)) return undefined(l, owner, owner->text);
     if (!b || b->kind != BIND_MODEL) {
         Diag *d = diag_error(l->ds, "E181", x->span, "%s is not a value", func_expr_text(l->arena, x));
-        if (b && b->kind == BIND_TARGET) diag_help(d, "its numbers are features(%s.%s) and label(%s.%s)", b->name, x->text, b->name, x->text);
+        if (b && b->kind == BIND_TARGET)
+            diag_help(d, "its numbers are features(%s.%s) and label(%s.%s)", b->name, x->text, b->name, x->text);
         return NONE;
     }
     const Model *m = b->model;
     VEC(const char *) names = {0};
     for (int i = 0; i < m->nparams; i++) {
         if (strcmp(m->params[i].name, x->text) == 0)
-            return outside(l, (LowerInput){.kind = LI_PARAM, .index = i, .value = m->params[i].value}, func_expr_text(l->arena, x), x->span);
+            return outside(l, (LowerInput){.kind = LI_PARAM, .index = i, .value = m->params[i].value},
+                           func_expr_text(l->arena, x), x->span);
         vec_push(l->arena, &names, m->params[i].name);
     }
     for (int i = 0; i < m->nhyper; i++) {
         if (strcmp(m->hyper[i].name, x->text) == 0) {
             if (m->hyper[i].is_number) return lower_const(l, m->hyper[i].num);
-            return outside(l, (LowerInput){.kind = LI_VALUE, .index = index, .value = m->hyper[i].matrix}, func_expr_text(l->arena, x), x->span);
+            return outside(l, (LowerInput){.kind = LI_VALUE, .index = index, .value = m->hyper[i].matrix},
+                           func_expr_text(l->arena, x), x->span);
         }
         vec_push(l->arena, &names, m->hyper[i].name);
     }
@@ -234,7 +253,8 @@ static LowerValue field_value(Lower *l, const Expr *x) {
 LowerValue lower_scalar(Lower *l, const Expr *x, const char *what) {
     LowerValue v = lower_value(l, x);
     if (!v.node || is_scalar(v.node)) return v;
-    diag_error(l->ds, "E180", x->span, "%s must be one number, %s is %s", what, func_expr_text(l->arena, x), lower_shape_text(l, v.node));
+    diag_error(l->ds, "E180", x->span, "%s must be one number, %s is %s", what, func_expr_text(l->arena, x),
+               lower_shape_text(l, v.node));
     return NONE;
 }
 
@@ -243,7 +263,8 @@ bool lower_size(Lower *l, const Expr *x, const char *what, int64_t *out, int *co
     double k;
     if (!v.node) return false;
     if (!lower_is_const(&v, &k)) {
-        Diag *d = diag_error(l->ds, "E182", x->span, "%s must be known before training, %s is computed", what, func_expr_text(l->arena, x));
+        Diag *d = diag_error(l->ds, "E182", x->span, "%s must be known before training, %s is computed", what,
+                             func_expr_text(l->arena, x));
         diag_help(d, "use hyperparameters, nrow, ncol and arithmetic on them");
         return false;
     }
@@ -259,51 +280,50 @@ bool lower_size(Lower *l, const Expr *x, const char *what, int64_t *out, int *co
 /* ---- expressions ---- */
 static IrOp binary_op(Op op) {
     switch (op) {
-        case OP_ADD: return IR_ADD;
-        case OP_SUB: return IR_SUB;
-        case OP_MUL: return IR_MUL;
-        case OP_DIV: return IR_DIV;
-        case OP_POW: return IR_POW;
-        case OP_MATMUL: return IR_MATMUL;
-        case OP_EQ: return IR_EQ;
-        case OP_NE: return IR_NE;
-        case OP_LT: return IR_LT;
-        case OP_LE: return IR_LE;
-        case OP_GT: return IR_GT;
-        case OP_GE: return IR_GE;
-        case OP_AND: return IR_AND;
-        case OP_OR: return IR_OR;
-        default: internal_error("%s is not a binary operator", op_text(op));
+    case OP_ADD: return IR_ADD;
+    case OP_SUB: return IR_SUB;
+    case OP_MUL: return IR_MUL;
+    case OP_DIV: return IR_DIV;
+    case OP_POW: return IR_POW;
+    case OP_MATMUL: return IR_MATMUL;
+    case OP_EQ: return IR_EQ;
+    case OP_NE: return IR_NE;
+    case OP_LT: return IR_LT;
+    case OP_LE: return IR_LE;
+    case OP_GT: return IR_GT;
+    case OP_GE: return IR_GE;
+    case OP_AND: return IR_AND;
+    case OP_OR: return IR_OR;
+    default: internal_error("%s is not a binary operator", op_text(op));
     }
 }
 
 static LowerValue not_algebra(Lower *l, const Expr *x) {
-    if (x->kind == EX_STR) diag_error(l->ds, "E181", x->span, "a text is not a number");
-    else if (x->kind == EX_RANGE) diag_error(l->ds, "E181", x->span, "a range stands in an index or in for");
-    else if (x->kind != EX_ERROR) diag_error(l->ds, "E181", x->span, "%s has no place in algebra", func_expr_text(l->arena, x));
+    if (x->kind == EX_STR)
+        diag_error(l->ds, "E181", x->span, "a text is not a number");
+    else if (x->kind == EX_RANGE)
+        diag_error(l->ds, "E181", x->span, "a range stands in an index or in for");
+    else if (x->kind != EX_ERROR)
+        diag_error(l->ds, "E181", x->span, "%s has no place in algebra", func_expr_text(l->arena, x));
     return NONE;
 }
 
 LowerValue lower_value(Lower *l, const Expr *x) {
     LowerValue a, b;
     switch (x->kind) {
-        case EX_NUM: return lower_const(l, x->num);
-        case EX_BOOL: return lower_const(l, x->num != 0);
-        case EX_NAME: return name_value(l, x);
-        case EX_FIELD: return field_value(l, x);
-        case EX_CALL: return lower_call(l, x);
-        case EX_UNARY:
-            a = lower_value(l, x->args[0]);
-            return lower_op1(l, x, x->op == OP_NOT ? IR_NOT : IR_NEG, a);
-        case EX_TRANSPOSE:
-            a = lower_value(l, x->args[0]);
-            return lower_op1(l, x, IR_TRANSPOSE, a);
-        case EX_BINARY:
-            a = lower_value(l, x->args[0]);
-            if (!a.node) return NONE;
-            b = lower_value(l, x->args[1]);
-            return x->op == OP_MATMUL ? lower_matmul(l, x, a, b) : lower_op2(l, x, binary_op(x->op), a, b);
-        case EX_INDEX: return lower_index(l, x);
-        default: return not_algebra(l, x);
+    case EX_NUM: return lower_const(l, x->num);
+    case EX_BOOL: return lower_const(l, x->num != 0);
+    case EX_NAME: return name_value(l, x);
+    case EX_FIELD: return field_value(l, x);
+    case EX_CALL: return lower_call(l, x);
+    case EX_UNARY: a = lower_value(l, x->args[0]); return lower_op1(l, x, x->op == OP_NOT ? IR_NOT : IR_NEG, a);
+    case EX_TRANSPOSE: a = lower_value(l, x->args[0]); return lower_op1(l, x, IR_TRANSPOSE, a);
+    case EX_BINARY:
+        a = lower_value(l, x->args[0]);
+        if (!a.node) return NONE;
+        b = lower_value(l, x->args[1]);
+        return x->op == OP_MATMUL ? lower_matmul(l, x, a, b) : lower_op2(l, x, binary_op(x->op), a, b);
+    case EX_INDEX: return lower_index(l, x);
+    default: return not_algebra(l, x);
     }
 }

@@ -1,16 +1,17 @@
 /* lower_private.h: the parts of lowering (private to lower*.c).
  *
- * A variable of the script is the IR node of its last assignment (rebinding gives SSA; loops and conditionals carry what their
- * bodies assign). Scalars known before training are CONST nodes and fold, so conditions on hyperparameters choose their branch here.
- * Every function returns false, or a value without node, when an error was reported; lowering then stops. */
+ * A variable of the script is the IR node of its last assignment (rebinding gives SSA; loops and conditionals carry
+ * what their bodies assign). Scalars known before training are CONST nodes and fold, so conditions on hyperparameters
+ * choose their branch here. Every function returns false, or a value without node, when an error was reported; lowering
+ * then stops. */
 #ifndef AMAL_LOWER_PRIVATE_H
 #define AMAL_LOWER_PRIVATE_H
 #include "compiler/functions.h"
 #include "compiler/lower.h"
 
 typedef struct LowerValue {
-    IrNode *node;     /* NULL: an error was reported */
-    int count_of;     /* > 0: the number of rows of this space, so that zeros(nrow(X), k) runs over X's rows */
+    IrNode *node; /* NULL: an error was reported */
+    int count_of; /* > 0: the number of rows of this space, so that zeros(nrow(X), k) runs over X's rows */
 } LowerValue;
 typedef struct LowerVar {
     const char *name;
@@ -31,8 +32,8 @@ typedef struct Lower {
     LowerVars vars;
     VEC(LowerInput) inputs;
     VEC(LowerTable) tables;
-    bool script_level;  /* lets, models and targets are visible */
-    int statements;     /* lowered so far: sets unroll, and a loop's body may be lowered more than once */
+    bool script_level; /* lets, models and targets are visible */
+    int statements;    /* lowered so far: sets unroll, and a loop's body may be lowered more than once */
 } Lower;
 enum { LOWER_STATEMENTS = 200000 };
 
@@ -51,7 +52,8 @@ bool lower_is_const(const LowerValue *v, double *out);
 LowerValue lower_scalar(Lower *l, const Expr *x, const char *what);
 /* A whole number >= 0 known before training; E182 otherwise. */
 bool lower_size(Lower *l, const Expr *x, const char *what, int64_t *out, int *count_of);
-/* Operators with folding; `x` is blamed for shapes that do not agree (E131), `names` are the operands' expressions (may be NULL). */
+/* Operators with folding; `x` is blamed for shapes that do not agree (E131), `names` are the operands' expressions (may
+ * be NULL). */
 LowerValue lower_op1(Lower *l, const Expr *x, IrOp op, LowerValue a);
 LowerValue lower_op2(Lower *l, const Expr *x, IrOp op, LowerValue a, LowerValue b);
 LowerValue lower_op3(Lower *l, const Expr *x, IrOp op, LowerValue a, LowerValue b, LowerValue c);

@@ -1,6 +1,6 @@
-/* lower_stmt.c: statements to regions of the IR. A loop carries the variables that its body assigns and that had a value before;
- * what a body assigns first is its own. Conditions known before training choose their branch here. Errors: E137 loops,
- * E138 return, E180, E182, E184 too much to unroll. */
+/* lower_stmt.c: statements to regions of the IR. A loop carries the variables that its body assigns and that had a
+ * value before; what a body assigns first is its own. Conditions known before training choose their branch here.
+ * Errors: E137 loops, E138 return, E180, E182, E184 too much to unroll. */
 #include "compiler/lower_private.h"
 
 #include <math.h>
@@ -25,19 +25,20 @@ static bool is_settled(Lower *l, const Expr *x, const NameVec *changing) {
     return x->kind == EX_BINARY && is_settled(l, x->args[0], changing) && is_settled(l, x->args[1], changing);
 }
 
-/* Names that a body assigns, each once; `indices` gets its inner loops' own variables. With `changing` (all names that the loop around it sets) a
- * branch whose condition is known to fail throughout, such as if (intercept), does not count: what only it assigns stays. */
+/* Names that a body assigns, each once; `indices` gets its inner loops' own variables. With `changing` (all names that
+ * the loop around it sets) a branch whose condition is known to fail throughout, such as if (intercept), does not
+ * count: what only it assigns stays. */
 static void assigned_names(Lower *l, const StmtVec *body, const NameVec *changing, NameVec *indices, NameVec *out) {
     for (int i = 0; i < body->len; i++) {
         const Stmt *s = body->data[i];
         if (s->kind == ST_ASSIGN) {
             if (!in_names(out, s->assign.name.text)) vec_push(l->arena, out, s->assign.name);
-        } else if (s->kind == ST_REPEAT || s->kind == ST_WHILE) assigned_names(l, &s->repeat.body, changing, indices, out);
+        } else if (s->kind == ST_REPEAT || s->kind == ST_WHILE)
+            assigned_names(l, &s->repeat.body, changing, indices, out);
         else if (s->kind == ST_FOR) {
             if (indices) vec_push(l->arena, indices, s->loop_for.var);
             assigned_names(l, &s->loop_for.body, changing, indices, out);
-        }
-        else if (s->kind == ST_IF) {
+        } else if (s->kind == ST_IF) {
             double known = 0;
             bool settled = false;
             if (changing && is_settled(l, s->if_.cond, changing)) {
@@ -87,7 +88,8 @@ static bool carries(Lower *l, const StmtVec *body, const Name *index, CarriedVec
         const LowerVar *v = lower_find(l, names.data[i].text);
         if (!v || !v->value.node) continue;
         if (v->value.node->cspace) {
-            Diag *d = diag_error(l->ds, "E137", names.data[i].span, "%s has a column for each row of the data and changes in a loop", names.data[i].text);
+            Diag *d = diag_error(l->ds, "E137", names.data[i].span,
+                                 "%s has a column for each row of the data and changes in a loop", names.data[i].text);
             diag_note(d, v->def, "%s is %s", v->name, lower_shape_text(l, v->value.node));
             diag_help(d, "keep its transpose in a variable: it has a row for each row of the data");
             return false;
@@ -107,7 +109,8 @@ static void begin_params(Lower *l, CarriedVec *c) {
     }
 }
 
-/* Takes the results of a body. *again: a value turned out to run over a target's rows; the body is to be lowered anew. */
+/* Takes the results of a body. *again: a value turned out to run over a target's rows; the body is to be lowered anew.
+ */
 static bool take_results(Lower *l, CarriedVec *c, bool *again) {
     for (int i = 0; i < c->len; i++) {
         Carried *v = &c->data[i];
@@ -118,7 +121,8 @@ static bool take_results(Lower *l, CarriedVec *c, bool *again) {
             diag_note(d, now->def, "the branches of an if leave it with different shapes");
             return false;
         }
-        if (n->rows != v->init->rows || n->cols != v->init->cols || n->cspace || (n->rspace && v->rspace && n->rspace != v->rspace)) {
+        if (n->rows != v->init->rows || n->cols != v->init->cols || n->cspace ||
+            (n->rspace && v->rspace && n->rspace != v->rspace)) {
             Diag *d = diag_error(l->ds, "E137", now->def, "%s changes its shape in the loop", v->name);
             diag_note(d, v->def, "before the loop %s is %s", v->name, lower_shape_text(l, v->init));
             diag_note(d, now->def, "here it becomes %s", lower_shape_text(l, n));
@@ -153,7 +157,8 @@ static void read_results(Lower *l, const LowerVars *before, CarriedVec *c, IrNod
 
 /* ---- loops ---- */
 /* for with var: index i of round r is first + r - 1 (first: node, NULL for repeat). */
-static bool counted_loop(Lower *l, const Stmt *s, const StmtVec *body, IrNode *count, const Name *var, LowerValue first) {
+static bool counted_loop(Lower *l, const Stmt *s, const StmtVec *body, IrNode *count, const Name *var,
+                         LowerValue first) {
     CarriedVec c = {0};
     LowerVars before = copy_vars(l, &l->vars);
     IrRegion *outer = l->b->region;
@@ -179,8 +184,10 @@ static bool counted_loop(Lower *l, const Stmt *s, const StmtVec *body, IrNode *c
         if (var) {
             LowerValue i = {.node = round};
             double v;
-            if (!lower_is_const(&first, &v)) i.node = ir_binary(l->b, IR_ADD, round, ir_binary(l->b, IR_SUB, first.node, ir_const(l->b, 1)));
-            else if (v != 1) i.node = ir_binary(l->b, IR_ADD, round, ir_const(l->b, v - 1));
+            if (!lower_is_const(&first, &v))
+                i.node = ir_binary(l->b, IR_ADD, round, ir_binary(l->b, IR_SUB, first.node, ir_const(l->b, 1)));
+            else if (v != 1)
+                i.node = ir_binary(l->b, IR_ADD, round, ir_const(l->b, v - 1));
             lower_set(l, *var, i);
         }
         if (!statements(l, body) || !take_results(l, &c, &again)) return false;
@@ -199,7 +206,8 @@ static bool repeat_statement(Lower *l, const Stmt *s) {
     if (!count.node) return false;
     if (lower_is_const(&count, &k)) {
         if (k != floor(k) || !(k >= 0) || k > 9007199254740992.0) {
-            diag_error(l->ds, "E182", s->repeat.count->span, "the count of repeat must be a whole number, zero or more: it is %g", k);
+            diag_error(l->ds, "E182", s->repeat.count->span,
+                       "the count of repeat must be a whole number, zero or more: it is %g", k);
             return false;
         }
         if (k == 0) return true;
@@ -233,7 +241,8 @@ static bool for_statement(Lower *l, const Stmt *s) {
         diag_error(l->ds, "E181", over->span, "for runs over a range or a set");
         return false;
     }
-    LowerValue lo = lower_scalar(l, over->args[0], "the bound of a range"), hi = lower_scalar(l, over->args[1], "the bound of a range");
+    LowerValue lo = lower_scalar(l, over->args[0], "the bound of a range"),
+               hi = lower_scalar(l, over->args[1], "the bound of a range");
     if (!lo.node || !hi.node) return false;
     LowerValue count = lower_op2(l, over, IR_ADD, lower_op2(l, over, IR_SUB, hi, lo), lower_const(l, 1));
     count = lower_op2(l, over, IR_MAX2, lower_op1(l, over, IR_FLOOR, count), lower_const(l, 0));
@@ -268,7 +277,8 @@ static bool while_statement(Lower *l, const Stmt *s) {
             l->b->region = outer;
             l->vars = before;
             if (known == 0) return true;
-            Diag *d = diag_error(l->ds, "E182", s->repeat.count->span, "this loop never ends: %s does not change in it", func_expr_text(l->arena, s->repeat.count));
+            Diag *d = diag_error(l->ds, "E182", s->repeat.count->span, "this loop never ends: %s does not change in it",
+                                 func_expr_text(l->arena, s->repeat.count));
             diag_help(d, "use repeat k { … }, or a condition on what the body assigns");
             return false;
         }
@@ -314,7 +324,8 @@ static bool if_statement(Lower *l, const Stmt *s) {
         const LowerVar *x = find_in(&after_then, names.data[i].text), *y = find_in(&after_else, names.data[i].text);
         if (!x || !y) continue;
         IrNode *nx = x->value.node, *ny = y->value.node;
-        if (!nx || !ny || nx->rows != ny->rows || nx->cols != ny->cols || nx->cspace != ny->cspace || (nx->rspace && ny->rspace && nx->rspace != ny->rspace)) {
+        if (!nx || !ny || nx->rows != ny->rows || nx->cols != ny->cols || nx->cspace != ny->cspace ||
+            (nx->rspace && ny->rspace && nx->rspace != ny->rspace)) {
             vec_push(l->arena, &torn, *x);
             continue;
         }
@@ -350,30 +361,29 @@ static bool if_statement(Lower *l, const Stmt *s) {
 /* ---- bodies ---- */
 static bool statement(Lower *l, const Stmt *s) {
     switch (s->kind) {
-        case ST_ASSIGN: {
-            LowerValue v = lower_value(l, s->assign.value);
-            if (!v.node) return false;
-            if (!v.node->name && v.node->op != IR_CONST) v.node->name = s->assign.name.text;
-            lower_set(l, s->assign.name, v);
-            return true;
-        }
-        case ST_REPEAT: return repeat_statement(l, s);
-        case ST_WHILE: return while_statement(l, s);
-        case ST_FOR: return for_statement(l, s);
-        case ST_IF: return if_statement(l, s);
-        case ST_RETURN:
-            diag_error(l->ds, "E138", s->span, "return must be the last statement of the function");
-            return false;
-        default:
-            diag_error(l->ds, "E138", s->span, "this statement has no place inside an algorithm");
-            return false;
+    case ST_ASSIGN: {
+        LowerValue v = lower_value(l, s->assign.value);
+        if (!v.node) return false;
+        if (!v.node->name && v.node->op != IR_CONST) v.node->name = s->assign.name.text;
+        lower_set(l, s->assign.name, v);
+        return true;
+    }
+    case ST_REPEAT: return repeat_statement(l, s);
+    case ST_WHILE: return while_statement(l, s);
+    case ST_FOR: return for_statement(l, s);
+    case ST_IF: return if_statement(l, s);
+    case ST_RETURN:
+        diag_error(l->ds, "E138", s->span, "return must be the last statement of the function");
+        return false;
+    default: diag_error(l->ds, "E138", s->span, "this statement has no place inside an algorithm"); return false;
     }
 }
 
 static bool statements(Lower *l, const StmtVec *body) {
     for (int i = 0; i < body->len; i++) {
         if (++l->statements > LOWER_STATEMENTS) {
-            Diag *d = diag_error(l->ds, "E184", body->data[i]->span, "the loops around this come to more than %d statements", LOWER_STATEMENTS);
+            Diag *d = diag_error(l->ds, "E184", body->data[i]->span,
+                                 "the loops around this come to more than %d statements", LOWER_STATEMENTS);
             diag_help(d, "for x in {…} repeats its body for every value, and nested loops multiply");
             return false;
         }
@@ -392,6 +402,7 @@ bool lower_body(Lower *l, const FuncDecl *fn, const Stmt **ret) {
         }
         if (!statement(l, s)) return false;
     }
-    diag_error(l->ds, "E138", fn->name.span.file ? fn->name.span : fn->span, "%s returns nothing", fn->name.text ? fn->name.text : "the function");
+    diag_error(l->ds, "E138", fn->name.span.file ? fn->name.span : fn->span, "%s returns nothing",
+               fn->name.text ? fn->name.text : "the function");
     return false;
 }

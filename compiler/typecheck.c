@@ -1,9 +1,9 @@
 /* typecheck.c: symbolic shapes of a program's algorithms, metrics, lets and prints (contract: program.h).
  *
- * fit's parameters are X, y and weights in this order; their dimensions become rigid symbols that the body may use as numbers. predict sees
- * its own rows, fit's columns, the hyperparameters, and what fit returns. A metric sees the parameters that it names: X, y, p (the
- * predictions), s (weights), and by name the model's parameters and hyperparameters.
- * Errors: E131..E139, E180..E182; warning W131 (hyperparameter that nothing uses). */
+ * fit's parameters are X, y and weights in this order; their dimensions become rigid symbols that the body may use as
+ * numbers. predict sees its own rows, fit's columns, the hyperparameters, and what fit returns. A metric sees the
+ * parameters that it names: X, y, p (the predictions), s (weights), and by name the model's parameters and
+ * hyperparameters. Errors: E131..E139, E180..E182; warning W131 (hyperparameter that nothing uses). */
 #include "compiler/typecheck.h"
 
 /* ---- hyperparameters ---- */
@@ -24,13 +24,15 @@ static bool body_asks_size(const StmtVec *body, const char *name) {
         const Stmt *s = body->data[i];
         bool found = false;
         switch (s->kind) {
-            case ST_ASSIGN: found = asks_size(s->assign.value, name); break;
-            case ST_REPEAT: case ST_WHILE: found = asks_size(s->repeat.count, name) || body_asks_size(&s->repeat.body, name); break;
-            case ST_FOR: found = asks_size(s->loop_for.over, name) || body_asks_size(&s->loop_for.body, name); break;
-            case ST_IF:
-                found = asks_size(s->if_.cond, name) || body_asks_size(&s->if_.then, name) || body_asks_size(&s->if_.otherwise, name);
-                break;
-            default: break;
+        case ST_ASSIGN: found = asks_size(s->assign.value, name); break;
+        case ST_REPEAT:
+        case ST_WHILE: found = asks_size(s->repeat.count, name) || body_asks_size(&s->repeat.body, name); break;
+        case ST_FOR: found = asks_size(s->loop_for.over, name) || body_asks_size(&s->loop_for.body, name); break;
+        case ST_IF:
+            found = asks_size(s->if_.cond, name) || body_asks_size(&s->if_.then, name) ||
+                    body_asks_size(&s->if_.otherwise, name);
+            break;
+        default: break;
         }
         if (found) return true;
     }
@@ -42,7 +44,8 @@ static TcVar hyper_var(Tc *t, const AlgorithmDecl *a, int i) {
     const Param *p = &a->hyper.data[i];
     TcVar v = {.name = p->name.text, .def = p->name.span, .hyper = i};
     v.value = tc_matrix(dim_const(1), dim_const(1), p->name.span);
-    bool matrix = p->dims.len > 0 || (a->fit && body_asks_size(&a->fit->body, p->name.text)) || (a->predict && body_asks_size(&a->predict->body, p->name.text));
+    bool matrix = p->dims.len > 0 || (a->fit && body_asks_size(&a->fit->body, p->name.text)) ||
+                  (a->predict && body_asks_size(&a->predict->body, p->name.text));
     if (matrix) {
         v.value.rows = dim_symbol(t, arena_printf(t->arena, "nrow(%s)", p->name.text), true);
         v.value.cols = dim_symbol(t, arena_printf(t->arena, "ncol(%s)", p->name.text), true);
@@ -64,7 +67,8 @@ typedef VEC(NamedDim) NamedDims;
 static Dim declared_dim(Tc *t, const Expr *x, NamedDims *dims) {
     if (x->kind == EX_NUM) return dim_const((int64_t)x->num);
     if (x->kind != EX_NAME) {
-        if (x->kind != EX_ERROR) diag_error(t->ds, "E134", x->span, "a dimension is a name or a number, such as X: [n, d]");
+        if (x->kind != EX_ERROR)
+            diag_error(t->ds, "E134", x->span, "a dimension is a name or a number, such as X: [n, d]");
         return dim_symbol(t, "?", true);
     }
     for (int i = 0; i < dims->len; i++)
@@ -90,7 +94,8 @@ static void bind_param(Tc *t, const Param *p, const Param *first, NamedDims *dim
         r = declared_dim(t, p->dims.data[0], dims);
         c = declared_dim(t, p->dims.data[1], dims);
     } else if (p->dims.len != 0) {
-        Diag *d = diag_error(t->ds, "E134", p->name.span, "%s needs two dimensions, %d given", p->name.text, p->dims.len);
+        Diag *d =
+            diag_error(t->ds, "E134", p->name.span, "%s needs two dimensions, %d given", p->name.text, p->dims.len);
         diag_help(d, "write %s: [n, %s]", p->name.text, p == first ? "d" : "1");
     }
     v.value = tc_matrix(r, c, p->name.span);
@@ -149,7 +154,8 @@ static void check_fit(Tc *t, const AlgorithmDecl *a, FitResult *out) {
     const FuncDecl *fit = a->fit;
     t->fit = NULL;
     if (fit->params.len < 1 || fit->params.len > 3) {
-        Diag *d = diag_error(t->ds, "E134", fit->name.span.file ? fit->name.span : fit->span, "fit takes X; X and y; or X, y and weights");
+        Diag *d = diag_error(t->ds, "E134", fit->name.span.file ? fit->name.span : fit->span,
+                             "fit takes X; X and y; or X, y and weights");
         diag_help(d, "write fit(X: [n, d], y: [n, 1])");
     }
     (void)need_dims(t, fit);
@@ -166,7 +172,8 @@ static void check_predict(Tc *t, const AlgorithmDecl *a, const FitResult *fit) {
     const FuncDecl *fn = a->predict;
     t->fit = a->fit;
     if (fn->params.len != 1) {
-        Diag *d = diag_error(t->ds, "E134", fn->name.span.file ? fn->name.span : fn->span, "predict takes the features: predict(X: [m, d])");
+        Diag *d = diag_error(t->ds, "E134", fn->name.span.file ? fn->name.span : fn->span,
+                             "predict takes the features: predict(X: [m, d])");
         diag_note(d, a->fit->span, "fit returns what else it needs");
     }
     for (int i = 0; i < fit->n; i++) vec_push(t->arena, &t->vars, fit->vars[i]);
@@ -199,7 +206,8 @@ static void check_predict(Tc *t, const AlgorithmDecl *a, const FitResult *fit) {
             strcmp(dims.data[i].name, fn->params.data[0].dims.data[0]->text) == 0)
             rows = &dims.data[i].dim;
     if (v.bad || !rows || !dim_clash(t, v.rows, *rows)) return;
-    Diag *d = diag_error(t->ds, "E131", ret->ret.data[0]->span, "predict must return a row for each row of %s", fn->params.data[0].name.text);
+    Diag *d = diag_error(t->ds, "E131", ret->ret.data[0]->span, "predict must return a row for each row of %s",
+                         fn->params.data[0].name.text);
     tc_note(t, d, ret->ret.data[0], &v);
     diag_note(d, fn->params.data[0].name.span, "%s has %s rows", fn->params.data[0].name.text, dim_text(t, rows));
 }
@@ -228,7 +236,8 @@ static void check_algorithm(Tc *t, const AlgorithmDecl *a) {
         if (p->value) (void)tc_expr(t, p->value); /* constants only: nothing is in scope */
         for (int k = 0; k < i; k++)
             if (strcmp(a->hyper.data[k].name.text, p->name.text) == 0) {
-                Diag *d = diag_error(t->ds, "E113", p->name.span, "the hyperparameter `%s` is declared twice", p->name.text);
+                Diag *d =
+                    diag_error(t->ds, "E113", p->name.span, "the hyperparameter `%s` is declared twice", p->name.text);
                 diag_note(d, a->hyper.data[k].name.span, "it is declared here first");
             }
     }
@@ -243,7 +252,8 @@ static void check_algorithm(Tc *t, const AlgorithmDecl *a) {
     t->fit = NULL;
     for (int i = 0; fit_ok && i < a->hyper.len; i++)
         if (!t->hyper_used[i]) {
-            Diag *d = diag_warn(t->ds, "W131", a->hyper.data[i].name.span, "nothing uses the hyperparameter %s", a->hyper.data[i].name.text);
+            Diag *d = diag_warn(t->ds, "W131", a->hyper.data[i].name.span, "nothing uses the hyperparameter %s",
+                                a->hyper.data[i].name.text);
             diag_help(d, "use it in fit or predict, or remove it");
         }
     t->hyper_used = NULL;
@@ -278,8 +288,10 @@ static void script_var(Tc *t, Name name, TcValue v) {
     TcVar *old = tc_find(t, name.text);
     TcVar var = {.name = name.text, .value = v, .def = name.span, .hyper = -1};
     var.value.name = NULL;
-    if (old) *old = var;
-    else vec_push(t->arena, &t->vars, var);
+    if (old)
+        *old = var;
+    else
+        vec_push(t->arena, &t->vars, var);
 }
 
 static void add_model(Tc *t, const char *name, const AlgorithmDecl *a) {
@@ -306,15 +318,15 @@ static void check_for(Tc *t, const Stmt *s) {
 
 static void check_step(Tc *t, const Stmt *s) {
     switch (s->kind) {
-        case ST_LET: script_var(t, s->let.name, tc_expr(t, s->let.value)); break;
-        case ST_PRINT: (void)tc_expr(t, s->print); break;
-        case ST_TRAIN:
-            for (int i = 0; i < s->train.args.len; i++) (void)tc_expr(t, s->train.args.data[i].value);
-            add_model(t, s->train.name.text, program_algorithm(t->p, s->train.algorithm.text));
-            break;
-        case ST_LOAD: add_model(t, s->file.model.text, NULL); break;
-        case ST_FOR: check_for(t, s); break;
-        default: break;
+    case ST_LET: script_var(t, s->let.name, tc_expr(t, s->let.value)); break;
+    case ST_PRINT: (void)tc_expr(t, s->print); break;
+    case ST_TRAIN:
+        for (int i = 0; i < s->train.args.len; i++) (void)tc_expr(t, s->train.args.data[i].value);
+        add_model(t, s->train.name.text, program_algorithm(t->p, s->train.algorithm.text));
+        break;
+    case ST_LOAD: add_model(t, s->file.model.text, NULL); break;
+    case ST_FOR: check_for(t, s); break;
+    default: break;
     }
 }
 

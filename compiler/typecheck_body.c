@@ -1,5 +1,5 @@
-/* typecheck_body.c: the statements of fit, predict and metrics: which variables have a value where, and that a loop's variables keep
- * their shape. Errors: E136 (through names), E137 loops, E138 return, E180 conditions, E182 counts. */
+/* typecheck_body.c: the statements of fit, predict and metrics: which variables have a value where, and that a loop's
+ * variables keep their shape. Errors: E136 (through names), E137 loops, E138 return, E180 conditions, E182 counts. */
 #include "compiler/typecheck.h"
 
 /* ---- which names a body assigns ---- */
@@ -13,14 +13,15 @@ void tc_assigned(Arena *arena, const StmtVec *body, NameVec *out) {
     for (int i = 0; i < body->len; i++) {
         const Stmt *s = body->data[i];
         switch (s->kind) {
-            case ST_ASSIGN: add_name(arena, out, s->assign.name); break;
-            case ST_REPEAT: case ST_WHILE: tc_assigned(arena, &s->repeat.body, out); break;
-            case ST_FOR: tc_assigned(arena, &s->loop_for.body, out); break;
-            case ST_IF:
-                tc_assigned(arena, &s->if_.then, out);
-                tc_assigned(arena, &s->if_.otherwise, out);
-                break;
-            default: break;
+        case ST_ASSIGN: add_name(arena, out, s->assign.name); break;
+        case ST_REPEAT:
+        case ST_WHILE: tc_assigned(arena, &s->repeat.body, out); break;
+        case ST_FOR: tc_assigned(arena, &s->loop_for.body, out); break;
+        case ST_IF:
+            tc_assigned(arena, &s->if_.then, out);
+            tc_assigned(arena, &s->if_.otherwise, out);
+            break;
+        default: break;
         }
     }
 }
@@ -36,8 +37,10 @@ static void set_var(Tc *t, Name name, TcValue value) {
     TcVar *v = tc_find(t, name.text);
     value.name = NULL;
     TcVar fresh = {.name = name.text, .value = value, .def = name.span, .hyper = -1};
-    if (v) *v = fresh;
-    else vec_push(t->arena, &t->vars, fresh);
+    if (v)
+        *v = fresh;
+    else
+        vec_push(t->arena, &t->vars, fresh);
 }
 
 static void forget_var(Tc *t, const char *name) {
@@ -56,8 +59,8 @@ static bool shapes_clash(const Tc *t, const TcValue *a, const TcValue *b) {
 /* ---- loops ---- */
 static void statements(Tc *t, const StmtVec *body);
 
-/* A count or condition was checked. Body: variables assigned in it lose their known numbers, keep their shapes, and what
- * it first assigns may have no value after it. */
+/* A count or condition was checked. Body: variables assigned in it lose their known numbers, keep their shapes, and
+ * what it first assigns may have no value after it. */
 static void loop_body(Tc *t, const Stmt *loop, const StmtVec *body, const Name *index, const Expr *condition) {
     NameVec assigned = {0};
     tc_assigned(t->arena, body, &assigned);
@@ -87,9 +90,11 @@ static void loop_body(Tc *t, const Stmt *loop, const StmtVec *body, const Name *
             Diag *d = diag_error(t->ds, "E137", after->def, "%s changes its shape in the loop", name);
             diag_note(d, was->def, "before the loop %s is %s", name, shape_text(t, &was->value));
             diag_note(d, after->def, "here it becomes %s", shape_text(t, &after->value));
-            if (tc_is_one(&was->value)) diag_help(d, "start it with its full shape, such as %s = zeros(%s, %s)", name,
-                                                  dim_text(t, &after->value.rows), dim_text(t, &after->value.cols));
-            else diag_help(d, "a variable keeps its shape from one round to the next; use another name");
+            if (tc_is_one(&was->value))
+                diag_help(d, "start it with its full shape, such as %s = zeros(%s, %s)", name,
+                          dim_text(t, &after->value.rows), dim_text(t, &after->value.cols));
+            else
+                diag_help(d, "a variable keeps its shape from one round to the next; use another name");
             after->value = was->value;
         } else {
             after->value.rows = dim_meet(t, was->value.rows, after->value.rows);
@@ -124,7 +129,8 @@ static void for_statement(Tc *t, const Stmt *s) {
         for (int i = 0; i < over->nargs; i++) (void)tc_scalar(t, over->args[i], "a value of for");
     } else if (over->kind != EX_ERROR) {
         Diag *d = diag_error(t->ds, "E181", over->span, "for runs over a range or a set");
-        diag_help(d, "write for %s in 1..k { … } or for %s in {0.1, 1} { … }", s->loop_for.var.text, s->loop_for.var.text);
+        diag_help(d, "write for %s in 1..k { … } or for %s in {0.1, 1} { … }", s->loop_for.var.text,
+                  s->loop_for.var.text);
     }
     loop_body(t, s, &s->loop_for.body, &s->loop_for.var, NULL);
 }
@@ -141,7 +147,8 @@ static void merge_branches(Tc *t, const Stmt *s, const TcVarVec *then) {
     for (int i = 0; i < then->len; i++) {
         const TcVar *a = &then->data[i];
         TcVar *b = tc_find(t, a->name);
-        const char *why = s->if_.otherwise.len ? "only one branch of this if assigns it" : "it is assigned only when this condition holds";
+        const char *why = s->if_.otherwise.len ? "only one branch of this if assigns it"
+                                               : "it is assigned only when this condition holds";
         if (!b) {
             TcVar v = *a;
             v.maybe = true;
@@ -192,21 +199,21 @@ static void if_statement(Tc *t, const Stmt *s) {
 /* ---- the rest ---- */
 static void statement(Tc *t, const Stmt *s) {
     switch (s->kind) {
-        case ST_ASSIGN: set_var(t, s->assign.name, tc_expr(t, s->assign.value)); break;
-        case ST_REPEAT:
-            check_count(t, s->repeat.count, "the count of repeat");
-            loop_body(t, s, &s->repeat.body, NULL, NULL);
-            break;
-        case ST_WHILE: loop_body(t, s, &s->repeat.body, NULL, s->repeat.count); break;
-        case ST_FOR: for_statement(t, s); break;
-        case ST_IF: if_statement(t, s); break;
-        case ST_RETURN: {
-            /* The last statement of the function is taken by tc_body: this one is elsewhere. */
-            Diag *d = diag_error(t->ds, "E138", s->span, "return must be the last statement of the function");
-            diag_help(d, "assign the value to a variable and return it at the end");
-            break;
-        }
-        default: diag_error(t->ds, "E138", s->span, "this statement has no place inside an algorithm");
+    case ST_ASSIGN: set_var(t, s->assign.name, tc_expr(t, s->assign.value)); break;
+    case ST_REPEAT:
+        check_count(t, s->repeat.count, "the count of repeat");
+        loop_body(t, s, &s->repeat.body, NULL, NULL);
+        break;
+    case ST_WHILE: loop_body(t, s, &s->repeat.body, NULL, s->repeat.count); break;
+    case ST_FOR: for_statement(t, s); break;
+    case ST_IF: if_statement(t, s); break;
+    case ST_RETURN: {
+        /* The last statement of the function is taken by tc_body: this one is elsewhere. */
+        Diag *d = diag_error(t->ds, "E138", s->span, "return must be the last statement of the function");
+        diag_help(d, "assign the value to a variable and return it at the end");
+        break;
+    }
+    default: diag_error(t->ds, "E138", s->span, "this statement has no place inside an algorithm");
     }
 }
 
@@ -230,8 +237,10 @@ void tc_body(Tc *t, const FuncDecl *fn, const char *what, const Stmt **ret) {
     *ret = NULL;
     for (int i = 0; i < fn->body.len; i++) {
         const Stmt *s = fn->body.data[i];
-        if (i == fn->body.len - 1 && s->kind == ST_RETURN) *ret = s;
-        else statement(t, s);
+        if (i == fn->body.len - 1 && s->kind == ST_RETURN)
+            *ret = s;
+        else
+            statement(t, s);
     }
     if (*ret) return;
     if (has_return(&fn->body)) return; /* reported as misplaced */

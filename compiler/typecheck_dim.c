@@ -24,9 +24,12 @@ Dim dim_add(Tc *t, Dim a, Dim b, int64_t sign) {
     while (i < a.n || j < b.n) {
         int sym;
         int64_t k;
-        if (j >= b.n || (i < a.n && a.sym[i] < b.sym[j])) sym = a.sym[i], k = a.k[i], i++;
-        else if (i >= a.n || b.sym[j] < a.sym[i]) sym = b.sym[j], k = sign * b.k[j], j++;
-        else sym = a.sym[i], k = a.k[i] + sign * b.k[j], i++, j++;
+        if (j >= b.n || (i < a.n && a.sym[i] < b.sym[j]))
+            sym = a.sym[i], k = a.k[i], i++;
+        else if (i >= a.n || b.sym[j] < a.sym[i])
+            sym = b.sym[j], k = sign * b.k[j], j++;
+        else
+            sym = a.sym[i], k = a.k[i] + sign * b.k[j], i++, j++;
         if (k == 0) continue;
         if (r.n == DIM_TERMS || too_large(k)) {
             fits = false;
@@ -106,13 +109,17 @@ const char *dim_text(Tc *t, const Dim *d) {
     Buf b = {0};
     for (int i = 0; i < d->n; i++) {
         int64_t k = d->k[i];
-        if (i) buf_puts(&b, k < 0 ? " - " : " + ");
-        else if (k < 0) buf_puts(&b, "-");
+        if (i)
+            buf_puts(&b, k < 0 ? " - " : " + ");
+        else if (k < 0)
+            buf_puts(&b, "-");
         if (k != 1 && k != -1) buf_printf(&b, "%lld ", (long long)(k < 0 ? -k : k));
         buf_puts(&b, t->syms.data[d->sym[i]].name);
     }
-    if (!d->n) buf_printf(&b, "%lld", (long long)d->c);
-    else if (d->c) buf_printf(&b, " %c %lld", d->c < 0 ? '-' : '+', (long long)(d->c < 0 ? -d->c : d->c));
+    if (!d->n)
+        buf_printf(&b, "%lld", (long long)d->c);
+    else if (d->c)
+        buf_printf(&b, " %c %lld", d->c < 0 ? '-' : '+', (long long)(d->c < 0 ? -d->c : d->c));
     const char *text = arena_strndup(t->arena, b.data, b.len);
     buf_free(&b);
     return text;

@@ -1,10 +1,12 @@
-/* lower_testing.h: scripts without sources, data given as numbers: what the tests of typecheck, lowering and the stdlib share. */
+/* lower_testing.h: scripts without sources, data given as numbers: what the tests of typecheck, lowering and the stdlib
+ * share. */
 #ifndef AMAL_LOWER_TESTING_H
 #define AMAL_LOWER_TESTING_H
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #include "backends/backend.h"
@@ -24,16 +26,16 @@ static inline void world_add(World *w, const Script *s) {
     for (int i = 0; i < s->stmts.len; i++) {
         const Stmt *st = s->stmts.data[i];
         switch (st->kind) {
-            case ST_ALGORITHM: vec_push(w->arena, &w->p.algorithms, st->algorithm); break;
-            case ST_METRIC: vec_push(w->arena, &w->p.metrics, st->metric); break;
-            case ST_PARAM: vec_push(w->arena, &w->p.params, st); break;
-            case ST_TARGET: {
-                Target t = {.decl = st->target, .has_label = true};
-                vec_push(w->arena, &w->p.targets, t);
-                break;
-            }
-            case ST_SPLIT: w->p.targets.data[w->p.targets.len - 1].split = st; break;
-            default: vec_push(w->arena, &w->p.steps, st);
+        case ST_ALGORITHM: vec_push(w->arena, &w->p.algorithms, st->algorithm); break;
+        case ST_METRIC: vec_push(w->arena, &w->p.metrics, st->metric); break;
+        case ST_PARAM: vec_push(w->arena, &w->p.params, st); break;
+        case ST_TARGET: {
+            Target t = {.decl = st->target, .has_label = true};
+            vec_push(w->arena, &w->p.targets, t);
+            break;
+        }
+        case ST_SPLIT: w->p.targets.data[w->p.targets.len - 1].split = st; break;
+        default: vec_push(w->arena, &w->p.steps, st);
         }
     }
 }
@@ -92,7 +94,8 @@ static inline Matrix *world_matrix(World *w, int64_t rows, int64_t cols, const d
 }
 
 /* X as one block whose row i is row i of the target; label and weight may be NULL. */
-static inline Integration *world_data(World *w, int64_t rows, int64_t cols, const double *x, const double *label, const double *weight) {
+static inline Integration *world_data(World *w, int64_t rows, int64_t cols, const double *x, const double *label,
+                                      const double *weight) {
     Arena *a = w->arena;
     Integration *t = arena_new_of(a, Integration);
     MappingSpec *spec = arena_new_of(a, MappingSpec);
@@ -106,7 +109,8 @@ static inline Integration *world_data(World *w, int64_t rows, int64_t cols, cons
     t->spaces = arena_new_of(a, IntSpace);
     *t->spaces = (IntSpace){.name = "computed", .role = -1, .rows = rows};
     t->indicators = arena_new_of(a, Indicator);
-    *t->indicators = (Indicator){.rows = rows, .identity = true, .total = true, .ascending = true, .injective = true, .used = rows};
+    *t->indicators =
+        (Indicator){.rows = rows, .identity = true, .total = true, .ascending = true, .injective = true, .used = rows};
     t->indicators->count = arena_array(a, double, rows + 1);
     for (int64_t i = 0; i < rows; i++) t->indicators->count[i] = 1;
     t->blocks = arena_new_of(a, IntBlock);
@@ -144,10 +148,14 @@ static inline Matrix **world_run_raw(World *w, IrFunc *f, Lowered *l, const Matr
     Matrix **in = arena_array(w->arena, Matrix *, l->ninputs + 1);
     for (int i = 0; i < l->ninputs; i++) {
         const LowerInput *li = &l->inputs[i];
-        if (li->kind == LI_LABEL) in[i] = world_matrix(w, li->data->rows, 1, li->data->label);
-        else if (li->kind == LI_WEIGHT) in[i] = world_matrix(w, li->data->rows, 1, li->data->weight);
-        else if (li->kind == LI_PREDICTION) in[i] = (Matrix *)prediction;
-        else in[i] = (Matrix *)li->value;
+        if (li->kind == LI_LABEL)
+            in[i] = world_matrix(w, li->data->rows, 1, li->data->label);
+        else if (li->kind == LI_WEIGHT)
+            in[i] = world_matrix(w, li->data->rows, 1, li->data->weight);
+        else if (li->kind == LI_PREDICTION)
+            in[i] = (Matrix *)prediction;
+        else
+            in[i] = (Matrix *)li->value;
     }
     Matrix **out = arena_array(w->arena, Matrix *, f->output_names.len + 1);
     RunContext rc = {.diags = w->ds, .threads = 1};
@@ -177,8 +185,9 @@ static inline Matrix **world_run(World *w, Lowered *l, const Matrix *prediction)
             for (int64_t c = 0; c < raw[i]->cols; c++) {
                 double a = mat_get(raw[i], r, c), b = mat_get(better[i], r, c);
                 if (isnan(a) && isnan(b)) continue;
-                if (fabs(a - b) > 1e-9 * (1 + fabs(a))) fail_msg("%s[%d, %d]: %.17g as lowered, %.17g after the passes",
-                                                               l->func->output_names.data[i], (int)r + 1, (int)c + 1, a, b);
+                if (fabs(a - b) > 1e-9 * (1 + fabs(a)))
+                    fail_msg("%s[%d, %d]: %.17g as lowered, %.17g after the passes", l->func->output_names.data[i],
+                             (int)r + 1, (int)c + 1, a, b);
             }
     }
     return raw;
@@ -195,7 +204,8 @@ static inline Model *world_train(World *w, const char *algorithm, const char *ar
     m->algorithm = a;
     m->rows = data->rows;
     m->nfeatures = data->cols;
-    if (!lower_hyper(&w->env, a, &s->stmts.data[0]->train.args, s->stmts.data[0]->span, &m->nhyper, &m->hyper)) return NULL;
+    if (!lower_hyper(&w->env, a, &s->stmts.data[0]->train.args, s->stmts.data[0]->span, &m->nhyper, &m->hyper))
+        return NULL;
     Lowered *l = lower_fit(&w->env, a, m->nhyper, m->hyper, data, s->stmts.data[0]->span, "m");
     if (!l) return NULL;
     Matrix **out = world_run(w, l, NULL);
@@ -203,7 +213,9 @@ static inline Model *world_train(World *w, const char *algorithm, const char *ar
     m->nparams = l->func->output_names.len;
     m->params = arena_array(w->arena, ModelParam, m->nparams + 1);
     for (int i = 0; i < m->nparams; i++)
-        m->params[i] = (ModelParam){.name = l->func->output_names.data[i], .value = out[i], .row_indexed = l->func->body->results.data[i]->rspace != 0};
+        m->params[i] = (ModelParam){.name = l->func->output_names.data[i],
+                                    .value = out[i],
+                                    .row_indexed = l->func->body->results.data[i]->rspace != 0};
     return m;
 }
 
@@ -220,7 +232,8 @@ static inline Matrix *world_predict(World *w, const Model *m, const Integration 
     return out ? out[0] : NULL;
 }
 
-static inline double world_measure(World *w, const char *metric, const Model *m, const Integration *data, const Matrix *p) {
+static inline double world_measure(World *w, const char *metric, const Model *m, const Integration *data,
+                                   const Matrix *p) {
     Lowered *l = lower_metric(&w->env, world_metric(w, metric), m, data, p ? p->cols : 0, (Span){0});
     if (!l) diag_print(w->ds, stderr, false);
     assert_non_null(l);
@@ -242,7 +255,8 @@ static inline void assert_cells(const Matrix *m, int64_t rows, int64_t cols, con
         for (int64_t c = 0; c < cols; c++) {
             double x = mat_get(m, r, c), y = v[r * cols + c];
             if (isnan(x) && isnan(y)) continue;
-            if (x != y && !(fabs(x - y) <= 1e-12 * (1 + fabs(y)))) fail_msg("cell %d, %d is %.17g, expected %.17g", (int)r + 1, (int)c + 1, x, y);
+            if (x != y && !(fabs(x - y) <= 1e-12 * (1 + fabs(y))))
+                fail_msg("cell %d, %d is %.17g, expected %.17g", (int)r + 1, (int)c + 1, x, y);
         }
 }
 #endif

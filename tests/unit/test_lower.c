@@ -1,5 +1,5 @@
-/* test_lower.c: every construct of the algebra, lowered and run by the interpreter, with and without the passes, against numbers worked out by
- * hand; and what lowering alone can see: concrete sizes, constants, spaces. */
+/* test_lower.c: every construct of the algebra, lowered and run by the interpreter, with and without the passes,
+ * against numbers worked out by hand; and what lowering alone can see: concrete sizes, constants, spaces. */
 #include "tests/unit/lower_testing.h"
 
 /* T: 4 x 2, y, s */
@@ -156,7 +156,8 @@ static void test_target(void **state) {
     gives("features(T)[2..3, ]", 2, 2, ROWS(3, 4, 5, 6));
     gives("features(T)[, 2]", 4, 1, ROWS(2, 4, 6, 9));
     gives("colsums(onehot(label(T) + 1, 2))", 1, 2, ROWS(1, 3));
-    gives("features(T)' @ (weight(T) * features(T))", 2, 2, ROWS(1 + 18 + 25 + 24.5, 2 + 24 + 30 + 31.5, 2 + 24 + 30 + 31.5, 4 + 32 + 36 + 40.5));
+    gives("features(T)' @ (weight(T) * features(T))", 2, 2,
+          ROWS(1 + 18 + 25 + 24.5, 2 + 24 + 30 + 31.5, 2 + 24 + 30 + 31.5, 4 + 32 + 36 + 40.5));
     refused("E131", "features(T) @ M'");
     refused("E131", "features(T) + M");
     refused("E131", "cbind(features(T), iota(2)')");
@@ -174,14 +175,16 @@ static void test_target(void **state) {
 static void test_spaces(void **state) {
     (void)state;
     World *w = with_target("");
-    static const char *over[] = {"zeros(nrow(features(T)), 3)", "ones(nrow(label(T) + 1), 1)", "iota(nrow(features(T)))", "rand(nrow(features(T)), 2, seed = 1)",
+    static const char *over[] = {"zeros(nrow(features(T)), 3)",  "ones(nrow(label(T) + 1), 1)",
+                                 "iota(nrow(features(T)))",      "rand(nrow(features(T)), 2, seed = 1)",
                                  "zeros(ncol(features(T)'), 1)", "onehot(iota(nrow(features(T))), 4)"};
     for (size_t i = 0; i < sizeof over / sizeof *over; i++) {
         Lowered *l = lower_expr(&w->env, printed(w, over[i]));
         assert_non_null(l);
         assert_int_not_equal(l->func->body->results.data[0]->rspace, 0);
     }
-    static const char *small[] = {"zeros(4, 3)", "zeros(nrow(M), 1)", "zeros(ncol(features(T)), 1)", "zeros(nrow(features(T)) + 0, 1)"};
+    static const char *small[] = {"zeros(4, 3)", "zeros(nrow(M), 1)", "zeros(ncol(features(T)), 1)",
+                                  "zeros(nrow(features(T)) + 0, 1)"};
     for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
         Lowered *l = lower_expr(&w->env, printed(w, small[i]));
         assert_non_null(l);
@@ -196,7 +199,10 @@ static void test_spaces(void **state) {
 /* ---- statements: an algorithm's body over T; it returns w ---- */
 static Model *trained(World **w, const char *body, const char *args) {
     static char text[4000];
-    snprintf(text, sizeof text, "algorithm a(k = 3, flag = true, C = 0) { fit(X: [n, d], y: [n, 1]) { j = k + flag + nrow(C); %s return w; } }", body);
+    snprintf(
+        text, sizeof text,
+        "algorithm a(k = 3, flag = true, C = 0) { fit(X: [n, d], y: [n, 1]) { j = k + flag + nrow(C); %s return w; } }",
+        body);
     *w = with_target(text);
     Model *m = world_train(*w, "a", args, (*w)->bindings.data[0].data);
     return m;
@@ -232,7 +238,8 @@ static void test_loops(void **state) {
     body("w = 1; while (0) { w = w * 3; }", "", 1, 1, ROWS(1));
     body("w = 0; for i in 1..3 { for j in 1..i { w = w + j; } }", "", 1, 1, ROWS(10));
     body("w = 0; i = 7; for i in 1..3 { w = w + i; } w = w + i;", "", 1, 1, ROWS(13));
-    body("w = zeros(2, 1); b = 0; repeat 2 { r = X @ w + b - y; w = w - 0.1 * X' @ r; b = b - sum(r); }", "", 2, 1, ROWS(-31.31, -40.1));
+    body("w = zeros(2, 1); b = 0; repeat 2 { r = X @ w + b - y; w = w - 0.1 * X' @ r; b = b - sum(r); }", "", 2, 1,
+         ROWS(-31.31, -40.1));
 }
 
 static void test_swaps(void **state) {
@@ -288,18 +295,24 @@ static void test_refused(void **state) {
     body_refused("E138", "if (k > 1) { return X; } w = 1;", "");
     body_refused("E138", "w = X';", "");
     body_refused("E131", "if (sum(y) > 2) { v = X; } else { v = y'; } w = sum(v);", "");
-    body_refused("E184", "w = 0; for a in {1,2,3,4,5,6,7,8,9,10} { for b in {1,2,3,4,5,6,7,8,9,10} { for c in {1,2,3,4,5,6,7,8,9,10} {"
-                         "for e in {1,2,3,4,5,6,7,8,9,10} { for f in {1,2,3,4,5,6,7,8,9,10} { for g in {1,2,3,4,5,6,7,8,9,10} { w = w + 1; } } } } } }", "");
+    body_refused(
+        "E184",
+        "w = 0; for a in {1,2,3,4,5,6,7,8,9,10} { for b in {1,2,3,4,5,6,7,8,9,10} { for c in {1,2,3,4,5,6,7,8,9,10} {"
+        "for e in {1,2,3,4,5,6,7,8,9,10} { for f in {1,2,3,4,5,6,7,8,9,10} { for g in {1,2,3,4,5,6,7,8,9,10} { w = w + "
+        "1; } } } } } }",
+        "");
 }
 
 static void test_roles(void **state) {
     (void)state;
-    World *w = world_new("algorithm a() { fit(X: [n, d], y: [n, 1], s: [n, 1]) { w = X' @ (s * y); return w; } predict(X: [m, d]) { return X @ w + m; } }"
-                         "algorithm three() { fit(X: [n, 3]) { w = sum(X); return w; } }"
-                         "algorithm bad() { fit(X: [n, d]) { w = X' @ X; return w; } predict(X: [m, d]) { return w; } }"
-                         "metric gap(y: [n, 1], p: [n, 1], s: [n, 1], w: [d, 1]) { return sum(s * (y - p)) + sum(w) * 0 + n; }"
-                         "metric other(v: [d, 1]) { return sum(v); }"
-                         "metric wide(p: [n, 2]) { return sum(p); }");
+    World *w =
+        world_new("algorithm a() { fit(X: [n, d], y: [n, 1], s: [n, 1]) { w = X' @ (s * y); return w; } predict(X: [m, "
+                  "d]) { return X @ w + m; } }"
+                  "algorithm three() { fit(X: [n, 3]) { w = sum(X); return w; } }"
+                  "algorithm bad() { fit(X: [n, d]) { w = X' @ X; return w; } predict(X: [m, d]) { return w; } }"
+                  "metric gap(y: [n, 1], p: [n, 1], s: [n, 1], w: [d, 1]) { return sum(s * (y - p)) + sum(w) * 0 + n; }"
+                  "metric other(v: [d, 1]) { return sum(v); }"
+                  "metric wide(p: [n, 2]) { return sum(p); }");
     const Integration *t = world_data(w, 4, 2, X4, Y4, S4), *plain = world_data(w, 4, 2, X4, Y4, NULL);
     Model *m = world_train(w, "a", "", t);
     assert_non_null(m);
@@ -338,9 +351,10 @@ static void test_roles(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers), cmocka_unit_test(test_matrices),   cmocka_unit_test(test_reductions), cmocka_unit_test(test_selection),
-        cmocka_unit_test(test_target),  cmocka_unit_test(test_spaces),     cmocka_unit_test(test_loops),      cmocka_unit_test(test_swaps),
-        cmocka_unit_test(test_conditions), cmocka_unit_test(test_hyper),   cmocka_unit_test(test_refused),    cmocka_unit_test(test_roles),
+        cmocka_unit_test(test_numbers),   cmocka_unit_test(test_matrices), cmocka_unit_test(test_reductions),
+        cmocka_unit_test(test_selection), cmocka_unit_test(test_target),   cmocka_unit_test(test_spaces),
+        cmocka_unit_test(test_loops),     cmocka_unit_test(test_swaps),    cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_hyper),     cmocka_unit_test(test_refused),  cmocka_unit_test(test_roles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

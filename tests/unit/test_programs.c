@@ -1,22 +1,30 @@
-/* test_programs.c: random algorithms, well shaped by construction. The shape checker must accept each, lowering too, and the interpreter must
- * give the same numbers for the function as it was lowered and after all passes. With one operand replaced by a value of any other shape,
- * nothing may crash, and what the checker rejects for its shapes lowering must not accept.
+/* test_programs.c: random algorithms, well shaped by construction. The shape checker must accept each, lowering too,
+ * and the interpreter must give the same numbers for the function as it was lowered and after all passes. With one
+ * operand replaced by a value of any other shape, nothing may crash, and what the checker rejects for its shapes
+ * lowering must not accept.
  *
- * AMAL_TEST_PROGRAMS=N runs N of each kind, AMAL_TEST_SEED=S another sequence, AMAL_TEST_SHOW=1 prints each before it runs. */
+ * AMAL_TEST_PROGRAMS=N runs N of each kind, AMAL_TEST_SEED=S another sequence, AMAL_TEST_SHOW=1 prints each before it
+ * runs. */
 #include "tests/unit/lower_testing.h"
 
-enum { ROWS = 7, COLS = 3, DEPTH = 3 }; /* with k = 2 all sizes differ, so that a clash of symbols is a clash of numbers */
+enum {
+    ROWS = 7,
+    COLS = 3,
+    DEPTH = 3
+}; /* with k = 2 all sizes differ, so that a clash of symbols is a clash of numbers */
 
 /* Shapes by the names of their sizes. */
 typedef enum { ONE, N1, D1, ROW_D, ND, DD, NK, KD, NSHAPES } ShapeName;
-static const char *const rows_of[NSHAPES] = {"1", "n", "d", "1", "n", "d", "n", "k"}, *const cols_of[NSHAPES] = {"1", "1", "1", "d", "d", "d", "k", "d"};
+static const char *const rows_of[NSHAPES] = {"1", "n", "d", "1", "n", "d", "n", "k"}, *const cols_of[NSHAPES] = {
+                                                                                          "1", "1", "1", "d",
+                                                                                          "d", "d", "k", "d"};
 
 typedef struct Gen {
     uint64_t seed, at;
     Buf text;
     int depth;
-    int wrong;      /* countdown to the operand that gets another shape; -1: never */
-    int vars;       /* v0 … */
+    int wrong; /* countdown to the operand that gets another shape; -1: never */
+    int vars;  /* v0 … */
     ShapeName shape[8];
 } Gen;
 
@@ -40,22 +48,30 @@ static void leaf(Gen *g, ShapeName s) {
             return;
         }
     }
-    if (s == ND && pick(g, 2)) buf_puts(&g->text, "X");
-    else if (s == N1 && pick(g, 2)) buf_puts(&g->text, "y");
-    else if (s == ONE) buf_printf(&g->text, "%d.5", pick(g, 3));
-    else if (pick(g, 3) == 0) buf_printf(&g->text, "rand(%s, %s, seed = %d)", rows_of[s], cols_of[s], pick(g, 5));
-    else if (pick(g, 2)) buf_printf(&g->text, "full(%s, %s, 0.%d)", rows_of[s], cols_of[s], pick(g, 9));
-    else buf_printf(&g->text, "ones(%s, %s)", rows_of[s], cols_of[s]);
+    if (s == ND && pick(g, 2))
+        buf_puts(&g->text, "X");
+    else if (s == N1 && pick(g, 2))
+        buf_puts(&g->text, "y");
+    else if (s == ONE)
+        buf_printf(&g->text, "%d.5", pick(g, 3));
+    else if (pick(g, 3) == 0)
+        buf_printf(&g->text, "rand(%s, %s, seed = %d)", rows_of[s], cols_of[s], pick(g, 5));
+    else if (pick(g, 2))
+        buf_printf(&g->text, "full(%s, %s, 0.%d)", rows_of[s], cols_of[s], pick(g, 9));
+    else
+        buf_printf(&g->text, "ones(%s, %s)", rows_of[s], cols_of[s]);
 }
 
-/* Functions that keep numbers bounded. Comparisons are with numbers that nothing computes exactly: at a jump, rounding would decide. */
+/* Functions that keep numbers bounded. Comparisons are with numbers that nothing computes exactly: at a jump, rounding
+ * would decide. */
 static void bounded(Gen *g, ShapeName s) {
     static const char *const f[] = {"tanh(", "sigmoid(", "abs(", "sin(", "floor(0.31371 + ", "-(", "not (0.27133 < "};
     call(g, f[pick(g, 7)], s, ")");
 }
 
 static void elementwise(Gen *g, ShapeName s) {
-    static const char *const op[] = {" + ", " - ", " * ", " / 3.7 - ", " + 0.19 * ", " > 0.41371 + 0.10177 * ", " <= 0.30379 * "};
+    static const char *const op[] = {
+        " + ", " - ", " * ", " / 3.7 - ", " + 0.19 * ", " > 0.41371 + 0.10177 * ", " <= 0.30379 * "};
     ShapeName t = s; /* the other side may be a row, a column or a number */
     int how = pick(g, 4);
     if (how == 0) t = ONE;
@@ -71,52 +87,70 @@ static void elementwise(Gen *g, ShapeName s) {
 
 static void product(Gen *g, ShapeName s) {
     switch (s) {
-        case ONE: call(g, "tanh((", ROW_D, ")"), call(g, " @ (", D1, "))"); break;
-        case N1: call(g, "tanh((", ND, ")"), call(g, " @ (", D1, "))"); break;
-        case D1: call(g, "tanh((", ND, ")'"), call(g, " @ (", N1, ") / n)"); break;
-        case ROW_D: call(g, "tanh((", N1, ")'"), call(g, " @ (", ND, ") / n)"); break;
-        case ND: call(g, "tanh((", NK, ")"), call(g, " @ (", KD, "))"); break;
-        case DD: call(g, "tanh((", ND, ")'"), call(g, " @ (", ND, ") / n)"); break;
-        case NK: call(g, "tanh((", ND, ")"), call(g, " @ (", KD, ")')"); break;
-        default: call(g, "tanh((", NK, ")'"), call(g, " @ (", ND, ") / n)"); break;
+    case ONE: call(g, "tanh((", ROW_D, ")"), call(g, " @ (", D1, "))"); break;
+    case N1: call(g, "tanh((", ND, ")"), call(g, " @ (", D1, "))"); break;
+    case D1: call(g, "tanh((", ND, ")'"), call(g, " @ (", N1, ") / n)"); break;
+    case ROW_D: call(g, "tanh((", N1, ")'"), call(g, " @ (", ND, ") / n)"); break;
+    case ND: call(g, "tanh((", NK, ")"), call(g, " @ (", KD, "))"); break;
+    case DD: call(g, "tanh((", ND, ")'"), call(g, " @ (", ND, ") / n)"); break;
+    case NK: call(g, "tanh((", ND, ")"), call(g, " @ (", KD, ")')"); break;
+    default: call(g, "tanh((", NK, ")'"), call(g, " @ (", ND, ") / n)"); break;
     }
 }
 
 static void special(Gen *g, ShapeName s) {
     int how = pick(g, 3);
     switch (s) {
-        case ONE: call(g, how == 0 ? "mean(" : how == 1 ? "max(" : "norm(", how == 0 ? ND : N1, ")"); break;
-        case N1:
-            if (how == 0) call(g, "(", ND, ")[, 2]");
-            else if (how == 1) call(g, "rowmeans(", ND, ")");
-            else call(g, "rowmin(", NK, ")");
-            break;
-        case D1:
-            if (how == 0) call(g, "(", ROW_D, ")'");
-            else if (how == 1) call(g, "diag(", DD, ")");
-            else call(g, "solve(tanh(", DD, ") + 4 * eye(d), "), call(g, "", D1, ")");
-            break;
-        case ROW_D:
-            if (how == 0) call(g, "colmeans(", ND, ")");
-            else if (how == 1) call(g, "(", KD, ")[1, ]");
-            else call(g, "colmax(", ND, ")");
-            break;
-        case ND:
-            if (how == 0) call(g, "cbind(", N1, ", "), call(g, "(", ND, ")[, 2..d])");
-            else if (how == 1) call(g, "where(", N1, ", "), call(g, "", ND, ", "), call(g, "", ROW_D, ")");
-            else call(g, "(X - ", ROW_D, ")");
-            break;
-        case DD:
-            if (how == 0) call(g, "(", DD, ")'");
-            else if (how == 1) call(g, "rbind(", ROW_D, ", "), call(g, "(", DD, ")[2..d, ])");
-            else buf_puts(&g->text, "eye(d)");
-            break;
-        case NK:
-            if (how == 0) call(g, "(", ND, ")[, 1..k]");
-            else if (how == 1) call(g, "onehot(1 + (", N1, " > 0.51973), k)");
-            else call(g, "cbind(", N1, ", "), call(g, "", N1, ")");
-            break;
-        default: call(g, "(", DD, ")[1..k, ]"); break;
+    case ONE: call(g, how == 0 ? "mean(" : how == 1 ? "max(" : "norm(", how == 0 ? ND : N1, ")"); break;
+    case N1:
+        if (how == 0)
+            call(g, "(", ND, ")[, 2]");
+        else if (how == 1)
+            call(g, "rowmeans(", ND, ")");
+        else
+            call(g, "rowmin(", NK, ")");
+        break;
+    case D1:
+        if (how == 0)
+            call(g, "(", ROW_D, ")'");
+        else if (how == 1)
+            call(g, "diag(", DD, ")");
+        else
+            call(g, "solve(tanh(", DD, ") + 4 * eye(d), "), call(g, "", D1, ")");
+        break;
+    case ROW_D:
+        if (how == 0)
+            call(g, "colmeans(", ND, ")");
+        else if (how == 1)
+            call(g, "(", KD, ")[1, ]");
+        else
+            call(g, "colmax(", ND, ")");
+        break;
+    case ND:
+        if (how == 0)
+            call(g, "cbind(", N1, ", "), call(g, "(", ND, ")[, 2..d])");
+        else if (how == 1)
+            call(g, "where(", N1, ", "), call(g, "", ND, ", "), call(g, "", ROW_D, ")");
+        else
+            call(g, "(X - ", ROW_D, ")");
+        break;
+    case DD:
+        if (how == 0)
+            call(g, "(", DD, ")'");
+        else if (how == 1)
+            call(g, "rbind(", ROW_D, ", "), call(g, "(", DD, ")[2..d, ])");
+        else
+            buf_puts(&g->text, "eye(d)");
+        break;
+    case NK:
+        if (how == 0)
+            call(g, "(", ND, ")[, 1..k]");
+        else if (how == 1)
+            call(g, "onehot(1 + (", N1, " > 0.51973), k)");
+        else
+            call(g, "cbind(", N1, ", "), call(g, "", N1, ")");
+        break;
+    default: call(g, "(", DD, ")[1..k, ]"); break;
     }
 }
 
@@ -129,11 +163,11 @@ static void expr(Gen *g, ShapeName s) {
     }
     g->depth++;
     switch (pick(g, 6)) {
-        case 0: leaf(g, s); break;
-        case 1: bounded(g, s); break;
-        case 2: elementwise(g, s); break;
-        case 3: product(g, s); break;
-        default: special(g, s); break;
+    case 0: leaf(g, s); break;
+    case 1: bounded(g, s); break;
+    case 2: elementwise(g, s); break;
+    case 3: product(g, s); break;
+    default: special(g, s); break;
     }
     g->depth--;
 }
@@ -148,12 +182,14 @@ static void assign(Gen *g, int v) {
 static void statement(Gen *g, int depth) {
     int how = pick(g, depth > 2 ? 2 : 7), v = pick(g, g->vars);
     switch (how) {
-        case 2: buf_printf(&g->text, "repeat %d { ", pick(g, 4)); break;
-        case 3: buf_printf(&g->text, "for i%d in %d..k { ", depth, pick(g, 3)); break;
-        case 4: buf_printf(&g->text, "c%d = 0; while (c%d < %d) { c%d = c%d + 1; ", depth, depth, 1 + pick(g, 3), depth, depth); break;
-        case 5: call(g, "if (", ONE, " > 0.31713) { "); break;
-        case 6: buf_printf(&g->text, "if (%s) { ", pick(g, 2) ? "flag" : "k > 2"); break;
-        default: assign(g, v); return;
+    case 2: buf_printf(&g->text, "repeat %d { ", pick(g, 4)); break;
+    case 3: buf_printf(&g->text, "for i%d in %d..k { ", depth, pick(g, 3)); break;
+    case 4:
+        buf_printf(&g->text, "c%d = 0; while (c%d < %d) { c%d = c%d + 1; ", depth, depth, 1 + pick(g, 3), depth, depth);
+        break;
+    case 5: call(g, "if (", ONE, " > 0.31713) { "); break;
+    case 6: buf_printf(&g->text, "if (%s) { ", pick(g, 2) ? "flag" : "k > 2"); break;
+    default: assign(g, v); return;
     }
     for (int i = 0, n = 1 + pick(g, 3); i < n; i++) statement(g, depth + 1);
     buf_puts(&g->text, "} ");

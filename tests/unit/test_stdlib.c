@@ -146,7 +146,8 @@ static void test_metrics(void **state) {
         loss -= Y[i] != 0 ? log(q) : log(1 - q);
         hits += one && Y[i] != 0, called += one, positive += Y[i], right += one == (Y[i] != 0);
         for (int j = 0; j < N; j++)
-            if (Y[i] != 0 && Y[j] == 0) pairs++, won += probability[i] > probability[j] ? 1 : probability[i] == probability[j] ? 0.5 : 0;
+            if (Y[i] != 0 && Y[j] == 0)
+                pairs++, won += probability[i] > probability[j] ? 1 : probability[i] == probability[j] ? 0.5 : 0;
     }
     assert_near(world_measure(w, "log_loss", &none, t, p), loss / N, 1e-12);
     assert_near(world_measure(w, "accuracy", &none, t, p), right / N, 1e-12);
@@ -314,8 +315,8 @@ static void test_nmf(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ridge), cmocka_unit_test(test_constant_column), cmocka_unit_test(test_logistic), cmocka_unit_test(test_metrics),
-        cmocka_unit_test(test_kmeans), cmocka_unit_test(test_nmf),
+        cmocka_unit_test(test_ridge),   cmocka_unit_test(test_constant_column), cmocka_unit_test(test_logistic),
+        cmocka_unit_test(test_metrics), cmocka_unit_test(test_kmeans),          cmocka_unit_test(test_nmf),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,8 @@ static void rejects(const char *code, const char *text) {
 /* The body of fit; w must get a value. */
 static const char *fit(const char *body) {
     static char text[4000];
-    snprintf(text, sizeof text, "algorithm a(k = 2, lambda = 0.1) { fit(X: [n, d], y: [n, 1]) { j = k + lambda; %s return w; } }", body);
+    snprintf(text, sizeof text,
+             "algorithm a(k = 2, lambda = 0.1) { fit(X: [n, d], y: [n, 1]) { j = k + lambda; %s return w; } }", body);
     return text;
 }
 
@@ -55,7 +56,8 @@ static void test_accepted(void **state) {
     accepts("algorithm a() { fit(X: [n, d]) { W = X; return W; } predict(X: [n, d]) { return X[, 1] * W[1, 1]; } }");
     accepts("algorithm a() { fit(X: [n, d]) { w = X' @ X; return w; } predict(X: [m, p]) { return X @ w; } }");
     accepts("metric m(y: [n, 1], p: [n, c]) { return sum(y * p); }");
-    accepts("let a = zeros(3, 2); let b = a @ ones(2, 3); print b + eye(3); for s in {1, 2} { let c = zeros(s, 2); print c @ a'; }");
+    accepts("let a = zeros(3, 2); let b = a @ ones(2, 3); print b + eye(3); for s in {1, 2} { let c = zeros(s, 2); "
+            "print c @ a'; }");
     accepts("algorithm a() { fit(X: [n, d]) { w = X' @ X; return w; } } train q = a() on T; print q.w @ ones(4, 1);");
     accepts("target T { x: feature num, y: label num } split T into train 0.5, test 0.5 seed 1;"
             "print features(T.train)' @ label(T.train); print nrow(features(T)) + 1;");
@@ -83,7 +85,8 @@ static void test_shapes(void **state) {
     rejects("E131", fit("w = cholesky(X);"));
     rejects("E131", fit("if (k > 1) { w = X; } else { w = y; }"));
     rejects("E131", fit("w = y; if (k > 1) { w = X; } v = 1 + w; w = 0;"));
-    rejects("E131", "algorithm a() { fit(X: [n, d]) { w = sum(X); return w; } predict(X: [m, d]) { return colsums(X); } }");
+    rejects("E131",
+            "algorithm a() { fit(X: [n, d]) { w = sum(X); return w; } predict(X: [m, d]) { return colsums(X); } }");
     rejects("E131", "let a = zeros(3, 2); print a @ a;");
 }
 
@@ -106,7 +109,8 @@ static void test_names(void **state) {
     rejects("E134", fit("w = rand(n, 1, sed = 1);"));
     rejects("E134", "algorithm a() { fit(X) { w = X; return w; } }");
     rejects("E134", "algorithm a() { fit(X: [n, d], y: [n, 1], s: [n, 1], q: [n, 1]) { w = X; return w; } }");
-    rejects("E134", "algorithm a() { fit(X: [n, d]) { w = X; return w; } predict(X: [m, d], y: [m, 1]) { return X; } }");
+    rejects("E134",
+            "algorithm a() { fit(X: [n, d]) { w = X; return w; } predict(X: [m, d], y: [m, 1]) { return X; } }");
     rejects("E135", fit("w = X @ ww;"));
     rejects("E135", fit("w = sum;"));
     rejects("E135", "print T; target T { x: feature num }");
@@ -115,7 +119,8 @@ static void test_names(void **state) {
     rejects("E136", fit("if (k > 1) { w = 1; } else { v = 2; }"));
     rejects("E136", fit("repeat 3 { w = 1; }"));
     rejects("E136", fit("for i in 1..3 { if (i > 1) { q = 1; } w = 1; }"));
-    rejects("E139", "algorithm a() { fit(X: [n, d]) { mu = colmeans(X); w = X' @ X; return w; } predict(X: [m, d]) { return (X - mu) @ w; } }");
+    rejects("E139", "algorithm a() { fit(X: [n, d]) { mu = colmeans(X); w = X' @ X; return w; } predict(X: [m, d]) { "
+                    "return (X - mu) @ w; } }");
     rejects("E139", "algorithm a() { fit(X: [n, d]) { w = sum(X); return w; } } train q = a() on T; print q.v;");
     rejects("E171", "target T { x: feature num } print weight(T);");
     rejects("E113", "algorithm a(k = 1, k = 2) { fit(X: [n, d]) { w = k * sum(X); return w; } }");
@@ -168,8 +173,9 @@ static void test_stdlib(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accepted), cmocka_unit_test(test_shapes),     cmocka_unit_test(test_indices), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_statements), cmocka_unit_test(test_no_cascade), cmocka_unit_test(test_stdlib),
+        cmocka_unit_test(test_accepted), cmocka_unit_test(test_shapes),     cmocka_unit_test(test_indices),
+        cmocka_unit_test(test_names),    cmocka_unit_test(test_statements), cmocka_unit_test(test_no_cascade),
+        cmocka_unit_test(test_stdlib),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
