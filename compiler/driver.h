@@ -9,8 +9,9 @@ typedef enum { STRATEGY_AUTO, STRATEGY_FACTORIZE, STRATEGY_MATERIALIZE } Strateg
 typedef struct RunOptions {
     const char *script;
     Strategy strategy;
+    const char *strategy_by; /* what asked for it, for messages: "--strategy", "option strategy"; NULL: nothing did */
     const char *backend;     /* NULL: C for training, and for the rest whichever the estimate favours */
-    int threads;
+    int threads;             /* 0: not said on the command line */
     int nsettings;
     const Setting *settings; /* --set */
     const char *json;        /* a path, "-", or NULL */

@@ -221,6 +221,7 @@ static int set_strategy(Invocation *v, const char *x) {
     for (int i = 0; i < 3; i++)
         if (strcmp(x, names[i]) == 0) {
             v->run.strategy = (Strategy)i;
+            v->run.strategy_by = "--strategy";
             return 0;
         }
     return usage("--strategy %s is not known: auto, factorize or materialize", x);
@@ -354,7 +355,6 @@ static int option_at(Invocation *v, int argc, char **argv, int *i) {
 
 static int invoke(Arena *arena, int argc, char **argv) {
     Invocation v = {.arena = arena};
-    v.run.threads = thread_default_count();
     v.run.passes.dump_to = stderr;
     const char *check = getenv("AMAL_VERIFY");
     v.run.passes.verify = check && *check;

@@ -87,7 +87,9 @@ static void check_option(Program *p, const Stmt *s) {
     TextVec words = {0};
     for (int i = 0; row->words[i]; i++) {
         vec_push(p->arena, &words, row->words[i]);
-        if (word && !strcmp(word, row->words[i])) return;
+        if (!word || strcmp(word, row->words[i])) continue;
+        if (!strcmp(word, "cuda")) diag_help(resolve_unsupported(p->diags, at, "the cuda backend"), "take c or interp");
+        return;
     }
     Diag *d = diag_error(p->diags, "E176", at, "option `%s` cannot be `%s`", row->name, word ? word : "this");
     resolve_help_names(d, word ? word : "", &words, "value");

@@ -261,7 +261,7 @@ static StrategyChoice choose_strategy(Run *r, const Stmt *s, const AlgorithmDecl
     StrategyChoice c = {0};
     if (r->o->strategy != STRATEGY_AUTO) {
         c.materialize = r->o->strategy == STRATEGY_MATERIALIZE;
-        c.why = c.materialize ? "asked for with --strategy materialize" : "asked for with --strategy factorize";
+        c.why = arena_printf(r->arena, "asked for with %s %s", r->o->strategy_by, c.materialize ? "materialize" : "factorize");
         return c;
     }
     bool there = data_is_materialized(r->data, in);
@@ -509,8 +509,9 @@ static int exit_code(const Diags *ds) {
     return last && strncmp(last, "E6", 2) == 0 ? 3 : 1;
 }
 
-int run_program(Arena *arena, Diags *ds, Program *p, const RunOptions *o) {
+int run_program(Arena *arena, Diags *ds, Program *p, const RunOptions *given) {
     double began = time_now();
+    const RunOptions settled = run_options_settle(p, given), *o = &settled;
     bool json_only = o->json && strcmp(o->json, "-") == 0;
     Run r = {.arena = arena, .ds = ds, .program = p, .o = o, .data = data_open(arena, ds, p, o)};
     r.report = report_new(arena, json_only ? NULL : stdout, o->quiet);

@@ -40,6 +40,8 @@ typedef struct RunResult {
 } RunResult;
 
 LowerEnv run_env(Run *r);
+/* The options of the command line, completed by the script's `option` statements and the defaults. */
+RunOptions run_options_settle(const Program *p, const RunOptions *given);
 bool run_step(Run *r, const Stmt *s);
 /* Options of the passes for one function. */
 PassOptions run_passes(const Run *r, const char *strategy);

@@ -1,0 +1,32 @@
+/* run_options.c: what a script's `option` statements ask of a run. The command line has the last word; of several
+ * statements about one option the last counts. max_rows and egd belong to the mapping, which reads them itself. Values
+ * were checked by resolve. */
+#include "backends/runtime/kernels.h"
+#include "compiler/resolve_internal.h"
+#include "compiler/run_internal.h"
+
+static const char *word_of(const Expr *v) {
+    return v && (v->kind == EX_NAME || v->kind == EX_STR) ? v->text : "";
+}
+
+RunOptions run_options_settle(const Program *p, const RunOptions *given) {
+    static const char *const strategies[] = {"auto", "factorize", "materialize"};
+    enum { NSTRATEGIES = sizeof strategies / sizeof *strategies };
+    RunOptions o = *given;
+    for (int i = 0; i < p->steps.len; i++) {
+        const Stmt *s = p->steps.data[i];
+        if (s->kind != ST_OPTION) continue;
+        const char *name = s->option.name.text;
+        const Expr *number = resolve_constant(p, s->option.value);
+        if (!strcmp(name, "threads") && !given->threads && number && number->kind == EX_NUM)
+            o.threads = number->num < 1024 ? (int)number->num : 1024;
+        if (!strcmp(name, "backend") && !given->backend) o.backend = word_of(s->option.value);
+        for (int k = 0; !strcmp(name, "strategy") && !given->strategy_by && k < NSTRATEGIES; k++)
+            if (!strcmp(strategies[k], word_of(s->option.value))) {
+                o.strategy = (Strategy)k;
+                o.strategy_by = "option strategy";
+            }
+    }
+    if (!o.threads) o.threads = thread_default_count();
+    return o;
+}
