@@ -114,10 +114,19 @@ void column_put_text(const Source *s, const ColumnDecl *d, Column *c, int64_t ro
         column_put_bad(s, d, c, row, text, len, why, p);
 }
 
+/* A null text that is a number, such as "-999", also means the number in columns that bring numbers. */
+static bool number_is_null(const Source *s, const ColumnDecl *d, double v) {
+    double null;
+    if (d->null_text && cell_num(d->null_text, strlen(d->null_text), &null) == CELL_OK && null == v) return true;
+    for (int i = 0; i < s->nnulls; i++)
+        if (cell_num(s->nulls[i], strlen(s->nulls[i]), &null) == CELL_OK && null == v) return true;
+    return false;
+}
+
 void column_put_num(const Source *s, const ColumnDecl *d, Column *c, int64_t row, double v, CellProblems *p) {
     char text[32];
     const char *why = NULL;
-    if (v != v) {
+    if (v != v || number_is_null(s, d, v)) {
         column_put_null(d, c, row, p);
         return;
     }
@@ -143,6 +152,10 @@ void column_put_int(const Source *s, const ColumnDecl *d, Column *c, int64_t row
     char text[32];
     const char *why = NULL;
     bool ok = false;
+    if (d->type != TY_DATE && d->type != TY_TIME && number_is_null(s, d, (double)v)) {
+        column_put_null(d, c, row, p);
+        return;
+    }
     switch (d->type) {
     case TY_NUM:
         c->num[row] = (double)v;
@@ -167,6 +180,24 @@ void column_put_int(const Source *s, const ColumnDecl *d, Column *c, int64_t row
     column_put_bad(s, d, c, row, text, (size_t)n, why, p);
 }
 
+void column_help(Diag *d, const ColumnDecl *c, const char *shown, size_t len, bool explained) {
+    bool moment = c->type == TY_DATE || c->type == TY_TIME;
+    if (moment && c->format)
+        diag_help(d, "the declared format is \"%s\"", c->format);
+    else if (moment && len >= 5)
+        diag_help(d, "without a format a %s reads %s; another form is declared as in %s(\"%%d/%%m/%%Y%s\")",
+                  type_text(c->type), c->type == TY_DATE ? "2013-01-31" : "2013-01-31 06:00:00", type_text(c->type),
+                  c->type == TY_DATE ? "" : " %H:%M");
+    else if (c->type == TY_INT && explained)
+        diag_help(d, "`%s: num` takes any number", c->name.text);
+    else if (c->type == TY_NUM && explained)
+        diag_help(d, "`%s: int` holds every integer of 64 bits", c->name.text);
+    else if (len <= 20)
+        diag_help(d, "if it means \"missing\", write `%s: %s null %s`", c->name.text, type_text(c->type), shown);
+    else
+        diag_help(d, "if the column holds texts, write `%s: text`", c->name.text);
+}
+
 bool column_report(const Source *s, const ColumnDecl *d, bool inferred, const CellProblems *p) {
     if (p->bad) {
         Diag *g =
@@ -176,7 +207,7 @@ bool column_report(const Source *s, const ColumnDecl *d, bool inferred, const Ce
         if (inferred) source_note_inferred(g, s, d);
         if (p->bad > 1)
             diag_note(g, (Span){0}, "%" PRId64 " cells of this column cannot be read; this is the first", p->bad);
-        diag_help(g, "if it means \"missing\", write `%s: %s null %s`", d->name.text, type_text(d->type), p->text);
+        column_help(g, d, p->text, strlen(p->text), p->why != NULL);
     }
     if (p->nulls) {
         Diag *g = diag_data(s->ds, "E414", d->name.span.file ? d->name.span : s->at, s->path, 0,

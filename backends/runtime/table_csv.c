@@ -352,19 +352,6 @@ static bool csv_report_structure(const CsvFile *f, const CsvPlan *plan) {
     return false;
 }
 
-static void csv_help_type(Diag *d, const ColumnDecl *c, const char *shown, size_t len) {
-    if ((c->type == TY_DATE || c->type == TY_TIME) && len >= 5) {
-        if (c->format)
-            diag_help(d, "the declared format is \"%s\"", c->format);
-        else
-            diag_help(d, "without a format a %s reads %s; another form is declared as in %s(\"%%d/%%m/%%Y%s\")",
-                      type_text(c->type), c->type == TY_DATE ? "2013-01-31" : "2013-01-31 06:00:00", type_text(c->type),
-                      c->type == TY_DATE ? "" : " %H:%M");
-    } else {
-        diag_help(d, "if it means \"missing\", write `%s: %s null %s`", c->name.text, type_text(c->type), shown);
-    }
-}
-
 static bool csv_report_column(const CsvFile *f, const CsvPlan *plan, int column) {
     const Source *s = f->source;
     const ColumnDecl *c = &plan->schema->cols[column];
@@ -386,7 +373,7 @@ static bool csv_report_column(const CsvFile *f, const CsvPlan *plan, int column)
                             first_bad->why ? first_bad->why : "");
         if (plan->schema->inferred) source_note_inferred(d, s, c);
         if (bad > 1) diag_note(d, (Span){0}, "%" PRId64 " cells of this column cannot be read; this is the first", bad);
-        csv_help_type(d, c, shown, strlen(name));
+        column_help(d, c, shown, strlen(name), first_bad->why != NULL);
     }
     if (null) {
         Diag *d = diag_data(s->ds, "E414", c->name.span.file ? c->name.span : s->at, s->path,

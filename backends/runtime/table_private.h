@@ -78,6 +78,8 @@ void column_put_text(const Source *s, const ColumnDecl *d, Column *c, int64_t ro
 void column_put_num(const Source *s, const ColumnDecl *d, Column *c, int64_t row, double v, CellProblems *p);
 void column_put_int(const Source *s, const ColumnDecl *d, Column *c, int64_t row, int64_t v, CellProblems *p);
 void column_put_null(const ColumnDecl *d, Column *c, int64_t row, CellProblems *p);
+/* What to do about a cell that is not of its type; `explained`: the message says why. */
+void column_help(Diag *d, const ColumnDecl *c, const char *shown, size_t len, bool explained);
 /* True when nothing was wrong; `unit` is "row". */
 bool column_report(const Source *s, const ColumnDecl *d, bool inferred, const CellProblems *p);
 void column_fill_rowid(Column *c, int64_t rows);

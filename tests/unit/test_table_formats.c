@@ -153,6 +153,13 @@ static void test_sqlite(void **state) {
     for (int i = 0; i < t->ncols; i++) assert_int_equal(t->cols[i].type, expected[i]);
     expect_column(t, "mix", "1|two|2.5");
     table_free(t);
+    make_database("null.db", "create table m (i integer, n real, t text);"
+                             "insert into m values (-999, -999.0, '-999'), (1, 2.5, 'x');");
+    t = read_source("source s from \"sqlite:null.db?table=m\" (null = \"-999\") { i: int, n: num, t: text };");
+    expect_column(t, "i", "null|1");
+    expect_column(t, "n", "null|2.5");
+    expect_column(t, "t", "null|x");
+    table_free(t);
     make_database("many.db", "create table m (k integer, v text); with recursive c(i) as (select 1 union all select i "
                              "+ 1 from c where i < 5000)"
                              " insert into m select i, 'v' || (i % 10) from c;");
