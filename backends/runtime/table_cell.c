@@ -35,7 +35,7 @@ static const double power_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  
 /* strtod() in the C locale: a program that embeds this may have set another decimal point. */
 static double decimal_slow(const char *text, size_t len) {
     static locale_t c_locale;
-    if (!c_locale) {
+    if (!__atomic_load_n(&c_locale, __ATOMIC_ACQUIRE)) {
         locale_t fresh = newlocale(LC_ALL_MASK, "C", (locale_t)0), none = (locale_t)0;
         if (!__atomic_compare_exchange_n(&c_locale, &none, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
             freelocale(fresh);
