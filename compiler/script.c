@@ -167,6 +167,7 @@ Program *script_open(Arena *arena, Diags *ds, const char *path, int nsettings, c
     } else {
         for (const StdlibFile *f = stdlib_files; f->path; f++) stdlib_add(arena, ds, &stdlib, f->path, f->text, strlen(f->text));
     }
+    if (diag_error_count(ds) > 0) return NULL; /* a statement that was left out would only cause messages about what is missing */
     apply_settings(arena, ds, script, nsettings, settings);
     Program *p = program_resolve(arena, ds, script, stdlib.len, stdlib.data, script_folder(arena, path));
     if (p && diag_error_count(ds) == 0) typecheck_program(p);
