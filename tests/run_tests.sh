@@ -132,65 +132,59 @@ run_examples() {
     done
 }
 
-# ---- reference ----
+# ---- reference and differential: many independent runs, several at a time ----
+# Runs the cases of the file, one a line, each an argument list for one_case.sh; what they print is what failed.
+run_cases() { # file
+    local bad_ones total
+    total=$(wc -l <"$1")
+    AMAL="$amal" JSON_TOOL="$json" xargs -P "${AMAL_TEST_JOBS:-$(nproc)}" -L 1 tests/one_case.sh <"$1" >"$tmp/wrong" 2>&1
+    cat "$tmp/wrong"
+    bad_ones=$(grep -c '^FAILED ' "$tmp/wrong")
+    failed=$((failed + bad_ones))
+    passed=$((passed + total - bad_ones))
+}
 run_reference() {
     section "reference"
-    local script way
+    local script backend strategy
+    : >"$tmp/cases"
     for script in tests/reference/*.amal; do
         [ -e "$script" ] || continue
-        case "$script" in tests/reference/_*) continue ;; esac
+        case "$script" in tests/reference/_*) continue ;; esac # files that others use
         if needs_shared "$script"; then
             skip "$script" "its data are in ../shared/data, which is not here"
             continue
         fi
-        for way in "factorize c" "materialize c" "factorize interp" "materialize interp"; do
-            # shellcheck disable=SC2086
-            set -- $way
-            if ! timeout 900 "$amal" run "$script" --strategy "$1" --backend "$2" --json "$tmp/out.json" --quiet >"$tmp/stdout" 2>"$tmp/stderr"; then
-                bad "$script ($way)" "$(cat "$tmp/stderr")"
-            elif ! "$json" check "$tmp/out.json" "${script%.amal}.expect" "$shared" >"$tmp/diff" 2>&1; then
-                bad "$script ($way)" "$(cat "$tmp/diff")"
-            else
-                ok
-            fi
+        for backend in c interp; do
+            for strategy in factorize materialize; do echo "reference $script $shared $backend $strategy" >>"$tmp/cases"; done
         done
     done
-}
-
-# ---- differential ----
-differential_case() { # script, base, backend, strategy, rewrite or ""
-    local out="$tmp/case.json" name="$1 ($3, $4${5:+, without $5})"
-    # shellcheck disable=SC2086
-    if ! timeout 300 "$amal" run "$1" --backend "$3" --strategy "$4" ${5:+--disable "$5"} --json "$out" --quiet >/dev/null 2>"$tmp/stderr"; then
-        bad "$name" "$(cat "$tmp/stderr")"
-    elif ! "$json" compare "$2" "$out" 1e-9 >"$tmp/diff" 2>&1; then
-        bad "$name" "$(cat "$tmp/diff")"
-    else
-        ok
-    fi
+    run_cases "$tmp/cases"
 }
 run_differential() {
     section "differential"
-    local script backend strategy rewrite rewrites
+    local script base backend strategy rewrite rewrites
     rewrites=$("$amal" help rewrites)
     [ -n "$rewrites" ] || bad "list of rewrites" "amal help rewrites lists none"
+    : >"$tmp/cases"
     for script in tests/differential/*.amal; do
         [ -e "$script" ] || continue
         case "$script" in tests/differential/_*) continue ;; esac
         # the oracle: the interpreter on the materialized target
-        if ! timeout 300 "$amal" run "$script" --backend interp --strategy materialize --json "$tmp/base.json" --quiet >/dev/null 2>"$tmp/stderr"; then
+        base="$tmp/$(basename "$script").base.json"
+        if ! timeout 300 "$amal" run "$script" --backend interp --strategy materialize --json "$base" --quiet >/dev/null 2>"$tmp/stderr"; then
             bad "$script (interp, materialize)" "$(cat "$tmp/stderr")"
             continue
         fi
         ok
         for backend in interp c; do
             for strategy in factorize materialize; do
-                [ "$backend $strategy" = "interp materialize" ] || differential_case "$script" "$tmp/base.json" $backend $strategy ""
+                [ "$backend $strategy" = "interp materialize" ] || echo "differential $script $base $backend $strategy" >>"$tmp/cases"
                 if [ "$strategy" = materialize ] && [ -z "${AMAL_TEST_FULL:-}" ]; then continue; fi
-                for rewrite in $rewrites; do differential_case "$script" "$tmp/base.json" $backend $strategy "$rewrite"; done
+                for rewrite in $rewrites; do echo "differential $script $base $backend $strategy $rewrite" >>"$tmp/cases"; done
             done
         done
     done
+    run_cases "$tmp/cases"
 }
 
 run_command() {

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# One run of one script, for run_tests.sh, which starts several at a time. Prints nothing when all is well, else the name of the case and
+# what is wrong; always exits 0. AMAL and JSON_TOOL name the programs.
+#
+#   one_case.sh differential SCRIPT BASE BACKEND STRATEGY [REWRITE]   same results as in BASE, to 1e-9
+#   one_case.sh reference SCRIPT DATA BACKEND STRATEGY                as SCRIPT's .expect says
+set -u
+kind=$1 script=$2 against=$3 backend=$4 strategy=$5 rewrite=${6:-}
+name="$script ($backend, $strategy${rewrite:+, without $rewrite})"
+out=$(mktemp)
+said=$(mktemp)
+trap 'rm -f "$out" "$said"' EXIT
+wrong() {
+    printf 'FAILED  %s\n' "$name"
+    head -25 "$said" | sed 's/^/        /'
+    exit 0
+}
+timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" run "$script" --backend "$backend" --strategy "$strategy" ${rewrite:+--disable "$rewrite"} \
+    --json "$out" --quiet >/dev/null 2>"$said"
+code=$?
+if [ $code -ne 0 ]; then
+    echo "exit code $code" >>"$said"
+    wrong
+fi
+if [ "$kind" = reference ]; then
+    "$JSON_TOOL" check "$out" "${script%.amal}.expect" "$against" >"$said" 2>&1 || wrong
+else
+    "$JSON_TOOL" compare "$against" "$out" 1e-9 >"$said" 2>&1 || wrong
+fi
