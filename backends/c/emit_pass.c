@@ -264,6 +264,19 @@ static long long columns(Emit *e, const IrNode *n, const IrNode *v) { return (lo
 static void outer_product(Emit *e, const IrNode *n) {
     const IrNode *x = n->args[0], *y = n->args[1];
     LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
+    if (is_onehot_index(e, x) && fuse_is_sparse(e->f, y)) {
+        LINE("    const int64_t r = %s;", onehot_column(e, x, "b"));
+        LINE("    if (r < 0 || r >= %lld) continue;", (long long)n->rows);
+        if (is_csr(e, y)) {
+            csr_loop(e, y);
+            LINE("        %s += %s;", acc(e, n, "r", csr_column(e, y)), csr_value(e, y));
+        } else {
+            LINE("    const int64_t a = %s;", code_of(e, y));
+            LINE("    if (a >= 0) %s += 1;", acc(e, n, "r", "a"));
+        }
+        LINE("}");
+        return;
+    }
     if (fuse_is_sparse(e->f, x) || is_onehot_index(e, x)) {
         bool once = n->cols == 1;
         if (once) LINE("    const double v = %s;", is_onehot_index(e, y) ? arena_printf(e->arena, "(double)(%s == 0)", onehot_column(e, y, "b")) : emit_cell(e, y, "b", "0"));

@@ -172,7 +172,8 @@ static IrNode *grow(IrBuilder *b, IrFunc *f, IrNode *x, Pool *like, Pool *rows, 
     case 6: case 7: { int64_t k = 1 + below(4); r = ir_matmul(b, v, false, small_matrix(b, v->cols, k), false); put(rows, r); return r; }
     case 8: { int64_t k = 1 + below(12); r = ir_matmul(b, v, false, small_matrix(b, k, v->cols), true); put(rows, r); return r; }
     case 9: case 10: s = ir_matmul(b, v, true, pick(rows), false); put(small, s); return s;
-    case 11: s = ir_matmul(b, pick(rows), true, v, false); put(small, s); return s;
+    case 11: if (uniform() < 0.5) { r = pick(rows); r = ir_onehot(b, ir_unary(b, IR_ROWARGMAX, r), 1 + below(5)); put(rows, r); s = ir_matmul(b, r, true, v, false); put(small, s); return s; }
+        s = ir_matmul(b, pick(rows), true, v, false); put(small, s); return s;
     case 12: { IrNode *w = pick(like); s = ir_matmul(b, v, true, w, false); put(small, s); return s; }
     case 13: r = ir_unary(b, IR_ROWSUMS, v); put(rows, r); return r;
     case 14: s = ir_unary(b, IR_COLSUMS, v); put(small, s); return s;
