@@ -44,7 +44,7 @@ static double product_seconds(const IrFunc *f, const Factor *x, const Factor *y)
         IrTableCost t = ir_table_cost(f->tables.data[(x->table ? x->table : y->table)->table].data);
         bool gram = x->table && y->table && x->t && !y->t;
         double wide = x->table ? n : m;
-        flops = gram ? 2 * t.gram : 2 * (t.cells + t.gathers) * wide;
+        flops = gram ? 2 * t.gram : (2 * t.cells + t.gathers) * wide;
         bytes = t.bytes + t.gathers * 4;
     }
     return ir_seconds(flops, bytes, 1);

@@ -104,7 +104,8 @@ static double cells_of(Costing *z, const IrNode *n) {
     if (n->op == IR_DATA) cells = matrix_cells(z->f->tables.data[n->table].data->blocks[n->block].data);
     else if (n->op == IR_TABLE) cells = ir_table_cost(z->f->tables.data[n->table].data).cells;
     else if (n->op == IR_ONEHOT) cells = (double)n->rows;
-    else if ((n->op == IR_STORED || ir_op_has(n->op, 'Z')) && n->nargs) cells = fmin(all, cells_of(z, n->args[0]));
+    else if ((n->op == IR_STORED || ir_op_has(n->op, 'Z')) && n->nargs && n->args[0]->rows == n->rows && n->args[0]->cols == n->cols)
+        cells = fmin(all, cells_of(z, n->args[0]));
     if (n->op == IR_MUL) cells = fmin(cells, cells_of(z, n->args[1]) * (n->args[1]->cols == n->cols && n->args[1]->rows == n->rows ? 1 : INFINITY));
     z->nnz[n->id] = cells + 1;
     return cells;
@@ -121,13 +122,17 @@ static void cost_product(Costing *z, const IrNode *n, double *flops, double *byt
         IrTableCost t = ir_table_cost(z->f->tables.data[(tx ? tx : ty)->table].data);
         double wide = tx ? c : m;
         bool gram = tx && ty && n->ta && !n->tb;
-        *flops = gram ? 2 * t.gram : 2 * t.cells * wide + 2 * t.gathers * wide;
+        *flops = gram ? 2 * t.gram : (2 * t.cells + t.gathers) * wide;
         *bytes = t.bytes + t.gathers * (4 + (gram ? 0 : 8 * wide));
         return;
     }
     double cx = cells_of(z, x), cy = cells_of(z, y), ax = m * k, ay = k * c;
     *flops = ir_product_flops(m, k, c) * (ax > 0 ? cx / ax : 0) * (ay > 0 ? cy / ay : 0);
     *bytes = operand_bytes(z, n, x) + operand_bytes(z, n, y);
+}
+static bool is_column_by_table(Costing *z, const IrNode *n) {
+    if (n->nargs != 2 || n->cols == 1 || !n->rspace || !ir_tlike(&z->tlike, n)) return false;
+    return (n->args[0]->cols == 1 && n->args[0]->rspace) || (n->args[1]->cols == 1 && n->args[1]->rspace);
 }
 static void cost_node(Costing *z, const IrNode *n, double weight) {
     double all = (double)n->rows * (double)n->cols, flops = 0, bytes = 0;
@@ -156,12 +161,17 @@ static void cost_node(Costing *z, const IrNode *n, double weight) {
     default:
         switch (ir_ops[n->op].cls) {
         case IRC_UNARY:
-        case IRC_BINARY: flops = cells_of(z, n) * op_weight(n->op); break;
+        case IRC_BINARY:
+            /* a number for each row of T: its cells are not those of the blocks any more */
+            flops = (is_column_by_table(z, n) ? all : cells_of(z, n)) * op_weight(n->op);
+            break;
         case IRC_REDUCE:
         case IRC_ROWWISE:
         case IRC_SMALL:
         case IRC_FACT:
             flops = all;
+            if (n->rspace && x && ir_tlike(&z->tlike, x))
+                flops += ir_table_cost(z->f->tables.data[ir_tlike(&z->tlike, x)->table].data).gathers * (double)n->cols;
             for (int i = 0; i < n->nargs; i++) {
                 flops += cells_of(z, n->args[i]);
                 bytes += operand_bytes(z, n, n->args[i]);

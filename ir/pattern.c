@@ -293,7 +293,7 @@ IrVal val_op(Simplifier *s, IrOp op, int n, const IrVal *given) {
             double size = (double)args[i].n->rows * (double)args[i].n->cols;
             if (args[i].n->rspace || args[i].n->cspace) size += 1e18;
             if (val_scalar(args[i])) size = 0;
-            if (size > most) most = size, t = args[i].t;
+            if (size > most || (size == most && !args[i].t)) most = size, t = args[i].t;
         }
         for (int i = 0; i < n; i++) nodes[i] = val_scalar(args[i]) ? args[i].n : val_node(s, (IrVal){args[i].n, args[i].t != t});
         return (IrVal){make(s, op, n, nodes), t};
@@ -316,8 +316,13 @@ static IrVal val_slice(Simplifier *s, IrVal x, bool rows, int64_t i0, int64_t i1
 IrVal val_slice_rows(Simplifier *s, IrVal x, int64_t i0, int64_t i1) { return val_slice(s, x, true, i0, i1); }
 IrVal val_slice_cols(Simplifier *s, IrVal x, int64_t i0, int64_t i1) { return val_slice(s, x, false, i0, i1); }
 IrVal val_bind_cols(Simplifier *s, int n, const IrVal *parts) {
-    bool down = n > 0;
-    for (int i = 0; i < n; i++) down = down && val_strip(parts[i]).t;
+    bool down = false, across = false;
+    for (int i = 0; i < n; i++) {
+        if (val_scalar(parts[i])) continue;
+        if (val_strip(parts[i]).t) down = true;
+        else across = true;
+    }
+    down = down && !across;
     IrNode **nodes = arena_array(s->b->func->arena, IrNode *, n);
     for (int i = 0; i < n; i++) nodes[i] = val_node(s, down ? val_transposed(parts[i]) : parts[i]);
     return (IrVal){simplify_settle(s, ir_nary(s->b, down ? IR_RBIND : IR_CBIND, n, nodes)), down};
@@ -383,7 +388,8 @@ static bool holds(Simplifier *s, const Guard *g, const Bindings *b) {
 }
 
 /* ---- building ---- */
-static IrVal build(Simplifier *s, const Pattern *p, const Bindings *b) {
+/* `down`: the result is wanted seen transposed, so products are made the other way round. */
+static IrVal build(Simplifier *s, const Pattern *p, const Bindings *b, bool down) {
     switch (p->kind) {
     case PAT_VAR: return b->val[p->var];
     case PAT_NUM: return val_number(s, p->num);
@@ -392,7 +398,8 @@ static IrVal build(Simplifier *s, const Pattern *p, const Bindings *b) {
     case PAT_OP: break;
     }
     IrVal args[3];
-    for (int i = 0; i < p->nargs; i++) args[i] = build(s, p->args[i], b);
+    for (int i = 0; i < p->nargs; i++) args[i] = build(s, p->args[i], b, down && is_elementwise(p->op));
+    if (down && p->op == IR_MATMUL) return val_transposed(val_product(s, val_transposed(args[1]), val_transposed(args[0])));
     return val_op(s, p->op, p->nargs, args);
 }
 static IrNode *apply_in_order(Simplifier *s, const Rule *r, IrNode *n, bool t, unsigned order) {
@@ -401,7 +408,7 @@ static IrNode *apply_in_order(Simplifier *s, const Rule *r, IrNode *n, bool t, u
     for (int g = 0; g < r->nguards; g++)
         if (holds(s, &r->guards[g], &b) == r->guards[g].no) return NULL;
     int fired = s->fired;
-    IrVal v = build(s, r->right, &b);
+    IrVal v = build(s, r->right, &b, t);
     IrNode *made = val_accept(s, t ? val_transposed(v) : v, n);
     if (!made) s->fired = fired; /* nothing of it stays */
     return made;

@@ -143,6 +143,26 @@ IrNode *rule_transpose_of_product(Simplifier *s, IrNode *n) {
     const IrNode *p = n->args[0];
     return ir_matmul(s->b, p->args[1], !p->tb, p->args[0], !p->ta);
 }
+/* Whether v' costs no more than v: products swap, transposes vanish. */
+static bool can_flip(const IrNode *v, int depth) {
+    if (val_scalar(plain((IrNode *)v)) || v->op == IR_MATMUL || v->op == IR_TRANSPOSE || v->op == IR_EYE) return true;
+    if (!is_elementwise(v->op) || depth == 0) return false;
+    for (int i = 0; i < v->nargs; i++)
+        if (!can_flip(v->args[i], depth - 1)) return false;
+    return true;
+}
+static IrVal flipped(Simplifier *s, IrNode *v) {
+    if (val_scalar(plain(v)) || v->op == IR_EYE) return plain(v);
+    if (v->op == IR_TRANSPOSE) return plain(v->args[0]);
+    if (v->op == IR_MATMUL) return val_product(s, (IrVal){v->args[1], !v->tb}, (IrVal){v->args[0], !v->ta});
+    IrVal args[3];
+    for (int i = 0; i < v->nargs; i++) args[i] = flipped(s, v->args[i]);
+    return val_op(s, v->op, v->nargs, args);
+}
+IrNode *rule_transpose_of_elementwise(Simplifier *s, IrNode *n) {
+    if (n->op != IR_TRANSPOSE || !is_elementwise(n->args[0]->op) || !used_once(s, n) || !can_flip(n->args[0], 4)) return NULL;
+    return val_accept(s, flipped(s, n->args[0]), n);
+}
 IrNode *rule_transpose_elementwise(Simplifier *s, IrNode *n) {
     if (!is_elementwise(n->op)) return NULL;
     bool all = true, wide = false, other_wide = false;
@@ -201,8 +221,10 @@ IrNode *rule_argmin_drop(Simplifier *s, IrNode *n) {
     return dropped ? val_accept(s, val_op(s, n->op, 1, &(IrVal){x, false}), n) : NULL;
 }
 
-/* ---- cbind: a part of one row stands for a value that is repeated down ---- */
-static bool is_repeated(const IrNode *bind, const IrNode *part) { return part->rows == 1 && !part->rspace && (bind->rows != 1 || bind->rspace); }
+/* ---- cbind: a 1 x 1 part stands for a column that repeats it ---- */
+static bool is_repeated(const IrNode *bind, const IrNode *part) {
+    return part->rows == 1 && part->cols == 1 && !part->rspace && (bind->rows != 1 || bind->rspace);
+}
 static bool is_wide_cbind(Simplifier *s, const IrNode *n) { return n->op == IR_CBIND && ir_tlike(&s->tlike, n); }
 static IrVal add(Simplifier *s, IrVal *sum, IrVal v) { return sum->n ? val_op(s, IR_ADD, 2, (IrVal[]){*sum, v}) : v; }
 /* cbind(parts) @ y */
@@ -223,12 +245,13 @@ IrNode *rule_cbind_product(Simplifier *s, IrNode *n) {
     if (y.t && is_wide_cbind(s, y.n)) return val_accept(s, val_transposed(cbind_times(s, y.n, val_transposed(x))), n);
     return NULL;
 }
-/* x @ cbind(parts) */
-static IrVal times_cbind(Simplifier *s, IrVal x, const IrNode *bind) {
+/* x @ cbind(parts); `down`: as the transpose of rbind(parts' @ x') */
+static IrVal times_cbind(Simplifier *s, IrVal x, const IrNode *bind, bool down) {
     IrVal *parts = arena_array(s->b->func->arena, IrVal, bind->nargs);
     for (int i = 0; i < bind->nargs; i++) {
         IrVal part = plain(bind->args[i]);
         if (is_repeated(bind, part.n)) parts[i] = val_op(s, IR_MUL, 2, (IrVal[]){val_op(s, IR_ROWSUMS, 1, &x), part});
+        else if (down) parts[i] = val_transposed(val_product(s, val_transposed(part), val_transposed(x)));
         else parts[i] = val_product(s, x, part);
     }
     return val_bind_cols(s, bind->nargs, parts);
@@ -236,8 +259,8 @@ static IrVal times_cbind(Simplifier *s, IrVal x, const IrNode *bind) {
 IrNode *rule_product_cbind(Simplifier *s, IrNode *n) {
     if (n->op != IR_MATMUL) return NULL;
     IrVal x = {n->args[0], n->ta}, y = {n->args[1], n->tb};
-    if (!y.t && is_wide_cbind(s, y.n)) return val_accept(s, times_cbind(s, x, y.n), n);
-    if (x.t && is_wide_cbind(s, x.n)) return val_accept(s, val_transposed(times_cbind(s, val_transposed(y), x.n)), n);
+    if (!y.t && is_wide_cbind(s, y.n)) return val_accept(s, times_cbind(s, x, y.n, false), n);
+    if (x.t && is_wide_cbind(s, x.n)) return val_accept(s, val_transposed(times_cbind(s, val_transposed(y), x.n, true)), n);
     return NULL;
 }
 IrNode *rule_cbind_sums(Simplifier *s, IrNode *n) {
