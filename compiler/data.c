@@ -92,7 +92,8 @@ static bool split_seed(Data *d, const Expr *e, uint64_t *seed) {
     if (!e) return true;
     if (e->kind == EX_NAME)
         for (int i = 0; i < d->program->params.len; i++)
-            if (strcmp(d->program->params.data[i]->let.name.text, e->text) == 0) e = d->program->params.data[i]->let.value;
+            if (strcmp(d->program->params.data[i]->let.name.text, e->text) == 0)
+                e = d->program->params.data[i]->let.value;
     if (e->kind == EX_NUM && e->num >= 0 && e->num < 9007199254740992.0 && e->num == (double)(uint64_t)e->num) {
         *seed = (uint64_t)e->num;
         return true;
@@ -131,8 +132,8 @@ static const Encoder *model_encoders(Data *d, const Target *t, const Model *m, S
         if (found >= 0) {
             out[j] = m->encoders[found];
         } else if (spec->cols[j].role == ROLE_FEATURE) {
-            Diag *g = diag_error(d->ds, "E461", at, "the model `%s` was trained without the feature `%s` of %s", m->name, spec->cols[j].name,
-                                 spec->target);
+            Diag *g = diag_error(d->ds, "E461", at, "the model `%s` was trained without the feature `%s` of %s",
+                                 m->name, spec->cols[j].name, spec->target);
             diag_note(g, spec->cols[j].span, "`%s` is declared here", spec->cols[j].name);
             diag_help(g, "predict on a target with the columns of the one it was trained on (%s)", m->target);
             return NULL;
@@ -190,12 +191,15 @@ static bool same_features(Data *d, const Integration *in, const Model *m, Span a
     int64_t j = 0;
     while (j < in->cols && j < m->nfeatures && strcmp(in->features[j].name, m->features[j]) == 0) j++;
     if (j == in->cols && j == m->nfeatures) return true;
-    Diag *g = diag_error(d->ds, "E461", at, "the model `%s` has %lld features and %s gives %lld", m->name, (long long)m->nfeatures,
-                         in->spec->target, (long long)in->cols);
+    Diag *g = diag_error(d->ds, "E461", at, "the model `%s` has %lld features and %s gives %lld", m->name,
+                         (long long)m->nfeatures, in->spec->target, (long long)in->cols);
     if (j < in->cols && j < m->nfeatures)
-        diag_note(g, in->spec->span, "feature %lld is `%s` here and `%s` in the model", (long long)j + 1, in->features[j].name, m->features[j]);
-    else if (j < m->nfeatures) diag_note(g, in->spec->span, "`%s` is missing here", m->features[j]);
-    else diag_note(g, in->spec->span, "`%s` is not in the model", in->features[j].name);
+        diag_note(g, in->spec->span, "feature %lld is `%s` here and `%s` in the model", (long long)j + 1,
+                  in->features[j].name, m->features[j]);
+    else if (j < m->nfeatures)
+        diag_note(g, in->spec->span, "`%s` is missing here", m->features[j]);
+    else
+        diag_note(g, in->spec->span, "`%s` is not in the model", in->features[j].name);
     diag_help(g, "predict on a target with the same columns, in the same order, as the one it was trained on");
     return false;
 }
@@ -235,9 +239,15 @@ int data_parts(Data *d, const Target *t, const Integration *const **parts) {
     return b->nparts;
 }
 
-double data_seconds_read(const Data *d) { return d->seconds_read; }
-double data_seconds_match(const Data *d) { return d->seconds_match; }
-double data_seconds_materialize(const Data *d) { return d->seconds_materialize; }
+double data_seconds_read(const Data *d) {
+    return d->seconds_read;
+}
+double data_seconds_match(const Data *d) {
+    return d->seconds_match;
+}
+double data_seconds_materialize(const Data *d) {
+    return d->seconds_materialize;
+}
 
 int data_built(const Data *d, const Target *const **targets, const Integration *const **roots) {
     *targets = d->report_targets.data;

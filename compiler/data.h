@@ -1,7 +1,8 @@
-/* data.h: the data of one run: sources read once, integrations built at first use, their parts, and materialized copies.
+/* data.h: the data of one run: sources read once, integrations built at first use, their parts, and materialized
+ * copies.
  *
- * Everything handed out belongs to the Data and lives until data_close(). Errors are reported and give NULL; a target that failed once is not
- * tried again. */
+ * Everything handed out belongs to the Data and lives until data_close(). Errors are reported and give NULL; a target
+ * that failed once is not tried again. */
 #ifndef AMAL_DATA_H
 #define AMAL_DATA_H
 #include "compiler/driver.h"
@@ -14,8 +15,8 @@ void data_close(Data *d);
 const Integration *data_target(Data *d, const Target *t);
 /* A target or one of its parts. */
 const Integration *data_ref(Data *d, const DataRef *ref);
-/* As data_ref, encoded as the model's training data were: a model of this run trained on this target sees the same rows; any other
- * has the target built anew with the model's dictionaries and fills. E461: the features differ. */
+/* As data_ref, encoded as the model's training data were: a model of this run trained on this target sees the same
+ * rows; any other has the target built anew with the model's dictionaries and fills. E461: the features differ. */
 const Integration *data_for_model(Data *d, const DataRef *ref, const Model *m);
 /* One dense or sparse block; made once for each integration. */
 const Integration *data_materialized(Data *d, const Integration *in);

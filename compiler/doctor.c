@@ -40,7 +40,8 @@ static bool compiler_version(char *text, size_t size) {
 static void find_xgboost(FILE *out) {
     static const char *const names[] = {"libxgboost.so", "libxgboost.so.0", NULL};
     void *h = open_any(names);
-    line(out, h != NULL, "XGBoost", h ? "found" : "not found", "nothing is lost yet: --strategy auto uses logical rules and an analytic cost");
+    line(out, h != NULL, "XGBoost", h ? "found" : "not found",
+         "nothing is lost yet: --strategy auto uses logical rules and an analytic cost");
     if (h) dlclose(h);
 }
 
@@ -48,7 +49,8 @@ static void find_cuda(FILE *out) {
     static const char *const nvrtc[] = {"libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2", NULL};
     static const char *const driver[] = {"libcuda.so.1", "libcuda.so", NULL};
     void *h = open_any(nvrtc);
-    line(out, h != NULL, "NVRTC", h ? "found" : "not found", "nothing is lost yet: the cuda backend is not built into this version");
+    line(out, h != NULL, "NVRTC", h ? "found" : "not found",
+         "nothing is lost yet: the cuda backend is not built into this version");
     if (h) dlclose(h);
     h = open_any(driver);
     int count = 0;
@@ -70,13 +72,17 @@ int doctor_run(FILE *out) {
     if (uname(&u) == 0) fprintf(out, " on %s %s", u.sysname, u.machine);
     fprintf(out, ", %d threads\n", thread_default_count());
     bool cc = compiler_version(text, sizeof text);
-    line(out, cc, "C compiler", cc ? text : "not found ($CC, cc)", "training needs --backend interp, several times slower: install gcc");
+    line(out, cc, "C compiler", cc ? text : "not found ($CC, cc)",
+         "training needs --backend interp, several times slower: install gcc");
     line(out, true, "BLAS", openblas_get_config(), "");
     bool duckdb = table_duckdb_available(&version, &why);
-    line(out, duckdb, "DuckDB", duckdb ? version : why, "Parquet and JSON sources cannot be read (CSV can): run `make deps`, or set DUCKDB_DIR to its folder");
+    line(out, duckdb, "DuckDB", duckdb ? version : why,
+         "Parquet and JSON sources cannot be read (CSV can): run `make deps`, or set DUCKDB_DIR to its folder");
     line(out, true, "SQLite", sqlite3_libversion(), "");
     find_xgboost(out);
     find_cuda(out);
-    fprintf(out, "%s\n", cc && duckdb ? "Everything that scripts need is here." : "Some scripts will not run: see the lines marked --.");
+    fprintf(out, "%s\n",
+            cc && duckdb ? "Everything that scripts need is here."
+                         : "Some scripts will not run: see the lines marked --.");
     return cc && duckdb ? 0 : 3;
 }

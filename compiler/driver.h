@@ -19,7 +19,7 @@ typedef struct RunOptions {
     const char *keep_dir;    /* --keep-c */
     int64_t max_rows;        /* 0: what the script says */
     bool quiet;
-    bool explain;            /* show plans instead of training */
+    bool explain; /* show plans instead of training */
 } RunOptions;
 
 /* ---- run.c: executes a script's steps. Returns the exit code of the command. ---- */
@@ -29,7 +29,7 @@ int run_program(Arena *arena, Diags *ds, Program *p, const RunOptions *o);
 int doctor_run(FILE *out);
 
 /* ---- progress.c: ctrl-C and the bar on standard error ---- */
-void interrupt_install(void);     /* first SIGINT/SIGTERM: interrupt_requested(); second: leaves at once with 130 */
+void interrupt_install(void); /* first SIGINT/SIGTERM: interrupt_requested(); second: leaves at once with 130 */
 bool interrupt_requested(void);
 typedef struct Progress {
     const char *what;

@@ -1,7 +1,8 @@
 /* main.c: the command: its subcommands in one sorted table, its options, and the ways out.
  *
- * Exit codes: 0 done, 1 the script or its data are wrong, 2 the command line is wrong, 3 an outside part is missing, 70 internal (also out of
- * memory), 130 interrupted. Results go to standard output, progress and diagnostics to standard error. */
+ * Exit codes: 0 done, 1 the script or its data are wrong, 2 the command line is wrong, 3 an outside part is missing, 70
+ * internal (also out of memory), 130 interrupted. Results go to standard output, progress and diagnostics to standard
+ * error. */
 #include "backends/backend.h"
 #include "backends/runtime/kernels.h"
 #include "backends/runtime/table.h"
@@ -132,8 +133,9 @@ static int command_check(Invocation *v) {
     for (int i = 0; p && i < p->sources.len; i++)
         if (!p->sources.data[i].decl->has_columns && p->sources.data[i].schema_known) print_schema(&p->sources.data[i]);
     if (p && diag_error_count(ds) == 0 && !v->run.quiet)
-        printf("%s: %d source%s, %d target%s, %d step%s: no errors\n", v->run.script, p->sources.len, p->sources.len == 1 ? "" : "s",
-               p->targets.len, p->targets.len == 1 ? "" : "s", p->steps.len, p->steps.len == 1 ? "" : "s");
+        printf("%s: %d source%s, %d target%s, %d step%s: no errors\n", v->run.script, p->sources.len,
+               p->sources.len == 1 ? "" : "s", p->targets.len, p->targets.len == 1 ? "" : "s", p->steps.len,
+               p->steps.len == 1 ? "" : "s");
     return finish(ds, 0);
 }
 
@@ -228,7 +230,8 @@ static int set_strategy(Invocation *v, const char *x) {
 }
 
 static int set_backend(Invocation *v, const char *x) {
-    if (strcmp(x, "cuda") == 0) return usage("--backend cuda is not built into version " AMAL_VERSION " yet: c or interp");
+    if (strcmp(x, "cuda") == 0)
+        return usage("--backend cuda is not built into version " AMAL_VERSION " yet: c or interp");
     if (!backend_by_name(x)) return usage("--backend %s is not known: c or interp", x);
     v->run.backend = x;
     return 0;
@@ -270,7 +273,9 @@ static int set_dump(Invocation *v, const char *x) {
     return 0;
 }
 
-static int set_disable(Invocation *v, const char *x) { return ir_disable(&v->run.passes, x) ? 0 : pass_name_error("--disable", x); }
+static int set_disable(Invocation *v, const char *x) {
+    return ir_disable(&v->run.passes, x) ? 0 : pass_name_error("--disable", x);
+}
 
 static int set_keep(Invocation *v, const char *x) {
     v->run.keep_dir = x;
@@ -301,7 +306,8 @@ static const struct {
     {"--max-rows", set_max_rows, "N", "refuses joins with more rows, before memory is taken"},
     {"--quiet", set_quiet, NULL, "only what print and evaluate say"},
     {"--set", set_param, "NAME=VALUE", "the value of a param of the script; may be repeated"},
-    {"--strategy", set_strategy, "auto|factorize|materialize", "train on the sources as they are, or on the joined table"},
+    {"--strategy", set_strategy, "auto|factorize|materialize",
+     "train on the sources as they are, or on the joined table"},
     {"--threads", set_threads, "N", "threads; all processors unless given"},
 };
 enum { NOPTIONS = sizeof options / sizeof *options };
@@ -319,7 +325,8 @@ static int command_help(Invocation *v) {
     if (v->arguments.len) return usage("help takes no argument but `rewrites`");
     puts("amal: trains models over tables joined by a declarative script\n\nCommands:");
     for (int i = 0; i < NSUBCOMMANDS; i++)
-        if (subcommands[i].help && subcommands[i].name[0] != '-') printf("  amal %-8s %s\n", subcommands[i].name, subcommands[i].help);
+        if (subcommands[i].help && subcommands[i].name[0] != '-')
+            printf("  amal %-8s %s\n", subcommands[i].name, subcommands[i].help);
     puts("  amal --version\n\nOptions:");
     for (int i = 0; i < NOPTIONS; i++) {
         char left[64];
@@ -370,15 +377,18 @@ static int invoke(Arena *arena, int argc, char **argv) {
     }
     if (found < 0) {
         size_t n = strlen(argv[1]);
-        if (n > 5 && strcmp(argv[1] + n - 5, ".amal") == 0) return usage("there is no command %s; did you mean: amal run %s?", argv[1], argv[1]);
+        if (n > 5 && strcmp(argv[1] + n - 5, ".amal") == 0)
+            return usage("there is no command %s; did you mean: amal run %s?", argv[1], argv[1]);
         const char *near = text_nearest(argv[1], names, NSUBCOMMANDS);
         if (near) return usage("there is no command %s; did you mean %s?", argv[1], near);
         return usage("there is no command %s; `amal help` lists them", argv[1]);
     }
     bool only_arguments = false;
     for (int i = 2; i < argc; i++) {
-        if (!only_arguments && strcmp(argv[i], "--") == 0) only_arguments = true;
-        else if (only_arguments || argv[i][0] != '-' || !argv[i][1]) vec_push(arena, &v.arguments, argv[i]);
+        if (!only_arguments && strcmp(argv[i], "--") == 0)
+            only_arguments = true;
+        else if (only_arguments || argv[i][0] != '-' || !argv[i][1])
+            vec_push(arena, &v.arguments, argv[i]);
         else {
             int code = option_at(&v, argc, argv, &i);
             if (code) return code;

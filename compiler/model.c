@@ -1,8 +1,9 @@
 /* model.c: models on disk (contract and reasons of refusal: model.h).
  *
- * A file is a sequence of fields, each on its own line as `name value`; texts are `length:bytes`, so that any byte may occur; numbers that
- * must come back exactly are hexadecimal floats. After `data N` follow N bytes: the matrices' cells as little-endian doubles in the order
- * in which they were named. The last line, `checksum` and 16 hexadecimal digits, covers everything before it.
+ * A file is a sequence of fields, each on its own line as `name value`; texts are `length:bytes`, so that any byte may
+ * occur; numbers that must come back exactly are hexadecimal floats. After `data N` follow N bytes: the matrices' cells
+ * as little-endian doubles in the order in which they were named. The last line, `checksum` and 16 hexadecimal digits,
+ * covers everything before it.
  *
  * Codes: E457 not a model · E458 written by a newer version · E459 damaged. */
 #include "compiler/model.h"
@@ -64,8 +65,8 @@ bool model_save(Diags *ds, Span at, const Model *m, const char *path) {
     for (int i = 0; i < m->nencoders; i++) {
         const Encoder *e = &m->encoders[i];
         put_text(&b, "column", m->encoder_columns[i]);
-        buf_printf(&b, "encoding %d\nbase %d\nhas_fill %d\nfill %a\nfirst %lld\ncount %lld\n", (int)e->encoding, (int)e->base, e->has_fill, e->fill,
-                   (long long)e->first_feature, (long long)e->nfeatures);
+        buf_printf(&b, "encoding %d\nbase %d\nhas_fill %d\nfill %a\nfirst %lld\ncount %lld\n", (int)e->encoding,
+                   (int)e->base, e->has_fill, e->fill, (long long)e->first_feature, (long long)e->nfeatures);
         buf_printf(&b, "dictionary %d\n", e->dict ? (int)e->dict->count : -1);
         for (int32_t k = 0; e->dict && k < e->dict->count; k++) {
             buf_printf(&b, "entry %d:", (int)e->dict->len[k]);
@@ -89,7 +90,8 @@ bool model_save(Diags *ds, Span at, const Model *m, const char *path) {
     for (int i = 0; i < m->nparams; i++) {
         const ModelParam *p = &m->params[i];
         put_text(&b, "name", p->name);
-        buf_printf(&b, "matrix %lld %lld\nrow_indexed %d\n", (long long)p->value->rows, (long long)p->value->cols, p->row_indexed);
+        buf_printf(&b, "matrix %lld %lld\nrow_indexed %d\n", (long long)p->value->rows, (long long)p->value->cols,
+                   p->row_indexed);
         cells += (uint64_t)p->value->rows * (uint64_t)p->value->cols;
     }
     buf_printf(&b, "data %llu\n", (unsigned long long)cells * 8);
@@ -129,8 +131,10 @@ static bool field(Reader *r, const char *name) {
 
 static void end_of_line(Reader *r) {
     if (r->problem) return;
-    if (r->at >= r->len || r->text[r->at] != '\n') fail(r, "a line is longer than it should be");
-    else r->at++;
+    if (r->at >= r->len || r->text[r->at] != '\n')
+        fail(r, "a line is longer than it should be");
+    else
+        r->at++;
 }
 
 static int64_t whole(Reader *r, int64_t low, int64_t high) {
@@ -178,7 +182,8 @@ static const char *get_bytes(Reader *r, const char *name, size_t *len) {
     *len = 0;
     if (!field(r, name)) return "";
     int64_t n = whole(r, 0, INT32_MAX);
-    if (!r->problem && (r->at >= r->len || r->text[r->at] != ':' || (size_t)n > r->len - r->at - 1)) fail(r, "a text is longer than the file");
+    if (!r->problem && (r->at >= r->len || r->text[r->at] != ':' || (size_t)n > r->len - r->at - 1))
+        fail(r, "a text is longer than the file");
     if (r->problem) return "";
     const char *s = arena_strndup(r->arena, r->text + r->at + 1, (size_t)n);
     r->at += 1 + (size_t)n;
@@ -195,7 +200,9 @@ static const char *get_text(Reader *r, const char *name) {
 }
 
 /* A count of things that each take at least `least` bytes of the file: bounds what is allocated. */
-static int64_t get_count(Reader *r, const char *name, int64_t low, size_t least) { return get_whole(r, name, low, (int64_t)(r->len / least)); }
+static int64_t get_count(Reader *r, const char *name, int64_t low, size_t least) {
+    return get_whole(r, name, low, (int64_t)(r->len / least));
+}
 
 static Matrix *get_shape(Reader *r) {
     if (!field(r, "matrix")) return NULL;
@@ -203,7 +210,8 @@ static Matrix *get_shape(Reader *r) {
     if (!r->problem && (r->at >= r->len || r->text[r->at++] != ' ')) fail(r, "a shape has one number");
     int64_t cols = whole(r, 0, INT32_MAX);
     end_of_line(r);
-    if (!r->problem && cols > 0 && (uint64_t)rows > (r->len - r->at) / 8 / (uint64_t)cols) fail(r, "a matrix is larger than the file");
+    if (!r->problem && cols > 0 && (uint64_t)rows > (r->len - r->at) / 8 / (uint64_t)cols)
+        fail(r, "a matrix is larger than the file");
     if (r->problem) return NULL;
     Matrix *m = mat_new_dense(rows, cols);
     if (!m) fail(r, "there is not enough memory for it");
@@ -288,8 +296,10 @@ static void get_fields(Reader *r, Diags *ds, const char *path, Model *m) {
         HyperValue *h = &m->hyper[i];
         h->name = get_text(r, "name");
         h->is_number = r->len - r->at > 6 && memcmp(r->text + r->at, "number", 6) == 0;
-        if (h->is_number) h->num = get_float(r, "number");
-        else h->matrix = get_shape(r);
+        if (h->is_number)
+            h->num = get_float(r, "number");
+        else
+            h->matrix = get_shape(r);
         m->nhyper = (int)i + 1;
     }
     n = get_count(r, "parameters", 0, 8);
@@ -307,7 +317,8 @@ static void get_fields(Reader *r, Diags *ds, const char *path, Model *m) {
         if (!m->hyper[i].is_number) get_cells(r, m->hyper[i].matrix);
     for (int i = 0; i < m->nparams; i++) get_cells(r, m->params[i].value);
     end_of_line(r);
-    if (!r->problem && (r->at - begin != (size_t)bytes + 1 || r->at != r->len)) fail(r, "the data are not as long as they should be");
+    if (!r->problem && (r->at - begin != (size_t)bytes + 1 || r->at != r->len))
+        fail(r, "the data are not as long as they should be");
 }
 
 void model_free(Model *m) {
@@ -322,7 +333,8 @@ void model_free(Model *m) {
 static bool checksum_agrees(const char *text, size_t len) {
     if (len < TRAILER_LEN || memcmp(text + len - TRAILER_LEN, "checksum ", 9) != 0) return false;
     char expected[32];
-    snprintf(expected, sizeof expected, "%016llx\n", (unsigned long long)hash_bytes(text, len - TRAILER_LEN, CHECKSUM_SEED));
+    snprintf(expected, sizeof expected, "%016llx\n",
+             (unsigned long long)hash_bytes(text, len - TRAILER_LEN, CHECKSUM_SEED));
     return memcmp(text + len - 17, expected, 17) == 0;
 }
 
@@ -342,8 +354,9 @@ Model *model_load(Arena *arena, Diags *ds, Span at, const char *path, const char
     size_t magic = strlen(MAGIC);
     if (len < magic || memcmp(text, MAGIC, magic) != 0) {
         const char *end = memchr(text, '\n', len < 64 ? len : 64);
-        Diag *d = diag_error(ds, "E458", at, "`%s` is a model of format %.*s; this is amal " AMAL_VERSION ", which reads format 1", path,
-                             end ? (int)(end - text - 11) : 0, text + 11);
+        Diag *d = diag_error(ds, "E458", at,
+                             "`%s` is a model of format %.*s; this is amal " AMAL_VERSION ", which reads format 1",
+                             path, end ? (int)(end - text - 11) : 0, text + 11);
         diag_help(d, "load it with the amal that wrote it, or train it again");
         return NULL;
     }

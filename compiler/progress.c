@@ -1,6 +1,6 @@
 /* progress.c: the bar that long training shows on a terminal, and what ctrl-C does (contract: driver.h). */
-#include "compiler/driver.h"
 #include "backends/runtime/table.h"
+#include "compiler/driver.h"
 #include <signal.h>
 #include <unistd.h>
 
@@ -25,7 +25,9 @@ void interrupt_install(void) {
     signal(SIGPIPE, SIG_DFL);
 }
 
-bool interrupt_requested(void) { return interrupts > 0; }
+bool interrupt_requested(void) {
+    return interrupts > 0;
+}
 
 void progress_begin(Progress *p, const char *what, bool wanted) {
     *p = (Progress){.what = what, .wanted = wanted && isatty(STDERR_FILENO), .started = time_now()};
@@ -43,7 +45,8 @@ bool progress_update(void *user, int64_t done, int64_t total) {
             for (int i = 0; i < 30; i++) bar[i] = i < filled ? '#' : '.';
             bar[30] = 0;
             double left = done > 0 ? (now - p->started) * (double)(total - done) / (double)done : 0;
-            fprintf(stderr, "\r\033[K%s [%s] %lld of %lld, %.0f s left", p->what, bar, (long long)done, (long long)total, left);
+            fprintf(stderr, "\r\033[K%s [%s] %lld of %lld, %.0f s left", p->what, bar, (long long)done,
+                    (long long)total, left);
         } else {
             fprintf(stderr, "\r\033[K%s: iteration %lld, %.0f s", p->what, (long long)done, now - p->started);
         }

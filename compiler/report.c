@@ -5,7 +5,8 @@
 
 #define SHOWN_ROWS 20
 #define SHOWN_COLS 8
-/* Values of a parameter or of print beyond this many cells are left out of the JSON ("values": null); save or export holds them all. */
+/* Values of a parameter or of print beyond this many cells are left out of the JSON ("values": null); save or export
+ * holds them all. */
 #define JSON_MAX_CELLS 5000000
 
 typedef struct Trained {
@@ -65,43 +66,48 @@ void report_target(Report *r, const Integration *root) {
         if (r->targets.data[i] == root) return;
     vec_push(r->arena, &r->targets, root);
     if (!r->human || r->quiet) return;
-    fprintf(r->human, "%s: %lld rows x %lld features, %s\n", root->spec->target, (long long)root->rows, (long long)root->cols,
-            root->kind_detail && *root->kind_detail ? root->kind_detail : root->kind);
+    fprintf(r->human, "%s: %lld rows x %lld features, %s\n", root->spec->target, (long long)root->rows,
+            (long long)root->cols, root->kind_detail && *root->kind_detail ? root->kind_detail : root->kind);
     for (int k = 0; k < root->spec->nroles; k++) {
         SourceUse u = source_use(root, k);
-        fprintf(r->human, "  %-16s %9lld rows, %lld of them used, in %lld rows of %s", u.name, (long long)u.rows, (long long)u.used,
-                (long long)u.target_rows, root->spec->target);
-        if (u.null_keys) fprintf(r->human, "; %lld left out for a null key", (long long)u.null_keys);
+        fprintf(r->human, "  %-16s %9lld rows, %lld used in %lld rows of %s", u.name, (long long)u.rows,
+                (long long)u.used, (long long)u.target_rows, root->spec->target);
+        if (u.null_keys) fprintf(r->human, "; of the others %lld have a null key", (long long)u.null_keys);
         fputc('\n', r->human);
     }
-    if (root->dropped_missing) fprintf(r->human, "  %lld rows dropped for missing values\n", (long long)root->dropped_missing);
+    if (root->dropped_missing)
+        fprintf(r->human, "  %lld rows dropped for missing values\n", (long long)root->dropped_missing);
     for (int k = 0; k < root->nconflicts; k++) {
         const ConflictReport *c = &root->conflicts[k];
         if (c->differing)
-            fprintf(r->human, "  %s: %s and %s differ in %lld of %lld rows (by %.6g at most)\n", root->spec->cols[c->column].name,
-                    root->spec->roles[c->role_a].name, root->spec->roles[c->role_b].name, (long long)c->differing, (long long)c->compared,
-                    c->max_diff);
+            fprintf(r->human, "  %s: %s and %s differ in %lld of %lld rows (by %.6g at most)\n",
+                    root->spec->cols[c->column].name, root->spec->roles[c->role_a].name,
+                    root->spec->roles[c->role_b].name, (long long)c->differing, (long long)c->compared, c->max_diff);
     }
 }
 
-void report_train(Report *r, const char *key, const Model *m, const Integration *on, const char *describe, double seconds_read, double seconds_match) {
+void report_train(Report *r, const char *key, const Model *m, const Integration *on, const char *describe,
+                  double seconds_read, double seconds_match) {
     vec_push(r->arena, &r->trained, ((Trained){key, m}));
     if (!r->human || r->quiet) return;
-    fprintf(r->human, "%s: %s on %s%s%s (%lld rows), %s\n", key, m->algorithm->name.text, on->spec->target, on->part ? "." : "",
-            on->part ? on->part : "", (long long)on->rows, m->strategy);
+    fprintf(r->human, "%s: %s on %s%s%s (%lld rows), %s\n", key, m->algorithm->name.text, on->spec->target,
+            on->part ? "." : "", on->part ? on->part : "", (long long)on->rows, m->strategy);
     fprintf(r->human, "  why: %s\n", m->why);
     fprintf(r->human, "  %s backend", m->backend);
-    if (m->iterations > 0) fprintf(r->human, ", %lld iteration%s", (long long)m->iterations, m->iterations == 1 ? "" : "s");
-    fprintf(r->human, "; seconds: read %.3f, match %.3f, compile %.3f, train %.3f\n", seconds_read, seconds_match, m->seconds_compile,
-            m->seconds_train);
+    if (m->iterations > 0)
+        fprintf(r->human, ", %lld iteration%s", (long long)m->iterations, m->iterations == 1 ? "" : "s");
+    fprintf(r->human, "; seconds: read %.3f, match %.3f, compile %.3f, train %.3f\n", seconds_read, seconds_match,
+            m->seconds_compile, m->seconds_train);
     if (describe && *describe) fputs(describe, r->human);
 }
 
 void report_metric(Report *r, const char *key, const char *data, const char *metric, double value, bool last) {
     bool first = r->metrics.len == 0 || strcmp(r->metrics.data[r->metrics.len - 1].key, key) != 0 ||
                  strcmp(r->metrics.data[r->metrics.len - 1].data, data) != 0;
-    for (int i = 0; i < r->metrics.len; i++) /* measured again, as after a new training under the same name: the last counts */
-        if (!strcmp(r->metrics.data[i].key, key) && !strcmp(r->metrics.data[i].data, data) && !strcmp(r->metrics.data[i].metric, metric)) {
+    for (int i = 0; i < r->metrics.len;
+         i++) /* measured again, as after a new training under the same name: the last counts */
+        if (!strcmp(r->metrics.data[i].key, key) && !strcmp(r->metrics.data[i].data, data) &&
+            !strcmp(r->metrics.data[i].metric, metric)) {
             memmove(&r->metrics.data[i], &r->metrics.data[i + 1], sizeof(Metric) * (size_t)(r->metrics.len - i - 1));
             r->metrics.len--;
             break;
@@ -113,7 +119,9 @@ void report_metric(Report *r, const char *key, const char *data, const char *met
     if (last) fputc('\n', r->human);
 }
 
-static void print_cell(FILE *f, double v) { fprintf(f, " %11.6g", v); }
+static void print_cell(FILE *f, double v) {
+    fprintf(f, " %11.6g", v);
+}
 
 void report_print(Report *r, const char *expr, const Matrix *value, const char *const *row_names) {
     vec_push(r->arena, &r->printed, ((Printed){expr, value}));
@@ -123,19 +131,22 @@ void report_print(Report *r, const char *expr, const Matrix *value, const char *
         return;
     }
     fprintf(r->human, "%s: %lld x %lld\n", expr, (long long)value->rows, (long long)value->cols);
-    int64_t rows = value->rows > SHOWN_ROWS ? SHOWN_ROWS : value->rows, cols = value->cols > SHOWN_COLS ? SHOWN_COLS : value->cols;
+    int64_t rows = value->rows > SHOWN_ROWS ? SHOWN_ROWS : value->rows,
+            cols = value->cols > SHOWN_COLS ? SHOWN_COLS : value->cols;
     int width = 4;
     for (int64_t i = 0; row_names && i < rows; i++)
         if ((int)strlen(row_names[i]) > width) width = (int)strlen(row_names[i]);
     for (int64_t i = 0; i < rows; i++) {
-        if (row_names) fprintf(r->human, "  %-*s", width, row_names[i]);
-        else fprintf(r->human, "  %*lld", width, (long long)i + 1);
+        if (row_names)
+            fprintf(r->human, "  %-*s", width, row_names[i]);
+        else
+            fprintf(r->human, "  %*lld", width, (long long)i + 1);
         for (int64_t j = 0; j < cols; j++) print_cell(r->human, mat_get(value, i, j));
         fputs(cols < value->cols ? " ...\n" : "\n", r->human);
     }
     if (rows < value->rows || cols < value->cols)
-        fprintf(r->human, "  (%lld of %lld rows, %lld of %lld columns shown)\n", (long long)rows, (long long)value->rows, (long long)cols,
-                (long long)value->cols);
+        fprintf(r->human, "  (%lld of %lld rows, %lld of %lld columns shown)\n", (long long)rows,
+                (long long)value->rows, (long long)cols, (long long)value->cols);
 }
 
 void report_file(Report *r, const char *what, const char *path, int64_t rows, int64_t bytes) {
@@ -165,11 +176,16 @@ void report_text(Buf *out, const char *s) {
     buf_puts(out, "\"");
     for (; s && *s; s++) {
         unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\') buf_printf(out, "\\%c", c);
-        else if (c == '\n') buf_puts(out, "\\n");
-        else if (c == '\t') buf_puts(out, "\\t");
-        else if (c < 0x20) buf_printf(out, "\\u%04x", c);
-        else buf_add(out, s, 1);
+        if (c == '"' || c == '\\')
+            buf_printf(out, "\\%c", c);
+        else if (c == '\n')
+            buf_puts(out, "\\n");
+        else if (c == '\t')
+            buf_puts(out, "\\t");
+        else if (c < 0x20)
+            buf_printf(out, "\\u%04x", c);
+        else
+            buf_add(out, s, 1);
     }
     buf_puts(out, "\"");
 }
@@ -204,8 +220,8 @@ static void json_target(Buf *out, const Integration *in, Data *data) {
     for (int k = 0; k < in->spec->nroles; k++) {
         SourceUse u = source_use(in, k);
         key(out, &first, u.name);
-        buf_printf(out, "{\"rows\": %lld, \"used\": %lld, \"target_rows\": %lld, \"null_keys\": %lld}", (long long)u.rows, (long long)u.used,
-                   (long long)u.target_rows, (long long)u.null_keys);
+        buf_printf(out, "{\"rows\": %lld, \"used\": %lld, \"target_rows\": %lld, \"null_keys\": %lld}",
+                   (long long)u.rows, (long long)u.used, (long long)u.target_rows, (long long)u.null_keys);
     }
     buf_puts(out, "}, \"conflicts\": [");
     for (int k = 0; k < in->nconflicts; k++) {
@@ -216,8 +232,8 @@ static void json_target(Buf *out, const Integration *in, Data *data) {
         report_text(out, in->spec->roles[c->role_a].name);
         buf_puts(out, ", ");
         report_text(out, in->spec->roles[c->role_b].name);
-        buf_printf(out, "], \"compared\": %lld, \"equal\": %lld, \"differing\": %lld, \"max_difference\": ", (long long)c->compared,
-                   (long long)c->equal, (long long)c->differing);
+        buf_printf(out, "], \"compared\": %lld, \"equal\": %lld, \"differing\": %lld, \"max_difference\": ",
+                   (long long)c->compared, (long long)c->equal, (long long)c->differing);
         report_number(out, c->max_diff);
         buf_puts(out, "}");
     }
@@ -269,7 +285,8 @@ static void json_metrics(Buf *out, const Report *r) {
             const Metric *d = &r->metrics.data[k];
             bool seen_data = strcmp(d->key, m->key) != 0;
             for (int l = i; l < k; l++)
-                seen_data = seen_data || (!strcmp(r->metrics.data[l].key, m->key) && !strcmp(r->metrics.data[l].data, d->data));
+                seen_data =
+                    seen_data || (!strcmp(r->metrics.data[l].key, m->key) && !strcmp(r->metrics.data[l].data, d->data));
             if (seen_data) continue;
             key(out, &first_data, d->data);
             buf_puts(out, "{");
@@ -286,7 +303,8 @@ static void json_metrics(Buf *out, const Report *r) {
     }
 }
 
-void report_json(const Report *r, Buf *out, const char *script, Data *data, const ReportSeconds *s, const char *errors) {
+void report_json(const Report *r, Buf *out, const char *script, Data *data, const ReportSeconds *s,
+                 const char *errors) {
     buf_puts(out, "{\"amal\": ");
     report_text(out, AMAL_VERSION);
     buf_puts(out, ", \"script\": ");
@@ -308,7 +326,8 @@ void report_json(const Report *r, Buf *out, const char *script, Data *data, cons
     first = true;
     for (int i = 0; i < r->trained.len; i++) {
         bool again = false; /* trained again under the same name: the last counts */
-        for (int k = i + 1; k < r->trained.len; k++) again = again || strcmp(r->trained.data[k].key, r->trained.data[i].key) == 0;
+        for (int k = i + 1; k < r->trained.len; k++)
+            again = again || strcmp(r->trained.data[k].key, r->trained.data[i].key) == 0;
         if (again) continue;
         key(out, &first, r->trained.data[i].key);
         json_model(out, r->trained.data[i].model);
@@ -323,6 +342,8 @@ void report_json(const Report *r, Buf *out, const char *script, Data *data, cons
         matrix_fields(out, r->printed.data[i].value);
         buf_puts(out, "}");
     }
-    buf_printf(out, "],\n \"seconds\": {\"read\": %.6f, \"match\": %.6f, \"compile\": %.6f, \"train\": %.6f, \"total\": %.6f}}\n", s->read, s->match,
-               s->compile, s->train, s->total);
+    buf_printf(
+        out,
+        "],\n \"seconds\": {\"read\": %.6f, \"match\": %.6f, \"compile\": %.6f, \"train\": %.6f, \"total\": %.6f}}\n",
+        s->read, s->match, s->compile, s->train, s->total);
 }

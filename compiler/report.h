@@ -1,6 +1,7 @@
 /* report.h: what a run says: lines on standard output as it goes, and the JSON object of language.md at the end.
  *
- * Numbers in JSON are the shortest text that reads back the same; NaN and infinities are null. Keys keep the order of the script. */
+ * Numbers in JSON are the shortest text that reads back the same; NaN and infinities are null. Keys keep the order of
+ * the script. */
 #ifndef AMAL_REPORT_H
 #define AMAL_REPORT_H
 #include "compiler/data.h"
@@ -11,7 +12,8 @@ Report *report_new(Arena *arena, FILE *human, bool quiet);
 /* The target's rows, columns, kind and sources; once a target. */
 void report_target(Report *r, const Integration *root);
 /* `key` names the model in the report: its name, with the values of the loops around it, as in m[x=0.1]. */
-void report_train(Report *r, const char *key, const Model *m, const Integration *on, const char *describe, double seconds_read, double seconds_match);
+void report_train(Report *r, const char *key, const Model *m, const Integration *on, const char *describe,
+                  double seconds_read, double seconds_match);
 void report_metric(Report *r, const char *key, const char *data, const char *metric, double value, bool last);
 /* row_names: one a row, or NULL. */
 void report_print(Report *r, const char *expr, const Matrix *value, const char *const *row_names);
@@ -20,8 +22,10 @@ void report_file(Report *r, const char *what, const char *path, int64_t rows, in
 typedef struct ReportSeconds {
     double read, match, compile, train, total;
 } ReportSeconds;
-/* The whole object, ending in a newline. errors: the diagnostics as a JSON array instead of results when the run failed (NULL: it did not). */
-void report_json(const Report *r, Buf *out, const char *script, Data *data, const ReportSeconds *seconds, const char *errors);
+/* The whole object, ending in a newline. errors: the diagnostics as a JSON array instead of results when the run failed
+ * (NULL: it did not). */
+void report_json(const Report *r, Buf *out, const char *script, Data *data, const ReportSeconds *seconds,
+                 const char *errors);
 void report_number(Buf *out, double v); /* as JSON */
 void report_text(Buf *out, const char *s);
 #endif

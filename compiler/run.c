@@ -1,7 +1,8 @@
 /* run.c: executes the steps of a resolved script, one after the other (contract: driver.h).
  *
- * A `train` goes: data → hyperparameters → strategy (rules, then cost) → lower → optimize → backend → model. The other steps take the same way
- * through run_lowered.c. Steps stop at the first error; what was printed and written before it stays. */
+ * A `train` goes: data → hyperparameters → strategy (rules, then cost) → lower → optimize → backend → model. The other
+ * steps take the same way through run_lowered.c. Steps stop at the first error; what was printed and written before it
+ * stays. */
 #include "compiler/run_internal.h"
 #include <math.h>
 #include <unistd.h>
@@ -69,7 +70,11 @@ static bool bind_targets(Run *r, const Expr *e) {
 }
 
 LowerEnv run_env(Run *r) {
-    return (LowerEnv){.arena = r->arena, .diags = r->ds, .program = r->program, .nbindings = r->bindings.len, .bindings = r->bindings.data};
+    return (LowerEnv){.arena = r->arena,
+                      .diags = r->ds,
+                      .program = r->program,
+                      .nbindings = r->bindings.len,
+                      .bindings = r->bindings.data};
 }
 
 /* "m", or inside loops "m[lambda=0.1, k=3]". */
@@ -91,7 +96,9 @@ static const char *data_name(Run *r, const DataRef *ref) {
     return ref->part.text ? arena_printf(r->arena, "%s.%s", ref->target.text, ref->part.text) : ref->target.text;
 }
 
-static const char *output_path(Run *r, const char *file) { return script_relative(r->arena, r->program->base_dir, file); }
+static const char *output_path(Run *r, const char *file) {
+    return script_relative(r->arena, r->program->base_dir, file);
+}
 
 /* ---------------- let, print, for ---------------- */
 
@@ -135,8 +142,11 @@ static bool scalar_expr(Run *r, const Expr *e, double *v) {
     Matrix *m = evaluate_expr(r, e);
     if (!m) return false;
     bool one = m->rows == 1 && m->cols == 1;
-    if (one) *v = mat_get(m, 0, 0);
-    else diag_error(r->ds, "E180", e->span, "a loop runs over numbers; this is %lld x %lld", (long long)m->rows, (long long)m->cols);
+    if (one)
+        *v = mat_get(m, 0, 0);
+    else
+        diag_error(r->ds, "E180", e->span, "a loop runs over numbers; this is %lld x %lld", (long long)m->rows,
+                   (long long)m->cols);
     mat_free(m);
     return one;
 }
@@ -150,8 +160,10 @@ static bool loop_body(Run *r, const Stmt *s, double v) {
     bool ok = true;
     for (int i = 0; ok && i < s->loop_for.body.len; i++) ok = run_step(r, s->loop_for.body.data[i]);
     r->loops.len--;
-    if (saved.name) bind(r, saved);
-    else unbind(r, name);
+    if (saved.name)
+        bind(r, saved);
+    else
+        unbind(r, name);
     return ok;
 }
 
@@ -177,11 +189,14 @@ static bool trainable(Run *r, const Integration *in, const Stmt *s) {
     const char *name = data_name(r, &s->train.on);
     if (in->rows == 0) {
         Diag *d = diag_error(r->ds, "E403", s->train.on.span, "%s has no rows to train on", name);
-        if (in->dropped_missing) diag_note(d, in->spec->span, "%lld rows were dropped for missing values", (long long)in->dropped_missing);
+        if (in->dropped_missing)
+            diag_note(d, in->spec->span, "%lld rows were dropped for missing values", (long long)in->dropped_missing);
         for (int k = 0; in->dropped_null_key && k < in->spec->nroles; k++)
             if (in->dropped_null_key[k])
-                diag_note(d, in->spec->roles[k].span, "%lld rows of %s have a null key", (long long)in->dropped_null_key[k], in->spec->roles[k].name);
-        diag_help(d, "look at the joined rows with: export %s to \"rows.csv\" with provenance;", s->train.on.target.text);
+                diag_note(d, in->spec->roles[k].span, "%lld rows of %s have a null key",
+                          (long long)in->dropped_null_key[k], in->spec->roles[k].name);
+        diag_help(d, "look at the joined rows with: export %s to \"rows.csv\" with provenance;",
+                  s->train.on.target.text);
         return false;
     }
     if (in->cols == 0) {
@@ -191,7 +206,9 @@ static bool trainable(Run *r, const Integration *in, const Stmt *s) {
     return true;
 }
 
-static bool is_row_indexed(const IrFunc *f, int output) { return f->body->results.data[output]->rspace != 0; }
+static bool is_row_indexed(const IrFunc *f, int output) {
+    return f->body->results.data[output]->rspace != 0;
+}
 
 static bool parameters_finite(Run *r, const Stmt *s, const Model *m) {
     for (int i = 0; i < m->nparams; i++) {
@@ -200,8 +217,11 @@ static bool parameters_finite(Run *r, const Stmt *s, const Model *m) {
             for (int64_t c = 0; c < v->cols; c++) {
                 double x = mat_get(v, row, c);
                 if (isfinite(x)) continue;
-                Diag *d = diag_error(r->ds, "E405", s->train.name.span, "training of `%s` gave no finite `%s`: cell (%lld, %lld) is %g after %lld iterations",
-                                     s->train.name.text, m->params[i].name, (long long)row + 1, (long long)c + 1, x, (long long)m->iterations);
+                Diag *d =
+                    diag_error(r->ds, "E405", s->train.name.span,
+                               "training of `%s` gave no finite `%s`: cell (%lld, %lld) is %g after %lld iterations",
+                               s->train.name.text, m->params[i].name, (long long)row + 1, (long long)c + 1, x,
+                               (long long)m->iterations);
                 diag_help(d, "use a smaller step, standardize the features, or look for infinite values in the data");
                 return false;
             }
@@ -224,7 +244,8 @@ static HyperValue *own_hyper(Run *r, const Stmt *s, int n, const HyperValue *hyp
 }
 
 /* Takes the outputs over. NULL: reported. */
-static Model *make_model(Run *r, const Stmt *s, const Integration *in, int nhyper, const HyperValue *hyper, const Lowered *l, const RunResult *res) {
+static Model *make_model(Run *r, const Stmt *s, const Integration *in, int nhyper, const HyperValue *hyper,
+                         const Lowered *l, const RunResult *res) {
     const Integration *root = in;
     while (root->parent) root = root->parent;
     Model *m = arena_new_of(r->arena, Model);
@@ -239,7 +260,8 @@ static Model *make_model(Run *r, const Stmt *s, const Integration *in, int nhype
     m->nparams = l->func->output_names.len;
     m->params = arena_array(r->arena, ModelParam, m->nparams + 1);
     for (int i = 0; i < m->nparams; i++)
-        m->params[i] = (ModelParam){.name = l->func->output_names.data[i], .value = res->outputs[i], .row_indexed = is_row_indexed(l->func, i)};
+        m->params[i] = (ModelParam){
+            .name = l->func->output_names.data[i], .value = res->outputs[i], .row_indexed = is_row_indexed(l->func, i)};
     m->target = in->spec->target;
     m->nfeatures = root->cols;
     m->features = arena_array(r->arena, const char *, root->cols + 1);
@@ -257,11 +279,13 @@ static Model *make_model(Run *r, const Stmt *s, const Integration *in, int nhype
 }
 
 /* Costs both ways when logic does not decide. NULL why: reported. */
-static StrategyChoice choose_strategy(Run *r, const Stmt *s, const AlgorithmDecl *a, const Integration *in, int nhyper, const HyperValue *hyper) {
+static StrategyChoice choose_strategy(Run *r, const Stmt *s, const AlgorithmDecl *a, const Integration *in, int nhyper,
+                                      const HyperValue *hyper) {
     StrategyChoice c = {0};
     if (r->o->strategy != STRATEGY_AUTO) {
         c.materialize = r->o->strategy == STRATEGY_MATERIALIZE;
-        c.why = arena_printf(r->arena, "asked for with %s %s", r->o->strategy_by, c.materialize ? "materialize" : "factorize");
+        c.why = arena_printf(r->arena, "asked for with %s %s", r->o->strategy_by,
+                             c.materialize ? "materialize" : "factorize");
         return c;
     }
     bool there = data_is_materialized(r->data, in);
@@ -280,7 +304,8 @@ static StrategyChoice choose_strategy(Run *r, const Stmt *s, const AlgorithmDecl
 }
 
 /* Everything up to running: what `explain` shows and `train` goes on with. NULL: reported. */
-static Lowered *prepare_training(Run *r, const Stmt *s, const Integration **in, int *nhyper, HyperValue **hyper, StrategyChoice *choice) {
+static Lowered *prepare_training(Run *r, const Stmt *s, const Integration **in, int *nhyper, HyperValue **hyper,
+                                 StrategyChoice *choice) {
     const AlgorithmDecl *a = program_algorithm(r->program, s->train.algorithm.text);
     for (int i = 0; i < s->train.args.len; i++)
         if (!bind_targets(r, s->train.args.data[i].value)) return NULL;
@@ -329,8 +354,8 @@ static bool step_explain(Run *r, const Stmt *s) {
     Lowered *l = prepare_training(r, s, &in, &nhyper, &hyper, &choice);
     if (!l) return false;
     r->strategy = choice.materialize ? "materialized" : "factorized";
-    printf("\n%s = %s on %s: %s\n  why: %s\n\nAs written, over T:\n", s->train.name.text, s->train.algorithm.text, data_name(r, &s->train.on), r->strategy,
-           choice.why);
+    printf("\n%s = %s on %s: %s\n  why: %s\n\nAs written, over T:\n", s->train.name.text, s->train.algorithm.text,
+           data_name(r, &s->train.on), r->strategy, choice.why);
     Buf text = {0};
     ir_print(&text, l->func);
     printf("%s\nAfter the passes:\n", text.data ? text.data : "");
@@ -382,7 +407,8 @@ static bool step_evaluate(Run *r, const Stmt *s) {
         RunResult out;
         ok = l && run_lowered(r, l, RUN_METRIC, p, &out);
         if (!ok) break;
-        report_metric(r->report, key, data_name(r, &s->evaluate.on), name.text, mat_get(out.outputs[0], 0, 0), i + 1 == s->evaluate.metrics.len);
+        report_metric(r->report, key, data_name(r, &s->evaluate.on), name.text, mat_get(out.outputs[0], 0, 0),
+                      i + 1 == s->evaluate.metrics.len);
         mat_free(out.outputs[0]);
     }
     if (p) mat_free(p);
@@ -407,7 +433,8 @@ static bool write_predictions(Run *r, const Stmt *s, const Integration *in, cons
         if (ok) cols[ids->ncols + c] = (Column){.name = name, .type = TY_NUM, .num = columns[c]->data};
     }
     if (!ok) diag_error(r->ds, "E402", s->span, "not enough memory for %lld predictions", (long long)p->rows);
-    Table t = {.name = "predictions", .path = s->predict.file, .span = s->span, .rows = p->rows, .ncols = n, .cols = cols};
+    Table t = {
+        .name = "predictions", .path = s->predict.file, .span = s->span, .rows = p->rows, .ncols = n, .cols = cols};
     const char *path = output_path(r, s->predict.file);
     int64_t bytes = 0;
     ok = ok && table_write(r->ds, s->predict.file_span, &t, path, &bytes);
@@ -491,13 +518,18 @@ static bool bind_params(Run *r) {
 }
 
 static void write_json(Run *r, double began) {
-    ReportSeconds s = {.read = data_seconds_read(r->data), .match = data_seconds_match(r->data) + data_seconds_materialize(r->data),
-                       .compile = r->seconds_compile, .train = r->seconds_train, .total = time_now() - began};
+    ReportSeconds s = {.read = data_seconds_read(r->data),
+                       .match = data_seconds_match(r->data) + data_seconds_materialize(r->data),
+                       .compile = r->seconds_compile,
+                       .train = r->seconds_train,
+                       .total = time_now() - began};
     Buf out = {0}, errors = {0};
     if (diag_error_count(r->ds)) diag_print_json(r->ds, &errors);
     report_json(r->report, &out, r->o->script, r->data, &s, errors.data);
-    if (strcmp(r->o->json, "-") == 0) fwrite(out.data, 1, out.len, stdout);
-    else (void)file_write_atomic(r->ds, (Span){0}, r->o->json, out.data, out.len);
+    if (strcmp(r->o->json, "-") == 0)
+        fwrite(out.data, 1, out.len, stdout);
+    else
+        (void)file_write_atomic(r->ds, (Span){0}, r->o->json, out.data, out.len);
     buf_free(&out);
     buf_free(&errors);
 }

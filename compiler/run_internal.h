@@ -1,4 +1,5 @@
-/* run_internal.h: what run.c (steps) and run_lowered.c (from a lowered function to its values) share. Not for others. */
+/* run_internal.h: what run.c (steps) and run_lowered.c (from a lowered function to its values) share. Not for others.
+ */
 #ifndef AMAL_RUN_INTERNAL_H
 #define AMAL_RUN_INTERNAL_H
 #include "backends/backend.h"
@@ -23,11 +24,11 @@ typedef struct Run {
     const RunOptions *o;
     Data *data;
     Report *report;
-    VEC(Binding) bindings; /* one a name */
-    VEC(Matrix *) values;  /* lets and printed values: owned */
+    VEC(Binding) bindings;  /* one a name */
+    VEC(Matrix *) values;   /* lets and printed values: owned */
     VEC(NamedModel) models; /* owned */
-    VEC(LoopValue) loops;  /* the loops around the running step */
-    const char *strategy;  /* of the training under way */
+    VEC(LoopValue) loops;   /* the loops around the running step */
+    const char *strategy;   /* of the training under way */
     double seconds_compile, seconds_train;
 } Run;
 
@@ -45,9 +46,11 @@ RunOptions run_options_settle(const Program *p, const RunOptions *given);
 bool run_step(Run *r, const Stmt *s);
 /* Options of the passes for one function. */
 PassOptions run_passes(const Run *r, const char *strategy);
-/* The form of a target's data that everything but training uses: materialized when that was asked for or is there, else as it is. */
+/* The form of a target's data that everything but training uses: materialized when that was asked for or is there, else
+ * as it is. */
 const Integration *run_data(Run *r, const Integration *in);
-/* Optimizes, prepares and runs; fills the inputs from the lowered function's description. prediction: for metrics. false: reported. */
+/* Optimizes, prepares and runs; fills the inputs from the lowered function's description. prediction: for metrics.
+ * false: reported. */
 bool run_lowered(Run *r, Lowered *l, RunPurpose purpose, const Matrix *prediction, RunResult *out);
 /* Optimizes and prepares only; what the optimized function and the backend say of themselves. */
 bool run_explain(Run *r, Lowered *l, Buf *out);

@@ -1,7 +1,7 @@
 /* run_lowered.c: from a lowered function to its values: passes, backend, inputs, run (contract: run_internal.h).
  *
- * Backend: the one asked for with --backend; otherwise emitted C for training, and for values, predictions and metrics the interpreter
- * unless the estimate says that running takes longer than compiling would. */
+ * Backend: the one asked for with --backend; otherwise emitted C for training, and for values, predictions and metrics
+ * the interpreter unless the estimate says that running takes longer than compiling would. */
 #include "compiler/run_internal.h"
 #include <stdlib.h>
 
@@ -15,7 +15,8 @@ PassOptions run_passes(const Run *r, const char *strategy) {
 }
 
 const Integration *run_data(Run *r, const Integration *in) {
-    bool wanted = r->o->strategy == STRATEGY_MATERIALIZE || (r->o->strategy == STRATEGY_AUTO && data_is_materialized(r->data, in));
+    bool wanted = r->o->strategy == STRATEGY_MATERIALIZE ||
+                  (r->o->strategy == STRATEGY_AUTO && data_is_materialized(r->data, in));
     return wanted ? data_materialized(r->data, in) : in;
 }
 
@@ -30,22 +31,23 @@ static const Backend *pick_backend(Run *r, const IrFunc *f, RunPurpose purpose) 
 static bool check_available(Run *r, const Backend *b, Span at) {
     const char *why = NULL;
     if (b->available(&why)) return true;
-    Diag *d = diag_error(r->ds, "E602", at, "the %s backend cannot be used: %s", b->name, why ? why : "a part is missing");
-    diag_help(d, strcmp(b->name, "c") == 0 ? "install a C compiler (`amal doctor` says what was found), or run with --backend interp, which is slower"
-                                           : "`amal doctor` says what was found");
+    Diag *d =
+        diag_error(r->ds, "E602", at, "the %s backend cannot be used: %s", b->name, why ? why : "a part is missing");
+    diag_help(
+        d,
+        strcmp(b->name, "c") == 0
+            ? "install a C compiler (`amal doctor` says what was found), or run with --backend interp, which is slower"
+            : "`amal doctor` says what was found");
     return false;
 }
 
-/* The value of one input. Vectors of the integration are wrapped, not copied: `mine` says that the wrapper is to be freed. */
+/* The value of one input. Vectors of the integration are wrapped, not copied: `mine` says that the wrapper is to be
+ * freed. */
 static Matrix *input_value(const LowerInput *in, const Matrix *prediction, bool *mine) {
     *mine = false;
     switch (in->kind) {
-    case LI_LABEL:
-        *mine = true;
-        return mat_wrap_dense(in->data->rows, 1, in->data->label);
-    case LI_WEIGHT:
-        *mine = true;
-        return mat_wrap_dense(in->data->rows, 1, in->data->weight);
+    case LI_LABEL: *mine = true; return mat_wrap_dense(in->data->rows, 1, in->data->label);
+    case LI_WEIGHT: *mine = true; return mat_wrap_dense(in->data->rows, 1, in->data->weight);
     case LI_PREDICTION: return (Matrix *)prediction;
     case LI_PARAM:
     case LI_VALUE: return (Matrix *)in->value;
@@ -93,7 +95,11 @@ bool run_lowered(Run *r, Lowered *l, RunPurpose purpose, const Matrix *predictio
     out->outputs = arena_array(r->arena, Matrix *, f->output_names.len + 1);
     Progress bar;
     progress_begin(&bar, l->func->name, purpose == RUN_TRAIN && !r->o->quiet);
-    RunContext rc = {.diags = r->ds, .threads = r->o->threads, .progress = progress_update, .user = &bar, .check_finite = purpose == RUN_TRAIN};
+    RunContext rc = {.diags = r->ds,
+                     .threads = r->o->threads,
+                     .progress = progress_update,
+                     .user = &bar,
+                     .check_finite = purpose == RUN_TRAIN};
     bool ok = inputs && b->run(x, &rc, inputs, out->outputs);
     progress_end(&bar);
     for (int i = 0; inputs && i < l->ninputs; i++)
@@ -114,7 +120,8 @@ bool run_explain(Run *r, Lowered *l, Buf *out) {
     ir_print(out, f);
     for (int i = 0; i < f->notes.len; i++) buf_printf(out, "note: %s\n", f->notes.data[i]);
     IrCost cost = ir_cost(f, r->o->threads);
-    buf_printf(out, "estimated: %.3g flops, %.3g bytes, %.3g s with %d threads\n", cost.flops, cost.bytes, cost.seconds, r->o->threads);
+    buf_printf(out, "estimated: %.3g flops, %.3g bytes, %.3g s with %d threads\n", cost.flops, cost.bytes, cost.seconds,
+               r->o->threads);
     const Backend *b = pick_backend(r, f, RUN_TRAIN);
     if (!check_available(r, b, (Span){0})) return false;
     BackendOptions o = backend_options(r, &passes);

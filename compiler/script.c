@@ -68,7 +68,9 @@ static void stdlib_add(Arena *arena, Diags *ds, ScriptVec *out, const char *path
     vec_push(arena, out, s);
 }
 
-static int name_order(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int name_order(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 static bool stdlib_from_folder(Arena *arena, Diags *ds, ScriptVec *out, const char *folder) {
     DIR *d = opendir(folder);
@@ -108,11 +110,13 @@ static void apply_settings(Arena *arena, Diags *ds, Script *s, int n, const Sett
             if (strcmp(st->let.name.text, settings[k].name) == 0) param = st;
         }
         if (!param) {
-            Diag *d = diag_error(ds, "E119", (Span){0}, "--set %s=%s: the script has no param `%s`", settings[k].name, settings[k].value,
-                                 settings[k].name);
+            Diag *d = diag_error(ds, "E119", (Span){0}, "--set %s=%s: the script has no param `%s`", settings[k].name,
+                                 settings[k].value, settings[k].name);
             const char *near = text_nearest(settings[k].name, known.data, known.len);
-            if (near) diag_help(d, "did you mean `%s`?", near);
-            else diag_help(d, "declare it in the script: param %s = 1;", settings[k].name);
+            if (near)
+                diag_help(d, "did you mean `%s`?", near);
+            else
+                diag_help(d, "declare it in the script: param %s = 1;", settings[k].name);
             continue;
         }
         Expr *e = arena_new_of(arena, Expr), *old = param->let.value;
@@ -135,8 +139,8 @@ static void apply_settings(Arena *arena, Diags *ds, Script *s, int n, const Sett
                 e->kind = EX_STR;
                 e->text = settings[k].value;
             } else {
-                Diag *d = diag_error(ds, "E119", param->span, "--set %s=%s: the param `%s` is a number", settings[k].name, settings[k].value,
-                                     settings[k].name);
+                Diag *d = diag_error(ds, "E119", param->span, "--set %s=%s: the param `%s` is a number",
+                                     settings[k].name, settings[k].value, settings[k].name);
                 diag_help(d, "give a number, true or false");
                 continue;
             }
@@ -165,9 +169,11 @@ Program *script_open(Arena *arena, Diags *ds, const char *path, int nsettings, c
     if (folder && *folder) {
         if (!stdlib_from_folder(arena, ds, &stdlib, folder)) return NULL;
     } else {
-        for (const StdlibFile *f = stdlib_files; f->path; f++) stdlib_add(arena, ds, &stdlib, f->path, f->text, strlen(f->text));
+        for (const StdlibFile *f = stdlib_files; f->path; f++)
+            stdlib_add(arena, ds, &stdlib, f->path, f->text, strlen(f->text));
     }
-    if (diag_error_count(ds) > 0) return NULL; /* a statement that was left out would only cause messages about what is missing */
+    if (diag_error_count(ds) > 0)
+        return NULL; /* a statement that was left out would only cause messages about what is missing */
     apply_settings(arena, ds, script, nsettings, settings);
     Program *p = program_resolve(arena, ds, script, stdlib.len, stdlib.data, script_folder(arena, path));
     if (p && diag_error_count(ds) == 0) typecheck_program(p);

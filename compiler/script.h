@@ -1,8 +1,9 @@
-/* script.h: from a file's name to a checked program: reads the script and the standard library, parses, resolves, checks shapes.
+/* script.h: from a file's name to a checked program: reads the script and the standard library, parses, resolves,
+ * checks shapes.
  *
- * The standard library is compiled into the program (stdlib_files, made from stdlib/ by the Makefile); AMAL_STDLIB=DIR reads DIR's *.amal instead.
- * Errors: E450 a file that cannot be read, E119 a --set that names no param or gives no value; and everything the parser, resolve and
- * typecheck report. */
+ * The standard library is compiled into the program (stdlib_files, made from stdlib/ by the Makefile); AMAL_STDLIB=DIR
+ * reads DIR's *.amal instead. Errors: E450 a file that cannot be read, E119 a --set that names no param or gives no
+ * value; and everything the parser, resolve and typecheck report. */
 #ifndef AMAL_SCRIPT_H
 #define AMAL_SCRIPT_H
 #include "compiler/program.h"
@@ -12,7 +13,8 @@ typedef struct StdlibFile {
 } StdlibFile;
 extern const StdlibFile stdlib_files[]; /* ends with {NULL, NULL} */
 
-/* Whole file in the arena, NUL after the last byte; at most `limit` bytes. NULL: *why says what is wrong. "-" is standard input. */
+/* Whole file in the arena, NUL after the last byte; at most `limit` bytes. NULL: *why says what is wrong. "-" is
+ * standard input. */
 #define SCRIPT_MAX_BYTES ((size_t)64 << 20)
 char *script_read_file(Arena *arena, const char *path, size_t limit, size_t *len, const char **why);
 /* Parses the file at `path`. NULL: it could not be read (reported). */

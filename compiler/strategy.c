@@ -1,15 +1,14 @@
 /* strategy.c: the choice between training on the sources and training on the joined table (contract: strategy.h).
  *
- * Sizes: the width of a block is what one row of it stores (rule 7: a one-hot column counts 1, a sparse block its mean non-zeros).
- * tuple ratio = rows of T / rows used of the repeated tables; feature ratio = width of the repeated tables / width of the others. */
+ * Sizes: the width of a block is what one row of it stores (rule 7: a one-hot column counts 1, a sparse block its mean
+ * non-zeros). tuple ratio = rows of T / rows used of the repeated tables; feature ratio = width of the repeated tables
+ * / width of the others. */
 #include "compiler/strategy.h"
 #include <unistd.h>
 
-/* Rule 2: above this tuple ratio at this feature ratio the gather always pays (performance.md, break-even table, the slowest algorithm
- * of it, with a margin). */
-static const struct {
-    double feature_ratio, tuple_ratio;
-} repeats_pay[] = {{4, 5}, {2, 8}, {1, 20}};
+/* Rule 2: above this tuple ratio at this feature ratio the gather always pays (performance.md, break-even table, the
+ * slowest algorithm of it, with a margin). */
+static const struct { double feature_ratio, tuple_ratio; } repeats_pay[] = {{4, 5}, {2, 8}, {1, 20}};
 #define MN_FACTOR 4.0          /* rule 3: rows of T per row of its sources */
 #define UNION_ROWS_A_PASS 1000 /* rule 4: below it a pass's overhead is felt */
 #define MEMORY_SHARE 0.8       /* of physical memory that T may take */
@@ -39,7 +38,8 @@ bool strategy_by_rule(Arena *arena, const Integration *in, bool already_material
     }
     double bytes = (double)integration_materialized_bytes(in), memory = physical_memory();
     if (!already_materialized && memory > 0 && bytes > MEMORY_SHARE * memory) {
-        out->why = arena_printf(arena, "the joined table would take %.1f GB and the machine has %.1f GB", bytes / 1e9, memory / 1e9);
+        out->why = arena_printf(arena, "the joined table would take %.1f GB and the machine has %.1f GB", bytes / 1e9,
+                                memory / 1e9);
         return true;
     }
     double once = 0, repeated = 0, used = 0, sources = 0, widest = 0;
@@ -68,14 +68,17 @@ bool strategy_by_rule(Arena *arena, const Integration *in, bool already_material
         return true;
     }
     if (repeated > 0 && sources > 0 && (double)in->rows > MN_FACTOR * sources) {
-        out->why = arena_printf(arena, "rule 3: the join makes %lld rows from %.0f source rows", (long long)in->rows, sources);
+        out->why =
+            arena_printf(arena, "rule 3: the join makes %lld rows from %.0f source rows", (long long)in->rows, sources);
         return true;
     }
     if (repeated <= 0) return false;
     double tuple_ratio = (double)in->rows / (used / repeated), feature_ratio = once > 0 ? repeated / once : 1e9;
     for (size_t i = 0; i < sizeof repeats_pay / sizeof *repeats_pay; i++)
         if (feature_ratio >= repeats_pay[i].feature_ratio && tuple_ratio >= repeats_pay[i].tuple_ratio) {
-            out->why = arena_printf(arena, "rule 2: each row of %s and the like serves %.0f rows of the target, and they hold %.0f %% of its width",
+            out->why = arena_printf(arena,
+                                    "rule 2: each row of %s and the like serves %.0f rows of the target, and they hold "
+                                    "%.0f %% of its width",
                                     name, tuple_ratio, 100 * repeated / (repeated + once));
             return true;
         }
@@ -91,7 +94,8 @@ const Integration *strategy_phantom(Arena *arena, const Integration *in) {
     t->spaces = arena_new_of(arena, IntSpace);
     *t->spaces = (IntSpace){.name = in->spec->target, .role = -1, .rows = in->rows};
     t->indicators = arena_new_of(arena, Indicator);
-    *t->indicators = (Indicator){.rows = in->rows, .identity = true, .total = true, .ascending = true, .injective = true, .used = in->rows};
+    *t->indicators = (Indicator){
+        .rows = in->rows, .identity = true, .total = true, .ascending = true, .injective = true, .used = in->rows};
     t->blocks = arena_new_of(arena, IntBlock);
     int64_t nnz = integration_materialized_nnz(in);
     Matrix *m = arena_new_of(arena, Matrix);
@@ -115,12 +119,15 @@ static bool nothing_repeats(const Integration *in) {
     return true;
 }
 
-StrategyChoice strategy_by_cost(Arena *arena, const Integration *in, bool already_materialized, IrCost factorized, IrCost materialized) {
+StrategyChoice strategy_by_cost(Arena *arena, const Integration *in, bool already_materialized, IrCost factorized,
+                                IrCost materialized) {
     double make = already_materialized ? 0 : (double)integration_materialized_bytes(in) / COPY_BYTES_A_SECOND;
     StrategyChoice c = {.materialize = materialized.seconds + make < factorized.seconds};
-    const char *joined = already_materialized ? "already joined" : arena_printf(arena, "%.3g s of it for joining", make);
-    c.why = arena_printf(arena, "%sestimated %.3g s factorized against %.3g s materialized, %s (analytic cost; " NOT_LEARNED ")",
-                         c.materialize && nothing_repeats(in) ? "rule 1: no source row is used twice, and the join pays; " : "", factorized.seconds,
-                         materialized.seconds + make, joined);
+    const char *joined =
+        already_materialized ? "already joined" : arena_printf(arena, "%.3g s of it for joining", make);
+    c.why = arena_printf(
+        arena, "%sestimated %.3g s factorized against %.3g s materialized, %s (analytic cost; " NOT_LEARNED ")",
+        c.materialize && nothing_repeats(in) ? "rule 1: no source row is used twice, and the join pays; " : "",
+        factorized.seconds, materialized.seconds + make, joined);
     return c;
 }

@@ -1,4 +1,5 @@
-/* strategy.h: factorized or materialized? The logical rules of semantics.md "Choosing", each with its guard, then the analytic cost.
+/* strategy.h: factorized or materialized? The logical rules of semantics.md "Choosing", each with its guard, then the
+ * analytic cost.
  *
  * The learned estimator is not there yet: `why` always says which rule or cost decided. */
 #ifndef AMAL_STRATEGY_H
@@ -10,11 +11,13 @@ typedef struct StrategyChoice {
     const char *why;
 } StrategyChoice;
 
-/* True when logic alone decides. Rules (numbers as in semantics.md): one source; memory; 2 key/foreign-key joins that repeat wide rows;
- * 3 M:N joins; 4 unions. */
+/* True when logic alone decides. Rules (numbers as in semantics.md): one source; memory; 2 key/foreign-key joins that
+ * repeat wide rows; 3 M:N joins; 4 unions. */
 bool strategy_by_rule(Arena *arena, const Integration *in, bool already_materialized, StrategyChoice *out);
 /* What T would be as one block, with sizes but no cells: for costing a function on it. In the arena. */
 const Integration *strategy_phantom(Arena *arena, const Integration *in);
-/* `factorized`, `materialized`: the functions' costs on each. Adds what it takes to make T unless it is there. Rule 1 is decided here. */
-StrategyChoice strategy_by_cost(Arena *arena, const Integration *in, bool already_materialized, IrCost factorized, IrCost materialized);
+/* `factorized`, `materialized`: the functions' costs on each. Adds what it takes to make T unless it is there. Rule 1
+ * is decided here. */
+StrategyChoice strategy_by_cost(Arena *arena, const Integration *in, bool already_materialized, IrCost factorized,
+                                IrCost materialized);
 #endif

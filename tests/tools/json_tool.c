@@ -1,12 +1,11 @@
 /* json_tool.c: what the test runner asks about the JSON that `amal run --json` writes.
  *
- *   json_tool compare A B TOLERANCE      same results? Rows and columns of targets, parameters, metrics and printed values; texts and counts
- *                                        must be equal, numbers agree to TOLERANCE of the larger or, in an array of values, of the
+ *   json_tool compare A B TOLERANCE      same results? Rows and columns of targets, parameters, metrics and printed
+ * values; texts and counts must be equal, numbers agree to TOLERANCE of the larger or, in an array of values, of the
  *                                        array's largest (cells near zero are differences of large ones)
- *   json_tool check OUT EXPECT DATA      every line of EXPECT holds: `path value tolerance`; value is a number or @file:path, looked up in
- *                                        DATA/file; a path is keys and positions joined by `/`; tolerance is relative, or absolute with
- *                                        an `a` in front; `path exists` only asks for a number
- *   json_tool get FILE path              prints a number
+ *   json_tool check OUT EXPECT DATA      every line of EXPECT holds: `path value tolerance`; value is a number or
+ * @file:path, looked up in DATA/file; a path is keys and positions joined by `/`; tolerance is relative, or absolute
+ * with an `a` in front; `path exists` only asks for a number json_tool get FILE path              prints a number
  *
  * Prints what disagrees; exit 0 only when everything holds. */
 #include <math.h>
@@ -39,7 +38,9 @@ static void *get_memory(void *p, size_t n) {
     return p;
 }
 
-static void space(void) { cursor += strspn(cursor, " \t\r\n"); }
+static void space(void) {
+    cursor += strspn(cursor, " \t\r\n");
+}
 
 static char *parse_text(void) {
     size_t n = 0, cap = 16;
@@ -50,8 +51,10 @@ static char *parse_text(void) {
         char c = *cursor++;
         if (c == '\\') {
             c = *cursor++;
-            if (c == 'n') c = '\n';
-            else if (c == 't') c = '\t';
+            if (c == 'n')
+                c = '\n';
+            else if (c == 't')
+                c = '\t';
             else if (c == 'u') {
                 c = '?'; /* control characters only: their value does not matter here */
                 cursor += 4;
@@ -89,7 +92,8 @@ static Json *parse_value(void) {
             if (*cursor == ',') {
                 cursor++;
                 space();
-            } else if (*cursor != end) fail("`,` or an end is expected");
+            } else if (*cursor != end)
+                fail("`,` or an end is expected");
         }
         cursor++;
     } else if (*cursor == '"') {
@@ -203,8 +207,10 @@ static void compare(const Json *a, const Json *b, const char *where, double scal
             if (ignored(a->keys[i])) continue;
             snprintf(path, sizeof path, "%s/%s", where, a->keys[i]);
             const Json *other = member(b, a->keys[i], strlen(a->keys[i]));
-            if (other) compare(a->items[i], other, path, 0, tolerance);
-            else differ(path, "missing in the second");
+            if (other)
+                compare(a->items[i], other, path, 0, tolerance);
+            else
+                differ(path, "missing in the second");
         }
     }
 }
@@ -253,7 +259,8 @@ static int check(const Json *out, const char *expect, const char *data) {
         double error = fabs(j->num - want), allowed = absolute ? t : t * fabs(want);
         if (!(error <= allowed)) {
             char text[160];
-            snprintf(text, sizeof text, "is %.12g, should be %.12g (off by %.3g, allowed %.3g)", j->num, want, error, allowed);
+            snprintf(text, sizeof text, "is %.12g, should be %.12g (off by %.3g, allowed %.3g)", j->num, want, error,
+                     allowed);
             differ(path, text);
         }
     }

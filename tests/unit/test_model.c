@@ -1,13 +1,14 @@
-/* test_model.c: a model that is saved and loaded is the same model; a file that was changed, cut or made up is refused and nothing else. */
+/* test_model.c: a model that is saved and loaded is the same model; a file that was changed, cut or made up is refused
+ * and nothing else. */
 #include "compiler/model.h"
 #include "compiler/script.h"
+#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 static char folder[] = "/tmp/amal-model-XXXXXX";
 static const char *path_of(const char *name) {
@@ -16,8 +17,9 @@ static const char *path_of(const char *name) {
     return path;
 }
 
-static const char source[] = "algorithm line(lambda = 0.5) { fit(X: [n, d], y: [n, 1]) { w = X' @ y * lambda; return w; } "
-                             "predict(X: [m, d]) { return X @ w; } }";
+static const char source[] =
+    "algorithm line(lambda = 0.5) { fit(X: [n, d], y: [n, 1]) { w = X' @ y * lambda; return w; } "
+    "predict(X: [m, d]) { return X @ w; } }";
 
 static Model *example(Arena *a, Diags *ds) {
     uint32_t file = diag_add_file(ds, "example.amal", source, strlen(source));
@@ -46,7 +48,8 @@ static Model *example(Arena *a, Diags *ds) {
     m->encoder_columns = arena_array(a, const char *, 1);
     m->encoder_columns[0] = "colour";
     m->encoders = arena_array(a, Encoder, 1);
-    m->encoders[0] = (Encoder){.encoding = ENC_ONEHOT, .dict = dict_new(), .base = 1, .fill = NAN, .first_feature = 1, .nfeatures = 2};
+    m->encoders[0] = (Encoder){
+        .encoding = ENC_ONEHOT, .dict = dict_new(), .base = 1, .fill = NAN, .first_feature = 1, .nfeatures = 2};
     dict_add(m->encoders[0].dict, "a\0b", 3);
     dict_add(m->encoders[0].dict, "", 0);
     m->strategy = "factorized";
@@ -94,7 +97,8 @@ static void round_trip(void **state) {
     const char *why;
     char two_path[256];
     snprintf(two_path, sizeof two_path, "%s", path_of("two.model"));
-    char *one = script_read_file(a, path_of("one.model"), SIZE_MAX, &n1, &why), *two = script_read_file(a, two_path, SIZE_MAX, &n2, &why);
+    char *one = script_read_file(a, path_of("one.model"), SIZE_MAX, &n1, &why),
+         *two = script_read_file(a, two_path, SIZE_MAX, &n2, &why);
     assert_int_equal(n1, n2);
     assert_memory_equal(one, two, n1);
     release(m);
@@ -122,8 +126,10 @@ static void refused(Arena *a, const char *text, size_t len, bool must) {
     write_file(path_of("bad.model"), text, len);
     Model *m = model_load(a, ds, (Span){0}, path_of("bad.model"), "bad");
     if (must) assert_null(m);
-    if (m) model_free(m);
-    else assert_true(diag_error_count(ds) > 0);
+    if (m)
+        model_free(m);
+    else
+        assert_true(diag_error_count(ds) > 0);
 }
 
 static void damage(void **state) {
