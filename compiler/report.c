@@ -123,6 +123,13 @@ static void print_cell(FILE *f, double v) {
     fprintf(f, " %11.6g", v);
 }
 
+/* Characters, not bytes: names of features are UTF-8. */
+static int text_columns(const char *s) {
+    int n = 0;
+    for (; *s; s++) n += ((unsigned char)*s & 0xC0) != 0x80;
+    return n;
+}
+
 void report_print(Report *r, const char *expr, const Matrix *value, const char *const *row_names) {
     vec_push(r->arena, &r->printed, ((Printed){expr, value}));
     if (!r->human) return;
@@ -135,10 +142,10 @@ void report_print(Report *r, const char *expr, const Matrix *value, const char *
             cols = value->cols > SHOWN_COLS ? SHOWN_COLS : value->cols;
     int width = 4;
     for (int64_t i = 0; row_names && i < rows; i++)
-        if ((int)strlen(row_names[i]) > width) width = (int)strlen(row_names[i]);
+        if (text_columns(row_names[i]) > width) width = text_columns(row_names[i]);
     for (int64_t i = 0; i < rows; i++) {
         if (row_names)
-            fprintf(r->human, "  %-*s", width, row_names[i]);
+            fprintf(r->human, "  %s%*s", row_names[i], width - text_columns(row_names[i]), "");
         else
             fprintf(r->human, "  %*lld", width, (long long)i + 1);
         for (int64_t j = 0; j < cols; j++) print_cell(r->human, mat_get(value, i, j));
