@@ -232,16 +232,24 @@ static inline const char *text_of(World *w, const IrNode *n) {
     buf_free(&out);
     return s;
 }
-static inline Matrix *world_run(World *w, IrFunc *f) {
+/* All outputs, at most 8; free them with outputs_free(). */
+static inline void world_run_all(World *w, IrFunc *f, Matrix **out) {
     BackendOptions o = {.threads = 1};
     RunContext rc = {.diags = w->ds, .threads = 1};
-    Matrix *out[8] = {0};
+    memset(out, 0, sizeof *out * 8);
     Executable *x = backend_interp.prepare(w->ds, f, &o);
     if (!x || !backend_interp.run(x, &rc, w->inputs, out)) {
         diag_print(w->ds, stderr, false);
         fail_msg("the function does not run");
     }
     backend_interp.release(x);
+}
+static inline void outputs_free(Matrix **out) {
+    for (int i = 0; i < 8; i++) mat_free(out[i]);
+}
+static inline Matrix *world_run(World *w, IrFunc *f) {
+    Matrix *out[8];
+    world_run_all(w, f, out);
     return out[0];
 }
 static inline bool near(double a, double b, double scale) { return a == b || (isnan(a) && isnan(b)) || fabs(a - b) <= 1e-9 * (scale + fabs(a)); }
