@@ -6,6 +6,7 @@
 #   command       tests/command.sh: options, exit codes, model files, signals
 #   examples      examples/*/*.amal, and the files they write against *.expected.csv
 #   reference     tests/reference/*.amal against the numbers in ../shared/data/*/reference.json
+#   docs          tests/docs/*.sh: every code explained and tested, every name in the reference, the tutorial's commands and what they write
 #   differential  tests/differential/*.amal: {interp, c} x {factorize, materialize} x each rewrite switched off, all the same to 1e-9
 #
 # Arguments: names of sections, or --update-golden. AMAL_TEST_FULL=1 runs every rewrite switched off on every way of running; without it each
@@ -193,6 +194,15 @@ run_command() {
     . tests/command.sh
 }
 
+run_docs() {
+    section "docs"
+    local script
+    for script in tests/docs/*.sh; do
+        BUILD="$build" "$script" >"$tmp/out" 2>&1
+        add_counts "$script" $? "$tmp/out"
+    done
+}
+
 update=
 sections=()
 for argument in "$@"; do
@@ -202,7 +212,7 @@ if [ "$update" ]; then
     run_golden
     exit 0
 fi
-[ ${#sections[@]} -gt 0 ] || sections=(unit golden command examples reference differential)
+[ ${#sections[@]} -gt 0 ] || sections=(unit golden command examples docs reference differential)
 for name in "${sections[@]}"; do "run_$name"; done
 if [ "$skipped" -gt 0 ]; then printf '%d skipped, for the reasons above\n' "$skipped"; fi
 printf '%d passed, %d failed\n' "$passed" "$failed"
