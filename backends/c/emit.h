@@ -39,6 +39,7 @@ typedef struct Emit {
     VEC(const char *) copied; /* small rows it keeps padded copies of */
     VEC(const char *) hoisted; /* frame members it reads, declared once at its top */
     VEC(const char *) hoisted_decl;
+    VEC(const char *) streams; /* blocks whose rows are prefetched already */
     int block;            /* rows per block */
 } Emit;
 void emit_line(Emit *e, Buf *b, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

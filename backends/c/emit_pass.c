@@ -48,6 +48,58 @@ static const char *result_cell(Emit *e, const IrNode *n, const char *j) {
 }
 
 /* z = x @ y: rows of x against a small y. A wide y is read from a copy padded to whole vectors (y<id>, made once at the top of the pass). */
+/* ---- explicit vectors over the columns of a row ---- */
+/* Where row b of a value lies in memory, or NULL when it is computed cell by cell. */
+static const char *row_address(Emit *e, const IrNode *n) {
+    if (n->op == IR_FULL || n->op == IR_IOTA || fuse_is_sparse(e->f, n) || is_onehot_index(e, n) || emit_is_inline(e, n)) return NULL;
+    const FuseInfo *fi = FUSE(n);
+    if (fi->kind == FUSE_ROW && fi->pass == e->pass->id && emit_is_local(e, n)) return arena_printf(e->arena, "t%d + b * %lld", n->id, (long long)emit_pad(n->cols));
+    const char *base = n->op == IR_DATA ? emit_bind(e, BIND_DENSE, n->table, n->block) : n->op == IR_COUNT ? emit_bind(e, BIND_COUNT, n->table, n->indicator) : emit_member(e, n);
+    return arena_printf(e->arena, "%s + (i + b) * %lld", emit_hoist(e, base, n->op == IR_DATA || n->op == IR_COUNT ? DOUBLES : "double *restrict "), (long long)emit_stride(e, n));
+}
+/* Columns 0..cols as vectors of 8, then 4, 2, 1; whole vectors where the rows are padded. */
+typedef struct Lanes {
+    int n, at[64], width[64];
+} Lanes;
+static Lanes lanes_of(Emit *e, const IrNode *n) {
+    Lanes l = {0};
+    int64_t cols = emit_is_padded(e, n, n->cols) ? emit_pad(n->cols) : n->cols;
+    for (int at = 0, w = 8; at < cols && l.n < 64; at += w) {
+        while (w > cols - at) w /= 2;
+        l.at[l.n] = at;
+        l.width[l.n++] = w;
+    }
+    return l;
+}
+static const char *lane_type(int width) { return width == 8 ? "v8d" : width == 4 ? "v4d" : width == 2 ? "v2d" : "double"; }
+enum { SUMS_MOST = 20, TILES_MOST = 8 };
+
+/* Rows that stream past are asked for some rows ahead: one thread alone does not keep enough loads under way. Prefetching beyond the end is
+ * harmless. */
+enum { AHEAD = 32, LINES_MOST = 8 };
+static void prefetch_stream(Emit *e, const IrNode *x, const char *b, int rows) {
+    if (x->op != IR_DATA || fuse_is_sparse(e->f, x)) return;
+    const char *name = emit_bind(e, BIND_DENSE, x->table, x->block);
+    for (int i = 0; i < e->streams.len; i++)
+        if (!strcmp(e->streams.data[i], name)) return;
+    vec_push(e->arena, &e->streams, name);
+    long long bytes = 8 * (long long)emit_stride(e, x) * rows;
+    if (bytes < 32 || bytes > 64 * 4 * LINES_MOST) return;
+    LINE("    for (int l = 0; l < %lld; l += 64) __builtin_prefetch((const char *)(%s + (i + %s + %d) * %lld) + l);", bytes, emit_hoist(e, name, DOUBLES), b, AHEAD, (long long)emit_stride(e, x));
+}
+/* Rows that an index picks are asked for one block ahead. */
+static void prefetch_picked(Emit *e, const IrNode *n) {
+    const IrNode *u = n->args[0];
+    bool to = n->op == IR_SCATTER;
+    long long stride = (long long)(to ? emit_pad(n->cols) : emit_stride(e, u));
+    if (stride < 3 || stride > 8 * LINES_MOST || u->op == IR_FULL) return;
+    const char *base = to ? arena_printf(e->arena, "g%d", n->id)
+                          : emit_hoist(e, u->op == IR_DATA ? emit_bind(e, BIND_DENSE, u->table, u->block) : emit_member(e, u), DOUBLES);
+    const char *idx = emit_hoist(e, emit_bind(e, BIND_INDEX, n->table, n->indicator), "const int32_t *restrict ");
+    LINE("for (int64_t r = i + %d; r < i + %d && r < last; r++)", e->block, 2 * e->block);
+    LINE("    for (int l = 0; l < %lld; l += 8) __builtin_prefetch(%s + (int64_t)%s[r] * %lld + l%s);", stride, base, idx, stride, to ? ", 1" : "");
+}
+
 /* Four rows at a time against whole vectors of columns, sums in named vectors. */
 static void vector_product(Emit *e, const IrNode *n, int64_t inner, int64_t width) {
     const IrNode *x = n->args[0];
@@ -58,6 +110,7 @@ static void vector_product(Emit *e, const IrNode *n, int64_t inner, int64_t widt
         for (int v = 0; v < vectors; v++) buf_printf(&decl, "%ss%d_%d = {0}", r + v ? ", " : "", r, v);
     LINE("    v8d %s;", decl.data);
     buf_free(&decl);
+    prefetch_stream(e, x, "b0", rows);
     /* the last rows of a block may repeat its last row: harmless, and the loop needs no remainder */
     for (int r = 0; r < rows; r++) LINE("    const int b%d = b0 + %d < m ? b0 + %d : m - 1;", r + 1, r, r);
     LINE("    for (int j = 0; j < %lld; j++) {", (long long)inner);
@@ -75,9 +128,46 @@ static void vector_product(Emit *e, const IrNode *n, int64_t inner, int64_t widt
         }
     LINE("}");
 }
+/* z = x @ w for one column: w in registers, one fold of the vector a row. false: wide, or not in memory. */
+static bool vector_dot(Emit *e, const IrNode *n) {
+    const IrNode *x = n->args[0];
+    const char *row = row_address(e, x);
+    if (!row || x->cols < 4 || x->cols > 64) return false;
+    Lanes l = {0};
+    for (int at = 0, w = 8; at < x->cols; at += w) {
+        while (w > x->cols - at) w /= 2;
+        l.at[l.n] = at;
+        l.width[l.n++] = w;
+    }
+    Buf *top = &e->top;
+    int indent = e->indent;
+    e->indent = 1;
+    emit_line(e, top, "double w%d[%lld] __attribute__((aligned(64)));", n->id, (long long)x->cols);
+    emit_line(e, top, "for (int j = 0; j < %lld; j++) w%d[j] = %s;", (long long)x->cols, n->id, small_at(e, n, "j", "0"));
+    e->indent = indent;
+    LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
+    prefetch_stream(e, x, "b", 1);
+    LINE("    const double *const x = %s;", row);
+    for (int v = 0; v < l.n; v++) LINE("    %s x%d, w%d_; memcpy(&x%d, x + %d, sizeof x%d); memcpy(&w%d_, w%d + %d, sizeof x%d);", lane_type(l.width[v]), v, v, v, l.at[v], v, v, n->id, l.at[v], v);
+    Buf sum = {0};
+    /* lanes of one width add up before they are folded */
+    for (int v = 0; v < l.n;) {
+        int last = v;
+        while (last + 1 < l.n && l.width[last + 1] == l.width[v]) last++;
+        buf_printf(&sum, "%s%s", v ? " + " : "", l.width[v] == 1 ? "(" : arena_printf(e->arena, "fold%d(", l.width[v]));
+        for (int k = v; k <= last; k++) buf_printf(&sum, "%sx%d * w%d_", k > v ? " + " : "", k, k);
+        buf_puts(&sum, ")");
+        v = last + 1;
+    }
+    LINE("    %s = %s;", result_cell(e, n, "0"), sum.data);
+    buf_free(&sum);
+    LINE("}");
+    return true;
+}
 static void row_product(Emit *e, const IrNode *n) {
     const IrNode *x = n->args[0];
     int64_t k = n->cols, inner = x->cols;
+    if (k == 1 && !fuse_is_sparse(e->f, x) && vector_dot(e, n)) return;
     if (k == 1) {
         LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
         if (is_csr(e, x)) {
@@ -89,6 +179,7 @@ static void row_product(Emit *e, const IrNode *n) {
             LINE("    const int64_t a = %s;", code_of(e, x));
             LINE("    %s = a < 0 ? 0 : %s;", result_cell(e, n, "0"), small_at(e, n, "a", "0"));
         } else {
+            prefetch_stream(e, x, "b", 1);
             LINE("    double s = 0;");
             LINE("    for (int j = 0; j < %lld; j++) s += %s * %s;", (long long)inner, emit_cell(e, x, "b", "j"), small_at(e, n, "j", "0"));
             LINE("    %s = s;", result_cell(e, n, "0"));
@@ -260,9 +351,39 @@ static const char *acc(Emit *e, const IrNode *n, const char *r, const char *c) {
 }
 /* How far a loop over n's columns may run when its other operand is v. */
 static long long columns(Emit *e, const IrNode *n, const IrNode *v) { return (long long)(emit_is_padded(e, v, n->cols) ? emit_acc_stride(n) : n->cols); }
+/* g += x' y for dense rows: sums stay in registers while a block passes, some rows of g at a time. false: too large, or not in memory. */
+static bool vector_outer_product(Emit *e, const IrNode *n, const IrNode *x, const IrNode *y, int64_t acc_stride) {
+    const char *row = row_address(e, y);
+    if (!row || y->cols > 64) return false;
+    Lanes l = lanes_of(e, y);
+    int per = SUMS_MOST / l.n > 0 ? SUMS_MOST / l.n : 1;
+    if (l.n > SUMS_MOST || x->cols > (int64_t)per * TILES_MOST) return false;
+    for (int64_t j0 = 0; j0 < x->cols; j0 += per) {
+        int64_t j1 = j0 + per < x->cols ? j0 + per : x->cols;
+        LINE("{ /* %s */", emit_where(e, n));
+        for (int64_t j = j0; j < j1; j++)
+            for (int v = 0; v < l.n; v++)
+                LINE("    %s s%lld_%d; memcpy(&s%lld_%d, g%d + %lld, sizeof s%lld_%d);", lane_type(l.width[v]), (long long)j, v, (long long)j, v, n->id, (long long)(j * acc_stride + l.at[v]), (long long)j, v);
+        LINE("    for (int b = 0; b < m; b++) {");
+        for (int v = 0; v < l.n; v++) LINE("        %s y%d; memcpy(&y%d, %s + %d, sizeof y%d);", lane_type(l.width[v]), v, v, row, l.at[v], v);
+        for (int64_t j = j0; j < j1; j++) {
+            LINE("        const double x%lld = %s;", (long long)j, emit_cell(e, x, "b", arena_printf(e->arena, "%lld", (long long)j)));
+            for (int v = 0; v < l.n; v++) LINE("        s%lld_%d += x%lld * y%d;", (long long)j, v, (long long)j, v);
+        }
+        LINE("    }");
+        for (int64_t j = j0; j < j1; j++)
+            for (int v = 0; v < l.n; v++) LINE("    memcpy(g%d + %lld, &s%lld_%d, sizeof s%lld_%d);", n->id, (long long)(j * acc_stride + l.at[v]), (long long)j, v, (long long)j, v);
+        LINE("}");
+    }
+    return true;
+}
+
 /* x' @ y, both over this pass's rows: one rank-one update a row. */
 static void outer_product(Emit *e, const IrNode *n) {
     const IrNode *x = n->args[0], *y = n->args[1];
+    bool dense = !fuse_is_sparse(e->f, x) && !is_onehot_index(e, x) && !fuse_is_sparse(e->f, y) && !is_onehot_index(e, y);
+    if (dense && n->cols == 1 && vector_outer_product(e, n, y, x, 0)) return;
+    if (dense && n->cols > 1 && vector_outer_product(e, n, x, y, emit_acc_stride(n))) return;
     LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
     if (is_onehot_index(e, x) && fuse_is_sparse(e->f, y)) {
         LINE("    const int64_t r = %s;", onehot_column(e, x, "b"));
@@ -377,7 +498,7 @@ void emit_pass(Emit *e, const FusePass *pass) {
     e->lines = (Buf){0};
     e->hoisted.len = e->hoisted_decl.len = 0;
     e->top = (Buf){0};
-    e->copied.len = 0;
+    e->copied.len = e->streams.len = 0;
     Buf tail = {0};
     int64_t widest = 1;
     for (int k = 0; k < pass->nodes.len; k++)
@@ -409,6 +530,10 @@ void emit_pass(Emit *e, const FusePass *pass) {
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
         if (emit_is_local(e, n)) LINE("double t%d[%lld] __attribute__((aligned(64)));", n->id, (long long)(e->block * (n->cols ? emit_pad(n->cols) : 1)));
+    }
+    for (int k = 0; k < pass->nodes.len; k++) {
+        const IrNode *n = pass->nodes.data[k];
+        if (n->op == IR_GATHER || n->op == IR_SCATTER) prefetch_picked(e, n);
     }
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
