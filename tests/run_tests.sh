@@ -192,6 +192,8 @@ run_command() {
     section "command"
     # shellcheck source=tests/command.sh
     . tests/command.sh
+    # shellcheck source=tests/command_data.sh
+    . tests/command_data.sh
 }
 
 run_docs() {
