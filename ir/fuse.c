@@ -250,17 +250,17 @@ static void prepare_region(FusePlan *p, IrRegion *r) {
     }
 }
 /* What a loop carries and what a branch leaves behind is dense: emitted code copies it. */
-static void carry_dense(const IrFunc *f, IrNode *v) {
-    if (v->cspace) diag_error(f->diags, "E604", v->span, "a value with a column for each row of T cannot be carried around a loop by emitted code");
-    else FUSE(v)->opaque = false;
+static void carry_dense(IrNode *v) {
+    if (v->cspace) internal_error("%%%d has a column for each row of T and is carried (lowering reports E137)", v->id);
+    FUSE(v)->opaque = false;
 }
-static void mark_carried(const IrFunc *f, IrRegion *r) {
+static void mark_carried(IrRegion *r) {
     if (r->kind != REGION_FUNC)
-        for (int i = 0; i < r->results.len; i++) carry_dense(f, r->results.data[i]);
+        for (int i = 0; i < r->results.len; i++) carry_dense(r->results.data[i]);
     for (int i = 0; i < r->nodes.len; i++) {
         IrNode *n = r->nodes.data[i];
-        for (int a = 0; n->nregions && a < n->nargs; a++) carry_dense(f, n->args[a]);
-        for (int k = 0; k < n->nregions; k++) mark_carried(f, n->regions[k]);
+        for (int a = 0; n->nregions && a < n->nargs; a++) carry_dense(n->args[a]);
+        for (int k = 0; k < n->nregions; k++) mark_carried(n->regions[k]);
     }
 }
 
@@ -290,7 +290,7 @@ FusePlan *ir_fuse(IrFunc *f) {
     p->func = f;
     p->arena = f->arena;
     prepare_region(p, f->body);
-    mark_carried(f, f->body);
+    mark_carried(f->body);
     schedule_region(p, f->body);
     count_region_uses(f->body);
     mark_in_place(p, f->body);

@@ -89,12 +89,7 @@ static void c_release(Executable *x) {
 static Executable *c_prepare(Diags *ds, IrFunc *f, const BackendOptions *o) {
     Executable *x = mem_alloc(sizeof *x);
     x->func = f;
-    int errors = diag_error_count(ds);
     x->plan = ir_fuse(f);
-    if (diag_error_count(ds) > errors) {
-        mem_free(x);
-        return NULL;
-    }
     x->code = emit_c(x->plan);
     x->by_id = arena_array(f->arena, IrNode *, f->next_id + 1);
     index_nodes(x, f->body);
