@@ -329,6 +329,11 @@ static bool if_statement(Lower *l, const Stmt *s) {
             vec_push(l->arena, &torn, *x);
             continue;
         }
+        if (nx->cspace) {
+            Diag *d = diag_error(l->ds, "E137", x->def, "%s has a column for each row of the data and differs between the ways of an if", x->name);
+            diag_help(d, "keep its transpose in a variable: it has a row for each row of the data");
+            return false;
+        }
         int space = nx->rspace ? nx->rspace : ny->rspace;
         l->b->region = then;
         nx = lift(l, nx, space);
