@@ -31,7 +31,7 @@ for f in $(sed -nE 's/^FN\([A-Z]+, *"([a-z]+)".*/\1/p' compiler/functions.def) \
     named function "$f" "^\| .*\`$f\("
 done
 for a in $(sed -nE 's/^algorithm ([a-z_]+).*/\1/p' stdlib/*.amal); do named algorithm "$a" "^\| \`$a\` \|"; done
-for m in $(sed -nE 's/^metric ([a-z0-9_]+).*/\1/p' stdlib/*.amal); do named metric "$m" "^Metrics: .*\`$m\`"; done
+for m in $(sed -nE 's/^metric ([a-z0-9_]+).*/\1/p' stdlib/*.amal); do named metric "$m" "\`$m\`[,.]"; done
 for o in $("$amal" help | grep -oE '^  --[a-z-]+' | sort -u); do
     [ "$o" = --version ] || named option "$o" "^\| \`$o[ \`]"
 done
