@@ -48,6 +48,11 @@ void data_close(Data *d) {
         for (int k = 0; k < b->nparts; k++) integration_free(b->parts[k]);
         if (b->root) integration_free(b->root);
     }
+    for (int i = 0; i < d->program->targets.len; i++) {
+        MappingSpec *spec = d->bound[i] ? d->program->targets.data[i].spec : NULL;
+        for (int k = 0; spec && k < spec->nmatches; k++)
+            if (spec->matches[k].links) table_free(spec->matches[k].links);
+    }
     for (int i = 0; i < d->program->sources.len; i++)
         if (d->tables[i]) table_free(d->tables[i]);
 }

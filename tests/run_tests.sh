@@ -110,7 +110,13 @@ run_golden() {
 }
 
 # ---- examples ----
-needs_shared() { grep -q 'shared/data' "$1" && [ ! -d "$shared" ]; }
+# Does the script, or a file beside it that it uses, read ../shared/data where there is none?
+needs_shared() {
+    [ -d "$shared" ] && return 1
+    local used
+    used=$(sed -nE 's/^use "([^"]+)";.*/\1/p' "$1")
+    grep -q 'shared/data' "$1" ${used:+"$(dirname "$1")/$used"}
+}
 run_examples() {
     section "examples"
     local script name expected written

@@ -2,13 +2,13 @@
  * and nothing else. */
 #include "compiler/model.h"
 #include "compiler/script.h"
-#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <cmocka.h>
 
 static char folder[] = "/tmp/amal-model-XXXXXX";
 static const char *path_of(const char *name) {
