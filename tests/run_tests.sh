@@ -144,7 +144,7 @@ run_examples() {
 run_cases() { # file
     local bad_ones total
     total=$(wc -l <"$1")
-    AMAL="$amal" JSON_TOOL="$json" xargs -P "${AMAL_TEST_JOBS:-$(nproc)}" -L 1 tests/one_case.sh <"$1" >"$tmp/wrong" 2>&1
+    AMAL="$amal" JSON_TOOL="$json" xargs -r -P "${AMAL_TEST_JOBS:-$(nproc)}" -L 1 tests/one_case.sh <"$1" >"$tmp/wrong" 2>&1
     cat "$tmp/wrong"
     bad_ones=$(grep -c '^FAILED ' "$tmp/wrong")
     failed=$((failed + bad_ones))
