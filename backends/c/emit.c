@@ -42,6 +42,10 @@ static const char helpers[] =
     "static inline double least_of(double x, double y) { return x < y || x != x ? x : y; }\n"
     "static inline double most_of(double x, double y) { return x > y || x != x ? x : y; }\n"
     "static inline double mod_of(double x, double y) { return x - y * floor(x / y); }\n"
+    "/* A seed, a number of rounds, the column of a one-hot row: as whole numbers, also of numbers that are none. */\n"
+    "static inline uint64_t seed_of(double x) { return fabs(x) < 9.0e18 ? (uint64_t)(int64_t)floor(x) : 0; }\n"
+    "static inline int64_t times_of(double x) { return x >= 1 ? x < 9e15 ? (int64_t)x : INT64_MAX : 0; }\n"
+    "static inline int64_t column_of(double x) { return x >= 1 && x < 9e15 && x == floor(x) ? (int64_t)x - 1 : -1; }\n"
     "/* The first row of a part: whole blocks of 64, so that parts do not share cache lines. */\n"
     "static inline int64_t share(int64_t n, int part, int parts) { return part == parts ? n : n / 64 * part / parts * 64; }\n"
     "/* As many parts as threads, but none with fewer than 1024 rows. */\n"
@@ -154,6 +158,11 @@ static void declare(Emit *e, const IrNode *n, const char *member) {
     else emit_line(e, &e->setup, "if (!(f->%s = rt->alloc(rt, %lld))) return 1;", member, (long long)(n->rows * n->cols));
     e->indent = indent;
 }
+/* Where the two sides give a small value and one over a space, their result is over the space. */
+static const IrNode *either_shape(const IrNode *n, int k) {
+    const IrNode *a = n->regions[0]->results.data[k];
+    return a->rspace ? a : n->regions[1]->results.data[k];
+}
 static void declare_region(Emit *e, const IrRegion *r) {
     for (int i = 0; i < r->params.len; i++)
         if (r->kind != REGION_WHILE_COND) declare(e, r->params.data[i], emit_member(e, r->params.data[i]));
@@ -170,7 +179,7 @@ static void declare_region(Emit *e, const IrRegion *r) {
             e->indent = indent;
         }
         if (n->op == IR_IF)
-            for (int k = 0; k < n->regions[0]->results.len; k++) declare(e, n->regions[0]->results.data[k], arena_printf(e->arena, "either_%d_%d", n->id, k));
+            for (int k = 0; k < n->regions[0]->results.len; k++) declare(e, either_shape(n, k), arena_printf(e->arena, "either_%d_%d", n->id, k));
         for (int k = 0; k < n->nregions; k++) declare_region(e, n->regions[k]);
     }
 }
@@ -179,30 +188,33 @@ static const char *count_text(Emit *e, const IrNode *n) {
     if (n->rspace) return arena_printf(e->arena, "(f->n_%d + 1) * %lld", n->rspace, (long long)emit_pad(n->cols));
     return arena_printf(e->arena, "%lld", (long long)(n->rows * n->cols));
 }
-/* member = value of n, whatever n is. */
-static void copy_value(Emit *e, const char *member, const IrNode *n) {
+/* member = value of n, whatever n is; laid out as `to` is: a small value of as many rows may become one over a space. */
+static void copy_value(Emit *e, const char *member, const IrNode *to, const IrNode *n) {
     Buf *b = &e->body;
     if (emit_is_scalar(n)) {
-        emit_line(e, b, "f->%s = %s;", member, emit_small_cell(e, n, "0", "0"));
+        emit_line(e, b, emit_is_scalar(to) ? "f->%s = %s;" : "f->%s[0] = %s;", member, emit_small_cell(e, n, "0", "0"));
         return;
     }
-    long long to_stride = (long long)(n->rspace ? emit_pad(n->cols) : n->cols);
-    const char *rows = n->rspace ? arena_printf(e->arena, "f->n_%d", n->rspace) : arena_printf(e->arena, "%lld", (long long)n->rows), *v = NULL;
+    long long to_stride = (long long)(to->rspace ? emit_pad(to->cols) : to->cols), from_stride = (long long)emit_stride(e, n);
+    const char *rows = to->rspace ? arena_printf(e->arena, "f->n_%d", to->rspace) : arena_printf(e->arena, "%lld", (long long)to->rows), *v = NULL;
     if (n->op == IR_FULL) v = emit_number(e, n->num);
     else if (n->op == IR_IOTA) v = "(double)(r + 1)";
     else if (n->op == IR_COUNT) v = arena_printf(e->arena, "f->%s[r]", emit_bind(e, BIND_COUNT, n->table, n->indicator));
     else if (n->op == IR_DATA) {
         if (fuse_is_sparse(e->f, n)) internal_error("a sparse block leaves its pass");
-        v = arena_printf(e->arena, "f->%s[r * %lld + c]", emit_bind(e, BIND_DENSE, n->table, n->block), (long long)emit_stride(e, n));
-    } else if (n->op == IR_INPUT && n->rspace) {
-        v = arena_printf(e->arena, "f->%s[r * %lld + c]", emit_member(e, n), (long long)n->cols);
+        v = arena_printf(e->arena, "f->%s[r * %lld + c]", emit_bind(e, BIND_DENSE, n->table, n->block), from_stride);
+    } else if (n->op == IR_INPUT || from_stride != to_stride) {
+        v = arena_printf(e->arena, "f->%s[r * %lld + c]", emit_member(e, n), from_stride);
     }
     if (v) {
-        emit_line(e, b, "for (int64_t r = 0; r < %s; r++)", rows);
-        emit_line(e, b, "    for (int64_t c = 0; c < %lld; c++) f->%s[r * %lld + c] = %s;", (long long)n->cols, member, to_stride, v);
+        if (emit_is_scalar(to)) emit_line(e, b, "{ const int64_t r = 0, c = 0; (void)r, (void)c; f->%s = %s; }", member, v);
+        else {
+            emit_line(e, b, "for (int64_t r = 0; r < %s; r++)", rows);
+            emit_line(e, b, "    for (int64_t c = 0; c < %lld; c++) f->%s[r * %lld + c] = %s;", (long long)n->cols, member, to_stride, v);
+        }
         return;
     }
-    emit_line(e, b, "memmove(f->%s, f->%s, sizeof(double) * (size_t)(%s));", member, emit_member(e, n), count_text(e, n));
+    emit_line(e, b, "memmove(f->%s, f->%s, sizeof(double) * (size_t)(%s * %lld));", member, emit_member(e, n), rows, to_stride);
 }
 
 static void emit_region(Emit *e, const IrRegion *r);
@@ -218,7 +230,7 @@ static void assign_carried(Emit *e, const IrRegion *r, const IrRegion *params, i
         if (late[k]) {
             const char *tmp = arena_printf(e->arena, "next_%d_%d", r->owner->id, k);
             declare(e, v, tmp);
-            copy_value(e, tmp, v);
+            copy_value(e, tmp, v, v);
         }
     }
     for (int k = 0; k < n; k++) {
@@ -237,7 +249,7 @@ static void assign_carried(Emit *e, const IrRegion *r, const IrRegion *params, i
             emit_line(e, &e->body, "{ double *const swap = f->%s; f->%s = f->%s; f->%s = swap; }", to, to, emit_member(e, v), emit_member(e, v));
             continue;
         }
-        copy_value(e, to, v);
+        copy_value(e, to, p, v);
     }
 }
 static void report_carried(Emit *e, const IrNode *loop, const IrRegion *params, int first, const char *of) {
@@ -253,8 +265,8 @@ static void emit_loop(Emit *e, const IrNode *n) {
     const IrRegion *r = n->regions[0];
     emit_line(e, &e->body, "{ /* %s */", emit_where(e, n));
     e->indent++;
-    emit_line(e, &e->body, "const int64_t of = (int64_t)%s;", emit_small_cell(e, n->args[0], "0", "0"));
-    for (int k = 1; k < r->params.len; k++) copy_value(e, emit_member(e, r->params.data[k]), n->args[k]);
+    emit_line(e, &e->body, "const int64_t of = times_of(%s);", emit_small_cell(e, n->args[0], "0", "0"));
+    for (int k = 1; k < r->params.len; k++) copy_value(e, emit_member(e, r->params.data[k]), r->params.data[k], n->args[k]);
     emit_line(e, &e->body, "for (int64_t at = 1; at <= of; at++) {");
     e->indent++;
     emit_line(e, &e->body, "f->%s = (double)at;", emit_member(e, r->params.data[0]));
@@ -270,7 +282,7 @@ static void emit_while(Emit *e, const IrNode *n) {
     const IrRegion *cond = n->regions[0], *r = n->regions[1];
     emit_line(e, &e->body, "{ /* %s */", emit_where(e, n));
     e->indent++;
-    for (int k = 0; k < r->params.len; k++) copy_value(e, emit_member(e, r->params.data[k]), n->args[k]);
+    for (int k = 0; k < r->params.len; k++) copy_value(e, emit_member(e, r->params.data[k]), r->params.data[k], n->args[k]);
     emit_line(e, &e->body, "for (int64_t at = 1;; at++) {");
     e->indent++;
     emit_region(e, cond);
@@ -288,7 +300,7 @@ static void emit_if(Emit *e, const IrNode *n) {
     for (int side = 0; side < 2; side++) {
         e->indent++;
         emit_region(e, n->regions[side]);
-        for (int k = 0; k < n->regions[side]->results.len; k++) copy_value(e, arena_printf(e->arena, "either_%d_%d", n->id, k), n->regions[side]->results.data[k]);
+        for (int k = 0; k < n->regions[side]->results.len; k++) copy_value(e, arena_printf(e->arena, "either_%d_%d", n->id, k), either_shape(n, k), n->regions[side]->results.data[k]);
         e->indent--;
         emit_line(e, &e->body, side ? "}" : "} else {");
     }
@@ -379,7 +391,7 @@ Emitted *emit_c(FusePlan *plan) {
         } else if (FUSE(v)->kind == FUSE_LEAF && v->op != IR_ARG && v->op != IR_INPUT) {
             const char *tmp = arena_printf(e->arena, "out_%d", k);
             declare(e, v, tmp);
-            copy_value(e, tmp, v);
+            copy_value(e, tmp, v, v);
             emit_line(e, &e->body, "rt->output(rt, %d, %sf->%s);", k, emit_is_scalar(v) ? "&" : "", tmp);
         } else {
             emit_line(e, &e->body, "rt->output(rt, %d, %sf->%s);", k, emit_is_scalar(v) ? "&" : "", emit_member(e, v));

@@ -184,7 +184,7 @@ static const char *computed_cell(Emit *e, const IrNode *n, const char *b, const 
         return emit_cell(e, n->args[0], b, arena_printf(e->arena, "((int64_t)%s - 1)", col));
     }
     case IR_RAND: case IR_RANDN:
-        return arena_printf(e->arena, "f->rt->%s((uint64_t)%s, (uint64_t)(%s), (uint64_t)(i + %s))", n->op == IR_RAND ? "uniform" : "normal", emit_cell(e, n->args[0], b, "0"), j, b);
+        return arena_printf(e->arena, "f->rt->%s(seed_of(%s), (uint64_t)(%s), (uint64_t)(i + %s))", n->op == IR_RAND ? "uniform" : "normal", emit_cell(e, n->args[0], b, "0"), j, b);
     default: {
         const char *x[3];
         for (int a = 0; a < n->nargs; a++) x[a] = emit_cell(e, n->args[a], b, n->args[a]->cols == 1 ? "0" : j);

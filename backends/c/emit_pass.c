@@ -12,7 +12,10 @@ const char *emit_computed_cell(Emit *e, const IrNode *n, const char *b, const ch
 
 static bool is_onehot_index(const Emit *e, const IrNode *n) { return n->op == IR_ONEHOT && FUSE(n)->kind == FUSE_ROW && FUSE(n)->pass == e->pass->id && !FUSE(n)->stored && !emit_is_local(e, n); }
 /* The 0-based column of a one-hot row, with -1 (or any number outside) for none. */
-static const char *onehot_column(Emit *e, const IrNode *n, const char *b) { return arena_printf(e->arena, "(int64_t)%s - 1", emit_cell(e, n->args[0], b, "0")); }
+static const char *onehot_column(Emit *e, const IrNode *n, const char *b) {
+    bool whole = n->args[0]->op == IR_ROWARGMIN || n->args[0]->op == IR_ROWARGMAX;
+    return arena_printf(e->arena, whole ? "(int64_t)%s - 1" : "column_of(%s)", emit_cell(e, n->args[0], b, "0"));
+}
 
 static const char *csr_value(Emit *e, const IrNode *d) {
     if (!fuse_block(e->f, d)->data->values) return "1.0";
