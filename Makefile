@@ -139,7 +139,7 @@ cov: ## line coverage of all tests, a file a line
 	$(MAKE) --no-print-directory BUILD=$(BUILD)/cov OPT="-O0 -g" SAN="--coverage" test
 	@find $(BUILD)/cov/obj -name '*.gcda' | sort | while read -r f; do gcov -n "$$f" 2>/dev/null; done | tests/coverage.sh
 
-fuzz: ## feeds the lexer, the parser and the model reader broken input for SECONDS_FUZZ (60) seconds each
+fuzz: ## feeds the parser and the readers of tables broken input, SECONDS_FUZZ (60) seconds each
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan OPT="-O1 -g -fno-omit-frame-pointer" \
 	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" fuzz-run
 .PHONY: fuzz-run
