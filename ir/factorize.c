@@ -8,7 +8,9 @@
  *   rowsums V  sum_b  gather(rowsums V_b)                        colsums V place_b(n_b' V_b)
  *   U' V       blocks (b, e): same indicator  U_b' (n_b * V_b);  otherwise U_b' scatter_b(gather_e V_e), or counted co-occurrences
  *   min, max   over the rows that T uses                         V[rows, ] a small copy
- * with diag(c) folded into R, the scattered weights, or the result. Anything else gets EXPAND: rows of V assembled per row block, and a note.
+ * A dense block no row of which is used twice (a part of a fact table, say) is read row by row where T's rows are, instead of by a table of its
+ * products: gather_b V_b is then the row value itself.
+ * diag(c) is folded into R, the scattered weights, or the result. Anything else gets EXPAND: rows of V assembled per row block, and a note.
  *
  * Requires: simplified level-1 function (products already freed of row scalings and shifts where that pays).
  * Breaks: TABLE and placeholders over it are no longer reachable from results. */
@@ -18,6 +20,7 @@
 typedef struct Part {
     int block;
     IrNode *value; /* over the block's space, a column for each of its target columns */
+    IrNode *row;   /* the same over the target's rows, where that is cheaper; NULL: through gather and scatter */
 } Part;
 typedef struct Norm {
     int table;
@@ -55,8 +58,10 @@ static int indicator_of(const Factorizer *z, const Norm *n, int part) { return n
 /* A block whose table rows are the target's rows needs neither gather nor scatter. */
 static bool in_target_space(const Factorizer *z, const Norm *n, int part) {
     const IrTable *t = &z->b->func->tables.data[n->table];
-    return t->block_space[norm_data(z, n)->blocks[n->parts[part].block].space] == t->target_space;
+    return n->parts[part].row || t->block_space[norm_data(z, n)->blocks[n->parts[part].block].space] == t->target_space;
 }
+/* The part's value where products over T's rows take it. */
+static IrNode *part_value(const Norm *n, int part) { return n->parts[part].row ? n->parts[part].row : n->parts[part].value; }
 static IrNode *gather(Factorizer *z, const Norm *n, int part, IrNode *v, double absent) {
     if (in_target_space(z, n, part)) return v;
     IrNode proto = {.op = IR_GATHER, .table = n->table, .indicator = indicator_of(z, n, part), .num = absent, .nargs = 1, .span = z->b->span};
@@ -87,12 +92,24 @@ static Norm *norm_like(Factorizer *z, const Norm *n) {
     for (int p = 0; p < n->nparts; p++) r->parts[p].block = n->parts[p].block;
     return r;
 }
+/* No row twice, none absent, and not just a few of them. */
+static bool read_by_row(const Integration *in, int block) {
+    const IntBlock *b = &in->blocks[block];
+    const Indicator *ind = &in->indicators[b->indicator];
+    return b->data->kind == MAT_DENSE && ind->injective && ind->total && ind->rows > 0 && 4 * ind->rows >= in->spaces[b->space].rows;
+}
 static Norm *norm_table(Factorizer *z, int table) {
     const Integration *in = z->b->func->tables.data[table].data;
     Norm *n = arena_new_of(z->arena, Norm);
     *n = (Norm){.table = table, .nparts = in->nblocks, .c1 = in->cols};
     n->parts = arena_array(z->arena, Part, in->nblocks ? in->nblocks : 1);
-    for (int p = 0; p < in->nblocks; p++) n->parts[p] = (Part){p, node_of(z, IR_DATA, table, p, 0, 0, NULL)};
+    for (int p = 0; p < in->nblocks; p++) {
+        n->parts[p] = (Part){.block = p, .value = node_of(z, IR_DATA, table, p, 0, 0, NULL)};
+        if (!in_target_space(z, n, p) && read_by_row(in, p)) {
+            IrNode proto = {.op = IR_GATHER, .table = table, .indicator = in->blocks[p].indicator, .nargs = 1, .span = z->b->span};
+            n->parts[p].row = ir_make(z->b, &proto, &n->parts[p].value);
+        }
+    }
     return n;
 }
 /* A row over the norm's columns as one over all of T's. */
@@ -155,6 +172,10 @@ static Norm *norm_elementwise(Factorizer *z, IrNode *v) {
         IrNode *a[3];
         for (int i = 0; i < v->nargs; i++) a[i] = operand_at(z, shape, p, v->args[i], ns[i]);
         r->parts[p].value = ir_make(z->b, v, a);
+        if (!shape->parts[p].row) continue;
+        for (int i = 0; i < v->nargs; i++)
+            if (ns[i]) a[i] = ns[i]->parts[p].row;
+        r->parts[p].row = ir_make(z->b, v, a);
     }
     return r;
 }
@@ -220,7 +241,7 @@ static IrNode *norm_times(Factorizer *z, const Norm *n, IrNode *m, bool tm) {
     for (int p = 0; p < n->nparts; p++) {
         if (!norm_touches(z, n, p)) continue;
         IrNode *picked = node_of(z, tm ? IR_PICK_COLS : IR_PICK, n->table, n->parts[p].block, 0, 1, &all);
-        sum = add_to(z, sum, gather(z, n, p, ir_matmul(z->b, n->parts[p].value, false, picked, tm), 0));
+        sum = add_to(z, sum, gather(z, n, p, ir_matmul(z->b, part_value(n, p), false, picked, tm), 0));
     }
     if (!sum) sum = zeros_over_target(z, n, tm ? m->rows : m->cols);
     return apply_rowscale(z, n, sum);
@@ -235,7 +256,7 @@ static IrNode *norm_transposed_times(Factorizer *z, const Norm *n, IrNode *r, bo
         if (!norm_touches(z, n, p)) continue;
         IrNode *q = scatter(z, n, p, r);
         blocks[k] = n->parts[p].block;
-        parts[k++] = left ? ir_matmul(z->b, q, true, n->parts[p].value, false) : ir_matmul(z->b, n->parts[p].value, true, q, false);
+        parts[k++] = left ? ir_matmul(z->b, q, true, part_value(n, p), false) : ir_matmul(z->b, part_value(n, p), true, q, false);
     }
     int64_t d = norm_data(z, n)->cols;
     if (!k) return left ? ir_full(z->b, 0, r->cols, n->c1 - n->c0, 0) : ir_full(z->b, 0, n->c1 - n->c0, r->cols, 0);
@@ -249,7 +270,7 @@ static bool is_sparse_value(const Factorizer *z, const Norm *n, int part) {
 /* One block of U' diag(w) V. */
 static IrNode *norm_cross_block(Factorizer *z, const Norm *u, int p, const Norm *v, int q, IrNode *w) {
     int bp = indicator_of(z, u, p), bq = indicator_of(z, v, q);
-    IrNode *x = u->parts[p].value, *y = v->parts[q].value;
+    IrNode *x = part_value(u, p), *y = part_value(v, q);
     bool tp = in_target_space(z, u, p), tq = in_target_space(z, v, q);
     bool sparse = is_sparse_value(z, u, p) && is_sparse_value(z, v, q);
     if (bp == bq || (tp && tq)) {
@@ -320,7 +341,7 @@ static IrNode *norm_colsums(Factorizer *z, const Norm *n) {
     IrNode **parts = arena_array(z->arena, IrNode *, n->nparts ? n->nparts : 1);
     for (int p = 0; p < n->nparts; p++) {
         if (!norm_touches(z, n, p)) continue;
-        IrNode *m = multiplicity(z, n, p, n->rowscale), *v = n->parts[p].value;
+        IrNode *m = multiplicity(z, n, p, n->rowscale), *v = part_value(n, p);
         blocks[k] = n->parts[p].block;
         parts[k++] = m ? ir_matmul(z->b, m, true, v, false) : ir_unary(z->b, IR_COLSUMS, v);
     }
@@ -331,7 +352,7 @@ static IrNode *norm_colsums(Factorizer *z, const Norm *n) {
 static IrNode *norm_rowsums(Factorizer *z, const Norm *n) {
     if (!norm_whole(z, n)) return norm_times(z, n, ir_full(z->b, 1, n->c1 - n->c0, 1, 0), false);
     IrNode *sum = NULL;
-    for (int p = 0; p < n->nparts; p++) sum = add_to(z, sum, gather(z, n, p, ir_unary(z->b, IR_ROWSUMS, n->parts[p].value), 0));
+    for (int p = 0; p < n->nparts; p++) sum = add_to(z, sum, gather(z, n, p, ir_unary(z->b, IR_ROWSUMS, part_value(n, p)), 0));
     return apply_rowscale(z, n, sum ? sum : zeros_over_target(z, n, 1));
 }
 /* min and max over columns or all cells; only rows that T uses count. */
@@ -342,7 +363,7 @@ static IrNode *norm_extreme(Factorizer *z, const Norm *n, IrOp op) {
     if (op == IR_ROWMIN || op == IR_ROWMAX) {
         IrNode *best = NULL;
         for (int p = 0; p < n->nparts; p++) {
-            IrNode *g = gather(z, n, p, ir_unary(z->b, op, n->parts[p].value), none);
+            IrNode *g = gather(z, n, p, ir_unary(z->b, op, part_value(n, p)), none);
             best = best ? ir_binary(z->b, both, best, g) : g;
         }
         return best;
@@ -350,7 +371,7 @@ static IrNode *norm_extreme(Factorizer *z, const Norm *n, IrOp op) {
     int *blocks = arena_array(z->arena, int, n->nparts);
     IrNode **parts = arena_array(z->arena, IrNode *, n->nparts);
     for (int p = 0; p < n->nparts; p++) {
-        IrNode *v = n->parts[p].value, *m = multiplicity(z, n, p, NULL);
+        IrNode *v = part_value(n, p), *m = multiplicity(z, n, p, NULL);
         if (m) v = ir_where(z->b, m, v, ir_const(z->b, none));
         blocks[p] = n->parts[p].block;
         parts[p] = ir_unary(z->b, least ? IR_COLMIN : IR_COLMAX, v);

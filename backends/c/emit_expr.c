@@ -115,9 +115,15 @@ static bool reads_once(const IrNode *user, const IrNode *n) {
     default: return false;
     }
 }
+/* Rows of a dense block picked by an index are read where they lie. */
+bool emit_is_picked_row(const Emit *e, const IrNode *n) {
+    return n->op == IR_GATHER && n->args[0]->op == IR_DATA && !fuse_is_sparse(e->f, n->args[0]) &&
+           e->f->tables.data[n->table].data->indicators[n->indicator].total;
+}
 bool emit_is_inline(const Emit *e, const IrNode *n) {
     const FuseInfo *fi = FUSE(n);
     if (fi->kind != FUSE_ROW || fi->stored || !e->pass || fi->pass != e->pass->id) return false;
+    if (emit_is_picked_row(e, n)) return true;
     if (!elementwise(n) && n->op != IR_GATHER && n->op != IR_SLICE_COLS && n->op != IR_STORED && n->op != IR_TAKE_COLS) return false;
     if (fi->uses != 1 || !fi->only_user || FUSE(fi->only_user)->pass != fi->pass) return false;
     return reads_once(fi->only_user, n);

@@ -54,6 +54,12 @@ static const char *result_cell(Emit *e, const IrNode *n, const char *j) {
 /* ---- explicit vectors over the columns of a row ---- */
 /* Where row b of a value lies in memory, or NULL when it is computed cell by cell. */
 static const char *row_address(Emit *e, const IrNode *n) {
+    if (emit_is_inline(e, n) && emit_is_picked_row(e, n)) {
+        const IrNode *d = n->args[0];
+        const char *base = emit_hoist(e, emit_bind(e, BIND_DENSE, d->table, d->block), DOUBLES);
+        const char *idx = emit_hoist(e, emit_bind(e, BIND_INDEX, n->table, n->indicator), "const int32_t *restrict ");
+        return arena_printf(e->arena, "%s + (int64_t)%s[i + b] * %lld", base, idx, (long long)emit_stride(e, d));
+    }
     if (n->op == IR_FULL || n->op == IR_IOTA || fuse_is_sparse(e->f, n) || is_onehot_index(e, n) || emit_is_inline(e, n)) return NULL;
     const FuseInfo *fi = FUSE(n);
     if (fi->kind == FUSE_ROW && fi->pass == e->pass->id && emit_is_local(e, n)) return arena_printf(e->arena, "t%d + b * %lld", n->id, (long long)emit_pad(n->cols));
