@@ -35,7 +35,7 @@ typedef struct Factor {
     bool t;
 } Factor;
 static double product_seconds(const IrFunc *f, const Factor *x, const Factor *y) {
-    double m = (double)x->rows, k = (double)x->cols, n = (double)y->cols, flops, bytes = 0;
+    double m = (double)x->rows, k = (double)x->cols, n = (double)y->cols, flops, bytes = 0, wide = !x->table && y->table ? m : n;
     if (x->rspace && y->cspace) return INFINITY;
     if (!x->rspace && !y->cspace && 8 * m * n > IR_MOST_GRAM_BYTES) return INFINITY;
     if (!x->table && !y->table) {
@@ -43,11 +43,10 @@ static double product_seconds(const IrFunc *f, const Factor *x, const Factor *y)
     } else {
         IrTableCost t = ir_table_cost(f->tables.data[(x->table ? x->table : y->table)->table].data);
         bool gram = x->table && y->table && x->t && !y->t;
-        double wide = x->table ? n : m;
         flops = gram ? 2 * t.gram : (2 * t.cells + t.gathers) * wide;
-        bytes = t.bytes + t.gathers * 4;
+        bytes = gram ? t.gram_bytes : t.bytes + (t.rows > 0 ? t.gathers / t.rows * ir_index_bytes(t.rows, wide) : 0);
     }
-    return ir_seconds(flops, bytes, 1);
+    return ir_seconds(flops / ir_product_speed(wide), bytes, 1);
 }
 static Factor factor_of(IrTlike *memo, IrVal v) {
     return (Factor){val_rows(v), val_cols(v), val_rspace(v), val_cspace(v), ir_tlike(memo, v.n), v.t};

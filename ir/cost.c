@@ -1,10 +1,10 @@
 /* cost.c: what one evaluation of a function takes, from shapes, stored cells and trip counts.
  *
- * The model: seconds = max(flops / speed, bytes / bandwidth), both times the threads, summed over nodes, each weighted by how often its region
- * runs. Elementwise values over a row space are assumed fused (architecture: a pass over the rows keeps them in registers), so they cost
- * arithmetic only; products and reductions read what is stored: blocks, inputs, and values made outside the region; gathers and scatters read
- * their index and one row of the other table. T at level 1 counts as its blocks do, so that the cost of a function before and after
- * factorize is of one size. Speeds are the defaults of level1.h; only ratios matter to the choices made with them. */
+ * The model: a node takes max(operations / speed, bytes / bandwidth), both times the threads, weighted by how often its region runs; the function
+ * takes their sum. Elementwise values over a row space are assumed fused (a pass over the rows keeps them in registers), so they cost arithmetic
+ * only; products and reductions read what is stored: blocks, inputs, and values made outside the region. What is stored over T's own rows is read
+ * once in a region, however many products take it: they share the pass. Gathers and scatters pay for each row that goes through an index.
+ * T at level 1 counts as its blocks do, so that the cost of a function before and after factorize is of one size. Speeds: level1.h. */
 #include "ir/level1.h"
 #include <math.h>
 
@@ -42,7 +42,8 @@ IrTableCost ir_table_cost(const Integration *data) {
         t.cells += cells;
         t.bytes += m->kind == MAT_DENSE ? 8 * cells : m->kind == MAT_CODES ? 4 * cells : 12 * cells;
         if (m->kind != MAT_DENSE) t.sparse = true;
-        if (!data->indicators[blk->indicator].identity) t.gathers += t.rows;
+        bool moves = !data->indicators[blk->indicator].identity;
+        if (moves) t.gathers += t.rows;
         t.gram += cells * per_row;
         for (int e = 0; e < b; e++) {
             /* the narrower side's rows travel to the other side's table, or the pairs of cells are counted row by row */
@@ -51,8 +52,11 @@ IrTableCost ir_table_cost(const Integration *data) {
             double travel = per_row < other_per_row ? t.rows * per_row + other * (double)m->cols : t.rows * other_per_row + cells * (double)o->cols;
             double pairs = t.rows * per_row * other_per_row;
             t.gram += travel < pairs ? travel : pairs;
+            int moving = moves + !data->indicators[data->blocks[e].indicator].identity;
+            t.gram_bytes += moving * ir_index_bytes(t.rows, fmin(per_row, other_per_row));
         }
     }
+    t.gram_bytes += t.bytes;
     return t;
 }
 double ir_product_flops(double m, double k, double n) { return 2 * m * k * n; }
@@ -60,6 +64,9 @@ double ir_seconds(double flops, double bytes, int threads) {
     double t = threads > 0 ? threads : 1;
     return fmax(flops / (IR_FLOPS_PER_SECOND * t), bytes / (IR_BYTES_PER_SECOND * t));
 }
+
+double ir_index_bytes(double rows, double cols) { return rows * (4 + fmax(IR_INDEX_BYTES, 8 * cols)); }
+double ir_product_speed(double cols) { return cols >= IR_WIDE ? 4 : cols >= IR_WIDE / 2 ? 2 : 1; }
 
 /* ---- trips ---- */
 double ir_trip_count(const IrNode *loop) {
@@ -83,6 +90,7 @@ typedef struct Costing {
     const IrFunc *f;
     IrTlike tlike;
     int threads;
+    const IrRegion **read; /* by node id: the region that last read the value */
     double *nnz; /* by node id: stored cells of a sparse block value; 0: dense or not asked yet */
     IrCost total;
 } Costing;
@@ -112,33 +120,46 @@ static double cells_of(Costing *z, const IrNode *n) {
 }
 static double operand_bytes(Costing *z, const IrNode *n, const IrNode *x) {
     bool stored = x->op == IR_DATA || x->op == IR_INPUT || x->op == IR_STORED || x->op == IR_TABLE || x->op == IR_ARG || x->home != n->home;
-    if (!x->rspace && !x->cspace) return 0;
-    return stored ? 8 * cells_of(z, x) : 0;
+    if (!stored || (!x->rspace && !x->cspace)) return 0;
+    if (z->f->spaces.data[x->rspace].kind == SPACE_TARGET) {
+        if (z->read[x->id] == n->home) return 0;
+        z->read[x->id] = n->home;
+    }
+    return 8 * cells_of(z, x);
 }
-static void cost_product(Costing *z, const IrNode *n, double *flops, double *bytes) {
+/* What reading T's blocks takes at level 1: one pass reads them, the products share it. */
+static double table_bytes(Costing *z, const IrNode *n, const IrNode *table, const IrTableCost *t) {
+    bool again = z->read[table->id] == n->home;
+    z->read[table->id] = n->home;
+    return again ? 0 : t->bytes;
+}
+/* Returns how much faster than a narrow product it runs. */
+static double cost_product(Costing *z, const IrNode *n, double *flops, double *bytes) {
     const IrNode *x = n->args[0], *y = n->args[1], *tx = ir_tlike(&z->tlike, x), *ty = ir_tlike(&z->tlike, y);
     double m = (double)n->rows, k = (double)(n->ta ? x->rows : x->cols), c = (double)n->cols;
     if (tx || ty) {
-        IrTableCost t = ir_table_cost(z->f->tables.data[(tx ? tx : ty)->table].data);
+        const IrNode *table = tx ? tx : ty;
+        IrTableCost t = ir_table_cost(z->f->tables.data[table->table].data);
         double wide = tx ? c : m;
         bool gram = tx && ty && n->ta && !n->tb;
         *flops = gram ? 2 * t.gram : (2 * t.cells + t.gathers) * wide;
-        *bytes = t.bytes + t.gathers * (4 + (gram ? 0 : 8 * wide));
-        return;
+        *bytes = gram ? t.gram_bytes : table_bytes(z, n, table, &t) + (t.rows > 0 ? t.gathers / t.rows * ir_index_bytes(t.rows, wide) : 0);
+        return ir_product_speed(gram ? t.cols : wide);
     }
     double cx = cells_of(z, x), cy = cells_of(z, y), ax = m * k, ay = k * c;
     *flops = ir_product_flops(m, k, c) * (ax > 0 ? cx / ax : 0) * (ay > 0 ? cy / ay : 0);
     *bytes = operand_bytes(z, n, x) + operand_bytes(z, n, y);
+    return ir_product_speed(m < c && n->ta ? m : c);
 }
 static bool is_column_by_table(Costing *z, const IrNode *n) {
     if (n->nargs != 2 || n->cols == 1 || !n->rspace || !ir_tlike(&z->tlike, n)) return false;
     return (n->args[0]->cols == 1 && n->args[0]->rspace) || (n->args[1]->cols == 1 && n->args[1]->rspace);
 }
 static void cost_node(Costing *z, const IrNode *n, double weight) {
-    double all = (double)n->rows * (double)n->cols, flops = 0, bytes = 0;
+    double all = (double)n->rows * (double)n->cols, flops = 0, bytes = 0, speed = 1;
     const IrNode *x = n->nargs ? n->args[0] : NULL;
     switch (n->op) {
-    case IR_MATMUL: cost_product(z, n, &flops, &bytes); break;
+    case IR_MATMUL: speed = cost_product(z, n, &flops, &bytes); break;
     case IR_SOLVE: flops = 2.0 / 3 * pow((double)x->rows, 3) + 2.0 * (double)x->rows * all; break;
     case IR_CHOLESKY: flops = pow((double)x->rows, 3) / 3; break;
     case IR_EIGVALS:
@@ -147,7 +168,7 @@ static void cost_node(Costing *z, const IrNode *n, double weight) {
     case IR_SCATTER:
         flops = (double)(n->op == IR_GATHER ? n->rows : x->rows) * (double)n->cols;
         if (!z->f->tables.data[n->table].data->indicators[n->indicator].identity)
-            bytes = (double)(n->op == IR_GATHER ? n->rows : x->rows) * (4 + 8 * (double)n->cols);
+            bytes = ir_index_bytes((double)(n->op == IR_GATHER ? n->rows : x->rows), (double)n->cols);
         break;
     case IR_CROSS: {
         const IrNode *y = n->args[1];
@@ -183,7 +204,7 @@ static void cost_node(Costing *z, const IrNode *n, double weight) {
     }
     z->total.flops += weight * flops;
     z->total.bytes += weight * bytes;
-    z->total.seconds += weight * ir_seconds(flops, bytes, z->threads);
+    z->total.seconds += weight * ir_seconds(flops / speed, bytes, z->threads);
 }
 static void cost_region(Costing *z, const IrRegion *r, double weight) {
     weight *= region_trips(r);
@@ -195,6 +216,7 @@ static void cost_region(Costing *z, const IrRegion *r, double weight) {
 }
 IrCost ir_cost(const IrFunc *f, int threads) {
     Costing z = {.f = f, .tlike = {.arena = f->arena}, .threads = threads};
+    z.read = arena_array(f->arena, const IrRegion *, f->next_id + 1);
     z.nnz = arena_array(f->arena, double, f->next_id + 1);
     cost_region(&z, f->body, 1);
     return z.total;

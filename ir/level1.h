@@ -20,16 +20,25 @@ typedef struct IrTableCost {
     double gathers; /* target rows that go through an index, summed over the blocks: 0 when every block is the target's own rows */
     double gram;    /* multiplications of X'X */
     double bytes;   /* of the blocks */
+    double gram_bytes; /* read and moved through indexes by X'X */
     bool sparse;    /* some block is not dense */
 } IrTableCost;
 IrTableCost ir_table_cost(const Integration *data);
 
-/* Assumed speeds of emitted code (the measured ones of performance.md, rounded down): one thread. */
-#define IR_FLOPS_PER_SECOND 4e9
+/* Assumed speeds of one thread of emitted code, from the table in the design's performance notes: a fused pass reads 15 GB/s; products of narrow
+ * values run at 8e9 operations a second, wide ones (IR_WIDE columns or more) four times faster, in vector registers; one row through an index costs
+ * as much as reading IR_INDEX_BYTES in order. Only ratios matter to what is decided with them. */
+#define IR_FLOPS_PER_SECOND 8e9
 #define IR_BYTES_PER_SECOND 15e9
+#define IR_INDEX_BYTES 48.0
+#define IR_WIDE 8
 #define IR_UNKNOWN_TRIPS 10
 #define IR_MOST_GRAM_BYTES (256.0 * 1024 * 1024)
 double ir_seconds(double flops, double bytes, int threads);
+/* Bytes that moving `rows` rows of `cols` cells through an index is worth. */
+double ir_index_bytes(double rows, double cols);
+/* How much faster a product of `cols` columns runs than one of one column. */
+double ir_product_speed(double cols);
 /* Multiplications and additions of m x k @ k x n. */
 double ir_product_flops(double m, double k, double n);
 /* How often a region's nodes run for one run of the function. */

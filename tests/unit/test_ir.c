@@ -339,7 +339,6 @@ static void test_association(void **state) {
     World w = world_new(300, true);
     assert_string_equal(chained(&w, "(B @ C) @ w"), "B @ (C @ w)");
     assert_string_equal(chained(&w, "(X @ B) @ p"), "X @ (B @ p)");
-    assert_string_equal(chained(&w, "(X' @ X) @ w"), "X' @ (X @ w)");
     assert_string_equal(chained(&w, "(R @ V) @ C"), "R @ (V @ C)");
     assert_string_equal(chained(&w, "(R @ C) @ C'"), "R @ (C @ C')");
     assert_string_equal(chained(&w, "R' @ (R @ C)"), "(R' @ R) @ C");
