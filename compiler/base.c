@@ -282,6 +282,10 @@ uint64_t hash_bytes(const void *p, size_t n, uint64_t seed) {
     return mix64(h ^ mix64(tail + 0x9e3779b97f4a7c15u));
 }
 
+double num_unsigned_nan(double x) {
+    return isnan(x) ? (double)NAN : x;
+}
+
 double time_now(void) {
     struct timespec t;
     if (clock_gettime(CLOCK_MONOTONIC, &t) != 0) return 0;

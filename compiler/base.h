@@ -75,6 +75,8 @@ const char *text_nearest(const char *name, const char *const *names, int count);
 
 uint64_t hash_bytes(const void *p, size_t n, uint64_t seed);
 double time_now(void); /* monotonic seconds */
+/* x; a NaN without its sign, which means nothing and would be printed. */
+double num_unsigned_nan(double x);
 
 /* Counter-based generator: the same (seed, stream, index) gives the same number on every machine and for
  * every thread count. rng_uniform in [0,1). */

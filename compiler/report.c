@@ -115,12 +115,12 @@ void report_metric(Report *r, const char *key, const char *data, const char *met
     vec_push(r->arena, &r->metrics, ((Metric){key, data, metric, value}));
     if (!r->human) return;
     if (first) fprintf(r->human, "%s on %s:", key, data);
-    fprintf(r->human, "  %s %.6g", metric, value);
+    fprintf(r->human, "  %s %.6g", metric, num_unsigned_nan(value));
     if (last) fputc('\n', r->human);
 }
 
 static void print_cell(FILE *f, double v) {
-    fprintf(f, " %11.6g", v);
+    fprintf(f, " %11.6g", num_unsigned_nan(v));
 }
 
 /* Characters, not bytes: names of features are UTF-8. */
@@ -134,7 +134,7 @@ void report_print(Report *r, const char *expr, const Matrix *value, const char *
     vec_push(r->arena, &r->printed, ((Printed){expr, value}));
     if (!r->human) return;
     if (value->rows == 1 && value->cols == 1) {
-        fprintf(r->human, "%s = %.10g\n", expr, mat_get(value, 0, 0));
+        fprintf(r->human, "%s = %.10g\n", expr, num_unsigned_nan(mat_get(value, 0, 0)));
         return;
     }
     fprintf(r->human, "%s: %lld x %lld\n", expr, (long long)value->rows, (long long)value->cols);

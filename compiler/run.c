@@ -120,11 +120,14 @@ static bool step_let(Run *r, const Stmt *s) {
     return true;
 }
 
-/* `print risk.w` shows the features' names where the rows are features. */
+/* `print risk.w` shows the features' names where the rows are features. A matrix as wide as there are features has them
+ * across (centres, one a row), and its height says nothing. */
 static const char *const *feature_rows(Run *r, const Expr *e, const Matrix *m) {
     if (e->kind != EX_FIELD || e->args[0]->kind != EX_NAME) return NULL;
     const Binding *b = find_binding(r, e->args[0]->text);
-    return b && b->kind == BIND_MODEL && b->model->nfeatures == m->rows ? b->model->features : NULL;
+    return b && b->kind == BIND_MODEL && b->model->nfeatures == m->rows && m->cols != m->rows
+               ? b->model->features
+               : NULL;
 }
 
 static bool step_print(Run *r, const Stmt *s) {
@@ -217,11 +220,13 @@ static bool parameters_finite(Run *r, const Stmt *s, const Model *m) {
             for (int64_t c = 0; c < v->cols; c++) {
                 double x = mat_get(v, row, c);
                 if (isfinite(x)) continue;
-                Diag *d =
-                    diag_error(r->ds, "E405", s->train.name.span,
-                               "training of `%s` gave no finite `%s`: cell (%lld, %lld) is %g after %lld iterations",
-                               s->train.name.text, m->params[i].name, (long long)row + 1, (long long)c + 1, x,
-                               (long long)m->iterations);
+                const char *after = !m->iterations ? "" : arena_printf(r->arena, " after %lld iteration%s",
+                                                                       (long long)m->iterations,
+                                                                       m->iterations == 1 ? "" : "s");
+                Diag *d = diag_error(r->ds, "E405", s->train.name.span,
+                                     "training of `%s` gave no finite `%s`: cell (%lld, %lld) is %g%s",
+                                     s->train.name.text, m->params[i].name, (long long)row + 1, (long long)c + 1,
+                                     num_unsigned_nan(x), after);
                 diag_help(d, "use a smaller step, standardize the features, or look for infinite values in the data");
                 return false;
             }
@@ -331,6 +336,7 @@ static bool step_train(Run *r, const Stmt *s) {
     Lowered *l = prepare_training(r, s, &in, &nhyper, &hyper, &choice);
     if (!l) return false;
     r->strategy = choice.materialize ? "materialized" : "factorized";
+    r->training = arena_printf(r->arena, "training %s", s->train.name.text);
     RunResult res;
     if (!run_lowered(r, l, RUN_TRAIN, NULL, &res)) return false;
     Model *m = make_model(r, s, in, nhyper, hyper, l, &res);

@@ -2,6 +2,7 @@
 #include "compiler/script.h"
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -123,7 +124,14 @@ static void apply_settings(Arena *arena, Diags *ds, Script *s, int n, const Sett
         e->span = e->op_span = e->text_span = old ? old->span : param->span;
         char *end;
         double v = strtod(settings[k].value, &end);
-        if (settings[k].value[0] && !*end) {
+        bool number = settings[k].value[0] && !*end;
+        if (number && !isfinite(v) && !(old && old->kind == EX_STR)) {
+            Diag *d = diag_error(ds, "E119", param->span, "--set %s=%s is not a finite number", settings[k].name,
+                                 settings[k].value);
+            diag_help(d, "numbers are finite in scripts too");
+            continue;
+        }
+        if (number) {
             e->kind = EX_NUM;
             e->num = v;
         } else if (strcmp(settings[k].value, "true") == 0 || strcmp(settings[k].value, "false") == 0) {

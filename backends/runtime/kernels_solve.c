@@ -44,7 +44,7 @@ static Matrix *square_copy(KernelContext *k, const Matrix *a, const char *what) 
             if (isfinite(m->data[r * m->ld + c])) continue;
             kernel_fail(k, "E407", "look for missing or infinite values in the data, or a step that is too large",
                         "%s: entry (%lld, %lld) of the matrix is %g", what, (long long)r + 1, (long long)c + 1,
-                        m->data[r * m->ld + c]);
+                        num_unsigned_nan(m->data[r * m->ld + c]));
             mat_free(m);
             return NULL;
         }
