@@ -29,6 +29,7 @@ typedef struct Run {
     VEC(NamedModel) models; /* owned */
     VEC(LoopValue) loops;   /* the loops around the running step */
     const char *strategy;   /* of the training under way */
+    const char *training;   /* "training m", for its progress bar */
     double seconds_compile, seconds_train;
 } Run;
 

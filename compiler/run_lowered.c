@@ -94,7 +94,7 @@ bool run_lowered(Run *r, Lowered *l, RunPurpose purpose, const Matrix *predictio
     Matrix **inputs = gather_inputs(r, l, prediction, mine);
     out->outputs = arena_array(r->arena, Matrix *, f->output_names.len + 1);
     Progress bar;
-    progress_begin(&bar, l->func->name, purpose == RUN_TRAIN && !r->o->quiet);
+    progress_begin(&bar, r->training, purpose == RUN_TRAIN && !r->o->quiet);
     RunContext rc = {.diags = r->ds,
                      .threads = r->o->threads,
                      .progress = progress_update,
