@@ -16,9 +16,9 @@ struct Pattern {
     Pattern *args[3];
 };
 typedef enum {
-    G_SCALAR, G_CONST, G_POSITIVE, G_NEGATIVE, G_ROW, G_COL, G_TLIKE, G_WIDE, G_HEAVY, G_SPLIT, G_MANY, G_SINGLE, G_SQUARE, G_LIKE
+    G_SCALAR, G_CONST, G_POSITIVE, G_NEGATIVE, G_ROW, G_COL, G_TLIKE, G_WIDE, G_HEAVY, G_SPLIT, G_MANY, G_SINGLE, G_SQUARE, G_LIKE, G_SMALL
 } GuardKind;
-static const char *const guard_names[] = {"scalar", "const", "positive", "negative", "row", "col", "tlike", "wide", "heavy", "split", "many", "single", "square", "like"};
+static const char *const guard_names[] = {"scalar", "const", "positive", "negative", "row", "col", "tlike", "wide", "heavy", "split", "many", "single", "square", "like", "small"};
 typedef struct Guard {
     GuardKind kind;
     bool no;
@@ -382,6 +382,7 @@ static bool holds(Simplifier *s, const Guard *g, const Bindings *b) {
     case G_MANY: return val_cols(x) > 1;
     case G_SINGLE: return val_cols(x) == 1 && !val_cspace(x);
     case G_SQUARE: return val_rows(x) == val_cols(y) && val_rows(x) > 1;
+    case G_SMALL: return val_rows(x) == 1 && !x.n->rspace && !x.n->cspace;
     case G_LIKE: return val_cols(x) == val_cols(y);
     }
     return false;

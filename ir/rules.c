@@ -194,6 +194,34 @@ IrNode *rule_transpose_slice(Simplifier *s, IrNode *n) {
     return val_accept(s, n->op == IR_SLICE_ROWS ? val_slice_rows(s, x, n->i0, n->i1) : val_slice_cols(s, x, n->i0, n->i1), n);
 }
 
+/* ---- a factor of all rows of a product is a factor of its small operand; not when the product is also used as it is ---- */
+static bool is_row_product(const IrNode *p) {
+    if (p->op != IR_MATMUL || !p->rspace || p->cspace) return false;
+    const IrNode *y = p->args[1];
+    return !y->rspace && !y->cspace;
+}
+static IrVal factor_into(Simplifier *s, const IrNode *p, IrOp op, IrVal factor) {
+    IrVal y = val_op(s, op, 2, (IrVal[]){{p->args[1], p->tb}, factor});
+    return val_product(s, (IrVal){p->args[0], p->ta}, y);
+}
+IrNode *rule_scale_into(Simplifier *s, IrNode *n) {
+    if ((n->op != IR_MUL && n->op != IR_DIV) || !s->old || s->old->op != n->op) return NULL;
+    int at = n->op == IR_MUL && val_scalar(plain(n->args[0])) ? 1 : 0;
+    IrNode *x = n->args[at];
+    const IrNode *old = s->old->args[at];
+    IrVal factor = plain(n->args[1 - at]);
+    if (!val_scalar(factor) || old->op != x->op || s->uses[old->id] != 1) return NULL;
+    if (is_row_product(x)) return val_accept(s, factor_into(s, x, n->op, factor), n);
+    if (x->op != IR_ADD && x->op != IR_SUB) return NULL;
+    for (int i = 0; i < 2; i++) {
+        const IrNode *p = x->args[i], *r = x->args[1 - i], *old_p = old->args[i];
+        if (!is_row_product(p) || r->rows != 1 || is_wide(r) || old_p->op != IR_MATMUL || s->uses[old_p->id] != 1) continue;
+        IrVal scaled_p = factor_into(s, p, n->op, factor), scaled_r = val_op(s, n->op, 2, (IrVal[]){plain((IrNode *)r), factor});
+        return val_accept(s, val_op(s, x->op, 2, i == 0 ? (IrVal[]){scaled_p, scaled_r} : (IrVal[]){scaled_r, scaled_p}), n);
+    }
+    return NULL;
+}
+
 /* ---- rowargmin(A + c): what is added to a whole row does not choose among its cells ---- */
 static IrNode *without_columns(Simplifier *s, IrNode *e, bool *dropped) {
     if (e->op != IR_ADD && e->op != IR_SUB) return e;

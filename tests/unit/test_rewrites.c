@@ -69,7 +69,7 @@ static const RuleCase cases[] = {
     {"transpose-sums", "colsums(X')", "rowsums(X)'"},
     {"transpose-sums", "sum(X')", "sum(X)"},
     {"transpose-slice", "rows(V', 0, 2)", "cols(V, 0, 2)'"},
-    {"scalar-out", "(X * s) @ w", "(X @ w) * s"},
+    {"scalar-out", "(X * s) @ w", "X @ (w * s)"},
     {"scalar-out", "X' @ (s * y)", "(X' @ y) * s"},
     {"scalar-out-div", "X' @ (y / s)", "(X' @ y) / s"},
     {"minus-out", "X' @ (-y)", "-(X' @ y)"},
@@ -87,6 +87,16 @@ static const RuleCase cases[] = {
     {"columns-outermost-div-by", "X' @ ((X / r) / y)", "(X' @ (X / y)) / r"},
     {"scalar-outermost", "X' @ (y * (X * s))", "(X' @ (y * X)) * s"},
     {"scalar-outermost-div", "X' @ (y * (X / s))", "(X' @ (y * X)) / s"},
+    {"small-add-add", "(R + v) + s", "R + (v + s)"},
+    {"small-sub-add", "(R - v) + s", "R + (s - v)"},
+    {"small-add-sub", "(R + v) - s", "R + (v - s)"},
+    {"small-sub-sub", "(R - v) - s", "R - (v + s)"},
+    {"small-from-add", "v - (R + s)", "(v - s) - R"},
+    {"small-from-sub", "v - (R - s)", "(v + s) - R"},
+    {"small-add-from", "(v - R) + s", "(v + s) - R"},
+    {"small-sub-from", "(v - R) - s", "(v - s) - R"},
+    {"scale-into", "abs((X @ B) * s)", "abs(X @ (B * s))"},
+    {"scale-into", "abs((X @ B - v) / s)", "abs(X @ (B / s) - v / s)"},
     {"shift-out", "(X + r) @ w", "X @ w + r @ w"},
     {"shift-out-sub", "(X - r) @ w", "X @ w - r @ w"},
     {"shift-rows-out-sub", "y' @ (X - r)", "y' @ X - sum(y) * r"},
@@ -261,7 +271,7 @@ static void test_standardized(void **state) {
     assert_form(&w, "(X * r)' @ (y * (X * r))", "((X' @ (y * X)) * r) * r'", &all);
     assert_form(&w, "cbind(1, X)' @ cbind(1, X)", "cbind(cbind(n, colsums(X))', rbind(colsums(X), X' @ X))", &all);
     /* k-means: the squared distances without what every centre shares */
-    assert_form(&w, "rowargmin(rowsums(X * X) + rowsums(C * C)' - 2 * (X @ C'))", "rowargmin(rowsums(square(C))' - 2 * (X @ C'))", &all);
+    assert_form(&w, "rowargmin(rowsums(X * X) + rowsums(C * C)' - 2 * (X @ C'))", "rowargmin(rowsums(square(C))' - X @ (C * 2)')", &all);
     world_free(&w);
     World sparse = world_new(12, false);
     IrFunc *f = simplified(&sparse, "(X - r)' @ (X - r)", &all);
