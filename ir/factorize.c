@@ -274,7 +274,8 @@ static IrNode *norm_cross_block(Factorizer *z, const Norm *u, int p, const Norm 
     bool tp = in_target_space(z, u, p), tq = in_target_space(z, v, q);
     bool sparse = is_sparse_value(z, u, p) && is_sparse_value(z, v, q);
     if (bp == bq || (tp && tq)) {
-        IrNode *m = multiplicity(z, u, p, w);
+        IrNode *m = tp && !tq ? multiplicity(z, v, q, w) : multiplicity(z, u, p, w);
+        if (tp != tq) x = u->parts[p].value, y = v->parts[q].value; /* one is read by row, the other is not: both by their table */
         if (!m) return ir_matmul(z->b, x, true, y, false);
         /* the count goes to the operand that stays sparse under it, or the narrower one */
         if (is_sparse_value(z, v, q) || (!is_sparse_value(z, u, p) && y->cols <= x->cols)) return ir_matmul(z->b, x, true, ir_binary(z->b, IR_MUL, m, y), false);
