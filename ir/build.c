@@ -1,4 +1,5 @@
-/* build.c: functions, regions, and the one way nodes are made: hash-consed, and placed in the outermost region that has their operands. */
+/* build.c: functions, regions, and the one way nodes are made: hash-consed, and placed in the outermost region that has
+ * their operands. */
 #include "ir/ir.h"
 
 IrFunc *ir_func_new(Arena *arena, Diags *ds, const char *name) {
@@ -20,7 +21,11 @@ int ir_add_table(IrFunc *f, const Integration *data, const char *name) {
     vec_push(f->arena, &f->spaces, target);
     t.block_space = arena_array(f->arena, int, data->nspaces ? data->nspaces : 1);
     for (int s = 0; s < data->nspaces; s++) {
-        IrSpace space = {.kind = SPACE_TABLE, .table = table, .space = s, .rows = data->spaces[s].rows, .name = data->spaces[s].name};
+        IrSpace space = {.kind = SPACE_TABLE,
+                         .table = table,
+                         .space = s,
+                         .rows = data->spaces[s].rows,
+                         .name = data->spaces[s].name};
         t.block_space[s] = f->spaces.len;
         vec_push(f->arena, &f->spaces, space);
     }
@@ -28,7 +33,13 @@ int ir_add_table(IrFunc *f, const Integration *data, const char *name) {
     return table;
 }
 int ir_add_input(IrFunc *f, const char *name, int64_t rows, int64_t cols, int rspace, Span span) {
-    IrInput in = {.name = name, .rows = rows, .cols = cols, .rspace = rspace, .span = span, .lo = -__builtin_inf(), .hi = __builtin_inf()};
+    IrInput in = {.name = name,
+                  .rows = rows,
+                  .cols = cols,
+                  .rspace = rspace,
+                  .span = span,
+                  .lo = -__builtin_inf(),
+                  .hi = __builtin_inf()};
     vec_push(f->arena, &f->inputs, in);
     return f->inputs.len - 1;
 }
@@ -46,13 +57,17 @@ IrBuilder *ir_builder(IrFunc *f) {
 }
 static int blocks_of(const IrNode *n) {
     switch (n->op) {
-    case IR_PLACE: case IR_PLACE_COLS: case IR_EXPAND: return n->nargs;
+    case IR_PLACE:
+    case IR_PLACE_COLS:
+    case IR_EXPAND: return n->nargs;
     case IR_T_ROWS: return n->nargs - 1;
     case IR_CROSS: return 2;
     default: return 0;
     }
 }
-static uint64_t mix(uint64_t h, uint64_t v) { return (h ^ v) * 0x9E3779B97F4A7C15ull ^ (h >> 29); }
+static uint64_t mix(uint64_t h, uint64_t v) {
+    return (h ^ v) * 0x9E3779B97F4A7C15ull ^ (h >> 29);
+}
 static uint64_t node_hash(const IrNode *n) {
     uint64_t bits;
     memcpy(&bits, &n->num, sizeof bits);
@@ -65,8 +80,10 @@ static uint64_t node_hash(const IrNode *n) {
     return h ^ h >> 31;
 }
 static bool node_equal(const IrNode *a, const IrNode *b) {
-    if (a->op != b->op || a->ta != b->ta || a->tb != b->tb || memcmp(&a->num, &b->num, sizeof a->num) || a->i0 != b->i0 || a->i1 != b->i1 || a->table != b->table || a->block != b->block ||
-        a->indicator != b->indicator || a->nargs != b->nargs || a->rows != b->rows || a->cols != b->cols || a->rspace != b->rspace || a->cspace != b->cspace)
+    if (a->op != b->op || a->ta != b->ta || a->tb != b->tb || memcmp(&a->num, &b->num, sizeof a->num) ||
+        a->i0 != b->i0 || a->i1 != b->i1 || a->table != b->table || a->block != b->block ||
+        a->indicator != b->indicator || a->nargs != b->nargs || a->rows != b->rows || a->cols != b->cols ||
+        a->rspace != b->rspace || a->cspace != b->cspace)
         return false;
     for (int i = 0; i < blocks_of(a); i++)
         if (a->blocks[i] != b->blocks[i]) return false;
@@ -106,9 +123,11 @@ static IrNode *table_find_node(IrBuilder *b, const IrNode *n, const IrRegion *fr
     return NULL;
 }
 
-static bool is_leaf(IrOp op) { return ir_ops[op].cls == IRC_LEAF && op != IR_ARG && op != IR_PROJ; }
-/* Where a node may stand: from the wanted region outwards as long as every operand is still visible. Branches keep what they were given, and nodes that
- * may fail stay where they were written. */
+static bool is_leaf(IrOp op) {
+    return ir_ops[op].cls == IRC_LEAF && op != IR_ARG && op != IR_PROJ;
+}
+/* Where a node may stand: from the wanted region outwards as long as every operand is still visible. Branches keep what
+ * they were given, and nodes that may fail stay where they were written. */
 static IrRegion *home_of(const IrBuilder *b, const IrNode *n) {
     if (is_leaf(n->op) && !n->nargs) return b->func->body;
     IrRegion *r = b->region;
@@ -122,9 +141,15 @@ static IrRegion *home_of(const IrBuilder *b, const IrNode *n) {
 }
 static IrNode *finish(IrBuilder *b, IrNode *n) {
     const char *why;
-    if (!ir_infer_shape(b->func, n, &why)) internal_error("%s: %s", ir_ops[n->op].name, why ? why : "shapes do not agree");
+    if (!ir_infer_shape(b->func, n, &why))
+        internal_error("%s: %s", ir_ops[n->op].name, why ? why : "shapes do not agree");
     if (b->cse) {
         IrNode *same = table_find_node(b, n, b->region);
+        if (!same && ir_op_has(n->op, 'C')) {
+            IrNode *swapped[2] = {n->args[1], n->args[0]}, turned = *n;
+            turned.args = swapped;
+            same = table_find_node(b, &turned, b->region);
+        }
         if (same) {
             if (!same->name && b->name) same->name = b->name;
             return same;
@@ -169,17 +194,25 @@ IrNode *ir_input(IrBuilder *b, int index) {
     IrNode n = {.op = IR_INPUT, .i0 = index, .span = b->span, .name = b->func->inputs.data[index].name};
     return finish(b, &n);
 }
-IrNode *ir_table(IrBuilder *b, int table) { return simple(b, (IrNode){.op = IR_TABLE, .table = table}); }
+IrNode *ir_table(IrBuilder *b, int table) {
+    return simple(b, (IrNode){.op = IR_TABLE, .table = table});
+}
 IrNode *ir_full(IrBuilder *b, double v, int64_t rows, int64_t cols, int rspace) {
     if (rows == 1 && cols == 1 && !rspace) return ir_const(b, v);
     return simple(b, (IrNode){.op = IR_FULL, .num = v, .rows = rows, .cols = cols, .rspace = rspace});
 }
-IrNode *ir_eye(IrBuilder *b, int64_t n) { return simple(b, (IrNode){.op = IR_EYE, .rows = n, .cols = n}); }
-IrNode *ir_iota(IrBuilder *b, int64_t n, int rspace) { return simple(b, (IrNode){.op = IR_IOTA, .rows = n, .cols = 1, .rspace = rspace}); }
+IrNode *ir_eye(IrBuilder *b, int64_t n) {
+    return simple(b, (IrNode){.op = IR_EYE, .rows = n, .cols = n});
+}
+IrNode *ir_iota(IrBuilder *b, int64_t n, int rspace) {
+    return simple(b, (IrNode){.op = IR_IOTA, .rows = n, .cols = 1, .rspace = rspace});
+}
 IrNode *ir_rand(IrBuilder *b, IrOp op, int64_t rows, int64_t cols, int rspace, IrNode *seed) {
     return simple(b, (IrNode){.op = op, .rows = rows, .cols = cols, .rspace = rspace, .nargs = 1, .args = &seed});
 }
-IrNode *ir_unary(IrBuilder *b, IrOp op, IrNode *x) { return simple(b, (IrNode){.op = op, .nargs = 1, .args = &x}); }
+IrNode *ir_unary(IrBuilder *b, IrOp op, IrNode *x) {
+    return simple(b, (IrNode){.op = op, .nargs = 1, .args = &x});
+}
 IrNode *ir_binary(IrBuilder *b, IrOp op, IrNode *x, IrNode *y) {
     IrNode *args[2] = {x, y};
     return simple(b, (IrNode){.op = op, .nargs = 2, .args = args});
@@ -192,9 +225,15 @@ IrNode *ir_matmul(IrBuilder *b, IrNode *x, bool ta, IrNode *y, bool tb) {
     IrNode *args[2] = {x, y};
     return simple(b, (IrNode){.op = IR_MATMUL, .ta = ta, .tb = tb, .nargs = 2, .args = args});
 }
-IrNode *ir_nary(IrBuilder *b, IrOp op, int n, IrNode **args) { return n == 1 ? args[0] : simple(b, (IrNode){.op = op, .nargs = n, .args = args}); }
-IrNode *ir_slice(IrBuilder *b, IrOp op, IrNode *x, int64_t i0, int64_t i1) { return simple(b, (IrNode){.op = op, .i0 = i0, .i1 = i1, .nargs = 1, .args = &x}); }
-IrNode *ir_onehot(IrBuilder *b, IrNode *x, int64_t k) { return simple(b, (IrNode){.op = IR_ONEHOT, .i0 = k, .nargs = 1, .args = &x}); }
+IrNode *ir_nary(IrBuilder *b, IrOp op, int n, IrNode **args) {
+    return n == 1 ? args[0] : simple(b, (IrNode){.op = op, .nargs = n, .args = args});
+}
+IrNode *ir_slice(IrBuilder *b, IrOp op, IrNode *x, int64_t i0, int64_t i1) {
+    return simple(b, (IrNode){.op = op, .i0 = i0, .i1 = i1, .nargs = 1, .args = &x});
+}
+IrNode *ir_onehot(IrBuilder *b, IrNode *x, int64_t k) {
+    return simple(b, (IrNode){.op = IR_ONEHOT, .i0 = k, .nargs = 1, .args = &x});
+}
 
 /* ---- control ---- */
 IrRegion *ir_region_begin(IrBuilder *b, IrRegionKind kind) {
@@ -207,7 +246,15 @@ IrRegion *ir_region_begin(IrBuilder *b, IrRegionKind kind) {
 }
 IrNode *ir_region_param(IrBuilder *b, int64_t rows, int64_t cols, int rspace, const char *name) {
     IrNode *n = arena_new_of(b->func->arena, IrNode);
-    *n = (IrNode){.op = IR_ARG, .id = b->func->next_id++, .rows = rows, .cols = cols, .rspace = rspace, .i0 = b->region->params.len, .home = b->region, .name = name, .span = b->span};
+    *n = (IrNode){.op = IR_ARG,
+                  .id = b->func->next_id++,
+                  .rows = rows,
+                  .cols = cols,
+                  .rspace = rspace,
+                  .i0 = b->region->params.len,
+                  .home = b->region,
+                  .name = name,
+                  .span = b->span};
     vec_push(b->func->arena, &b->region->params, n);
     return n;
 }
@@ -217,7 +264,8 @@ void ir_region_end(IrBuilder *b, int nresults, IrNode **results) {
 }
 static IrNode *control(IrBuilder *b, IrOp op, int nargs, IrNode **args, int nregions, IrRegion **regions) {
     IrNode *n = arena_new_of(b->func->arena, IrNode);
-    *n = (IrNode){.op = op, .id = b->func->next_id++, .nargs = nargs, .nregions = nregions, .home = b->region, .span = b->span};
+    *n = (IrNode){
+        .op = op, .id = b->func->next_id++, .nargs = nargs, .nregions = nregions, .home = b->region, .span = b->span};
     n->args = arena_array(b->func->arena, IrNode *, nargs ? nargs : 1);
     memcpy(n->args, args, sizeof *args * (size_t)nargs);
     n->regions = arena_array(b->func->arena, IrRegion *, nregions);
@@ -232,7 +280,9 @@ static void check_carried(const IrRegion *params, int first, const IrRegion *r) 
     AMAL_CHECK(params->params.len - first == r->results.len);
     for (int i = 0; i < r->results.len; i++) {
         const IrNode *p = params->params.data[first + i], *v = r->results.data[i];
-        if (p->rows != v->rows || p->cols != v->cols) internal_error("carried value %s changes from %lld x %lld to %lld x %lld", p->name ? p->name : "?", (long long)p->rows, (long long)p->cols, (long long)v->rows, (long long)v->cols);
+        if (p->rows != v->rows || p->cols != v->cols)
+            internal_error("carried value %s changes from %lld x %lld to %lld x %lld", p->name ? p->name : "?",
+                           (long long)p->rows, (long long)p->cols, (long long)v->rows, (long long)v->cols);
     }
 }
 IrNode *ir_loop(IrBuilder *b, IrNode *count, IrRegion *body, int ncarried, IrNode **init) {

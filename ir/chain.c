@@ -1,12 +1,13 @@
 /* chain.c: the order of products, chosen by cost with the loops around them.
  *
- * Association: a chain of products (A @ B @ C ...) is the matrix-chain problem, solved by dynamic programming; a product of factors that a loop
- * does not change is paid once outside it, others in every iteration. Products with T cost what its blocks cost (level1.h).
+ * Association: a chain of products (A @ B @ C ...) is the matrix-chain problem, solved by dynamic programming; a
+ * product of factors that a loop does not change is paid once outside it, others in every iteration. Products with T
+ * cost what its blocks cost (level1.h).
  *
- * Distribution: a residual r = X @ w - y inside a loop that is only reduced, by L' @ r, colsums(r) or sum(r), is not needed itself when
- *     L' @ r = (L' @ X) @ w - L' @ y
- * has products of invariants that are cheaper to make once than r is to make and reduce in every iteration: gradient descent for linear models then
- * runs on X'X and X'y. The products made must fit (IR_MOST_GRAM_BYTES).
+ * Distribution: a residual r = X @ w - y inside a loop that is only reduced, by L' @ r, colsums(r) or sum(r), is not
+ * needed itself when L' @ r = (L' @ X) @ w - L' @ y has products of invariants that are cheaper to make once than r is
+ * to make and reduce in every iteration: gradient descent for linear models then runs on X'X and X'y. The products made
+ * must fit (IR_MOST_GRAM_BYTES).
  *
  * Requires: simplified level 1. Breaks: new products may be simplified again. */
 #include "ir/pattern.h"
@@ -18,7 +19,7 @@ typedef struct Chain {
     const IrFunc *from;
     IrBuilder *b;
     bool hoist;
-    IrTlike tlike;     /* of the new function */
+    IrTlike tlike; /* of the new function */
     IrTlike old_tlike;
     const int *uses;   /* of the old function's nodes */
     VEC(bool) single;  /* by new id: made for an old node with one use */
@@ -35,7 +36,8 @@ typedef struct Factor {
     bool t;
 } Factor;
 static double product_seconds(const IrFunc *f, const Factor *x, const Factor *y) {
-    double m = (double)x->rows, k = (double)x->cols, n = (double)y->cols, flops, bytes = 0, wide = !x->table && y->table ? m : n;
+    double m = (double)x->rows, k = (double)x->cols, n = (double)y->cols, flops, bytes = 0,
+           wide = !x->table && y->table ? m : n;
     if (x->rspace && y->cspace) return INFINITY;
     if (!x->rspace && !y->cspace && 8 * m * n > IR_MOST_GRAM_BYTES) return INFINITY;
     if (!x->table && !y->table) {
@@ -69,13 +71,15 @@ typedef struct Flat {
     double best[MOST_FACTORS][MOST_FACTORS];
     int split[MOST_FACTORS][MOST_FACTORS];
 } Flat;
-/* Returns the tree node, or -1 when there are too many factors. Only products with no other use are opened: another use pays for them anyway. */
+/* Returns the tree node, or -1 when there are too many factors. Only products with no other use are opened: another use
+ * pays for them anyway. */
 static int flatten(Chain *z, Flat *c, IrVal v, bool root) {
     IrVal w = val_of(v.n);
     w.t ^= v.t;
     if (c->ntree + 2 > 2 * MOST_FACTORS || c->count + 1 > MOST_FACTORS) return -1;
     int at = c->ntree++;
-    bool open = w.n->op == IR_MATMUL && (root || (w.n->id < z->single.len && z->single.data[w.n->id])) && c->count + 2 <= MOST_FACTORS;
+    bool open = w.n->op == IR_MATMUL && (root || (w.n->id < z->single.len && z->single.data[w.n->id])) &&
+                c->count + 2 <= MOST_FACTORS;
     if (!open) {
         c->tree[at] = (Tree){w, -1, -1, c->count, c->count};
         c->factor[c->count++] = w;
@@ -111,7 +115,8 @@ static double split_seconds(Chain *z, const Flat *c, int i, int k, int j) {
 static double written_seconds(Chain *z, const Flat *c, int at) {
     const Tree *t = &c->tree[at];
     if (t->left < 0) return 0;
-    return written_seconds(z, c, t->left) + written_seconds(z, c, t->right) + split_seconds(z, c, t->first, c->tree[t->left].last, t->last);
+    return written_seconds(z, c, t->left) + written_seconds(z, c, t->right) +
+           split_seconds(z, c, t->first, c->tree[t->left].last, t->last);
 }
 static IrVal build_range(Chain *z, const Flat *c, int i, int j) {
     if (i == j) return c->factor[i];
@@ -151,8 +156,11 @@ typedef struct Terms {
     Term term[MOST_TERMS];
     int count;
 } Terms;
-static bool is_row(const IrNode *n) { return n->rows == 1 && !n->rspace && !n->cspace; }
-/* r as a sum of terms, each a product, an invariant (home above `depth`), or a small row repeated down. `uses` may be NULL. */
+static bool is_row(const IrNode *n) {
+    return n->rows == 1 && !n->rspace && !n->cspace;
+}
+/* r as a sum of terms, each a product, an invariant (home above `depth`), or a small row repeated down. `uses` may be
+ * NULL. */
 static bool decompose(const IrNode *r, int depth, const int *uses, Term way, Terms *out) {
     if (uses && way.value && uses[r->id] > 1) way.shared = true;
     way.value = (IrNode *)r;
@@ -214,7 +222,9 @@ static void find_users(Chain *z, const IrRegion *region, const IrNode *r, Users 
     for (int i = 0; i < region->results.len; i++)
         if (region->results.data[i] == r) u->other = true;
 }
-static double home_weight(const IrNode *a, const IrNode *b) { return ir_region_weight(b && b->home->depth > a->home->depth ? b->home : a->home); }
+static double home_weight(const IrNode *a, const IrNode *b) {
+    return ir_region_weight(b && b->home->depth > a->home->depth ? b->home : a->home);
+}
 
 /* Seconds of making r and reducing it in every iteration, against those of the written-out form. */
 static bool pays(Chain *z, const IrNode *r, const Terms *terms, const Users *u) {
@@ -266,7 +276,9 @@ static void find_residuals(Chain *z, const IrRegion *region) {
         if (!u.other && u.list.len && pays(z, n, &terms, &u)) z->distribute[n->id] = true;
     }
 }
-static IrNode *flagged(IrBuilder *b, IrVal v) { return v.t ? ir_unary(b, IR_TRANSPOSE, v.n) : v.n; }
+static IrNode *flagged(IrBuilder *b, IrVal v) {
+    return v.t ? ir_unary(b, IR_TRANSPOSE, v.n) : v.n;
+}
 /* left @ v, or colsums(v) when there is no left. */
 static IrNode *reduce_product(IrBuilder *b, IrVal left, IrVal v) {
     return left.n ? ir_matmul(b, left.n, left.t, v.n, v.t) : ir_unary(b, IR_COLSUMS, flagged(b, v));
@@ -275,14 +287,16 @@ static IrNode *reduce_term(Chain *z, IrVal left, const IrNode *r, const Term *t)
     IrBuilder *b = z->b;
     IrNode *v = t->value, *made;
     if (is_row(v)) {
-        IrNode *rows = left.n ? flagged(b, (IrVal){ir_unary(b, left.t ? IR_COLSUMS : IR_ROWSUMS, left.n), left.t}) : ir_const(b, (double)r->rows);
+        IrNode *rows = left.n ? flagged(b, (IrVal){ir_unary(b, left.t ? IR_COLSUMS : IR_ROWSUMS, left.n), left.t})
+                              : ir_const(b, (double)r->rows);
         made = left.n ? ir_matmul(b, rows, false, v, false) : ir_binary(b, IR_MUL, rows, v);
     } else if (v->op == IR_MATMUL && v->home->depth >= r->home->depth) {
         made = ir_matmul(b, reduce_product(b, left, (IrVal){v->args[0], v->ta}), false, v->args[1], v->tb);
     } else {
         made = reduce_product(b, left, (IrVal){v, false});
     }
-    for (int i = t->nsteps - 1; i >= 0; i--) made = t->steps[i].by ? ir_binary(b, t->steps[i].op, made, t->steps[i].by) : ir_unary(b, IR_NEG, made);
+    for (int i = t->nsteps - 1; i >= 0; i--)
+        made = t->steps[i].by ? ir_binary(b, t->steps[i].op, made, t->steps[i].by) : ir_unary(b, IR_NEG, made);
     return made;
 }
 static IrNode *write_out(Chain *z, const IrNode *old, int which, IrNode **args) {
@@ -302,7 +316,9 @@ static IrNode *write_out(Chain *z, const IrNode *old, int which, IrNode **args) 
         sum = ir_unary(z->b, IR_SUM, sum);
     }
     if (mirrored) sum = ir_unary(z->b, IR_TRANSPOSE, sum);
-    return sum->rows == old->rows && sum->cols == old->cols && sum->rspace == old->rspace && sum->cspace == old->cspace ? sum : NULL;
+    return sum->rows == old->rows && sum->cols == old->cols && sum->rspace == old->rspace && sum->cspace == old->cspace
+               ? sum
+               : NULL;
 }
 
 static IrNode *visit(IrBuilder *b, const IrNode *old, IrNode **args, void *ctx) {

@@ -1,10 +1,12 @@
 /* cost.c: what one evaluation of a function takes, from shapes, stored cells and trip counts.
  *
- * The model: a node takes max(operations / speed, bytes / bandwidth), both times the threads, weighted by how often its region runs; the function
- * takes their sum. Elementwise values over a row space are assumed fused (a pass over the rows keeps them in registers), so they cost arithmetic
- * only; products and reductions read what is stored: blocks, inputs, and values made outside the region. What is stored over T's own rows is read
- * once in a region, however many products take it: they share the pass. Gathers and scatters pay for each row that goes through an index.
- * T at level 1 counts as its blocks do, so that the cost of a function before and after factorize is of one size. Speeds: level1.h. */
+ * The model: a node takes max(operations / speed, bytes / bandwidth), both times the threads, weighted by how often its
+ * region runs; the function takes their sum. Elementwise values over a row space are assumed fused (a pass over the
+ * rows keeps them in registers), so they cost arithmetic only; products and reductions read what is stored: blocks,
+ * inputs, and values made outside the region. What is stored over T's own rows is read once in a region, however many
+ * products take it: they share the pass. Gathers and scatters pay for each row that goes through an index. T at level 1
+ * counts as its blocks do, so that the cost of a function before and after factorize is of one size. Speeds: level1.h.
+ */
 #include "ir/level1.h"
 #include <math.h>
 
@@ -12,13 +14,15 @@
 const IrNode *ir_tlike(IrTlike *memo, const IrNode *n) {
     if (n->op == IR_TABLE) return n;
     IrClass c = ir_ops[n->op].cls;
-    if (c != IRC_UNARY && c != IRC_BINARY && n->op != IR_WHERE && n->op != IR_CBIND && n->op != IR_SLICE_COLS) return NULL;
+    if (c != IRC_UNARY && c != IRC_BINARY && n->op != IR_WHERE && n->op != IR_CBIND && n->op != IR_SLICE_COLS)
+        return NULL;
     while (memo->table.len <= n->id) vec_push(memo->arena, &memo->table, NULL);
     if (memo->table.data[n->id]) return memo->table.data[n->id] == n ? NULL : memo->table.data[n->id];
     const IrNode *found = NULL;
     for (int i = 0; i < n->nargs && !found; i++) {
         const IrNode *a = n->args[i];
-        if (a->rspace == n->rspace && (a->cols == n->cols || n->op == IR_CBIND || n->op == IR_SLICE_COLS)) found = ir_tlike(memo, a);
+        if (a->rspace == n->rspace && (a->cols == n->cols || n->op == IR_CBIND || n->op == IR_SLICE_COLS))
+            found = ir_tlike(memo, a);
     }
     memo->table.data[n->id] = found ? found : n;
     return found;
@@ -46,10 +50,12 @@ IrTableCost ir_table_cost(const Integration *data) {
         if (moves) t.gathers += t.rows;
         t.gram += cells * per_row;
         for (int e = 0; e < b; e++) {
-            /* the narrower side's rows travel to the other side's table, or the pairs of cells are counted row by row */
+            /* the narrower side's rows travel to the other side's table, or the pairs of cells are counted row by row
+             */
             const Matrix *o = data->blocks[e].data;
             double other = matrix_cells(o), other_per_row = o->rows > 0 ? other / (double)o->rows : 0;
-            double travel = per_row < other_per_row ? t.rows * per_row + other * (double)m->cols : t.rows * other_per_row + cells * (double)o->cols;
+            double travel = per_row < other_per_row ? t.rows * per_row + other * (double)m->cols
+                                                    : t.rows * other_per_row + cells * (double)o->cols;
             double pairs = t.rows * per_row * other_per_row;
             t.gram += travel < pairs ? travel : pairs;
             int moving = moves + !data->indicators[data->blocks[e].indicator].identity;
@@ -59,14 +65,20 @@ IrTableCost ir_table_cost(const Integration *data) {
     t.gram_bytes += t.bytes;
     return t;
 }
-double ir_product_flops(double m, double k, double n) { return 2 * m * k * n; }
+double ir_product_flops(double m, double k, double n) {
+    return 2 * m * k * n;
+}
 double ir_seconds(double flops, double bytes, int threads) {
     double t = threads > 0 ? threads : 1;
     return fmax(flops / (IR_FLOPS_PER_SECOND * t), bytes / (IR_BYTES_PER_SECOND * t));
 }
 
-double ir_index_bytes(double rows, double cols) { return rows * (4 + fmax(IR_INDEX_BYTES, 8 * cols)); }
-double ir_product_speed(double cols) { return cols >= IR_WIDE ? 4 : cols >= IR_WIDE / 2 ? 2 : 1; }
+double ir_index_bytes(double rows, double cols) {
+    return rows * (4 + fmax(IR_INDEX_BYTES, 8 * cols));
+}
+double ir_product_speed(double cols) {
+    return cols >= IR_WIDE ? 4 : cols >= IR_WIDE / 2 ? 2 : 1;
+}
 
 /* ---- trips ---- */
 double ir_trip_count(const IrNode *loop) {
@@ -91,16 +103,27 @@ typedef struct Costing {
     IrTlike tlike;
     int threads;
     const IrRegion **read; /* by node id: the region that last read the value */
-    double *nnz; /* by node id: stored cells of a sparse block value; 0: dense or not asked yet */
+    double *nnz;           /* by node id: stored cells of a sparse block value; 0: dense or not asked yet */
     IrCost total;
 } Costing;
 
 static double op_weight(IrOp op) {
     switch (op) {
-    case IR_EXP: case IR_LOG: case IR_LOG1P: case IR_EXPM1: case IR_SIGMOID: case IR_TANH: case IR_SIN: case IR_COS: return 8;
-    case IR_POW: case IR_MOD: return 20;
+    case IR_EXP:
+    case IR_LOG:
+    case IR_LOG1P:
+    case IR_EXPM1:
+    case IR_SIGMOID:
+    case IR_TANH:
+    case IR_SIN:
+    case IR_COS: return 8;
+    case IR_POW:
+    case IR_MOD: return 20;
     case IR_RANDN: return 40;
-    case IR_RAND: case IR_SQRT: case IR_DIV: case IR_RECIP: return 4;
+    case IR_RAND:
+    case IR_SQRT:
+    case IR_DIV:
+    case IR_RECIP: return 4;
     default: return 1;
     }
 }
@@ -109,17 +132,24 @@ static double cells_of(Costing *z, const IrNode *n) {
     double all = (double)n->rows * (double)n->cols;
     if (z->nnz[n->id] > 0) return z->nnz[n->id] - 1;
     double cells = all;
-    if (n->op == IR_DATA) cells = matrix_cells(z->f->tables.data[n->table].data->blocks[n->block].data);
-    else if (n->op == IR_TABLE) cells = ir_table_cost(z->f->tables.data[n->table].data).cells;
-    else if (n->op == IR_ONEHOT) cells = (double)n->rows;
-    else if ((n->op == IR_STORED || ir_op_has(n->op, 'Z')) && n->nargs && n->args[0]->rows == n->rows && n->args[0]->cols == n->cols)
+    if (n->op == IR_DATA)
+        cells = matrix_cells(z->f->tables.data[n->table].data->blocks[n->block].data);
+    else if (n->op == IR_TABLE)
+        cells = ir_table_cost(z->f->tables.data[n->table].data).cells;
+    else if (n->op == IR_ONEHOT)
+        cells = (double)n->rows;
+    else if ((n->op == IR_STORED || ir_op_has(n->op, 'Z')) && n->nargs && n->args[0]->rows == n->rows &&
+             n->args[0]->cols == n->cols)
         cells = fmin(all, cells_of(z, n->args[0]));
-    if (n->op == IR_MUL) cells = fmin(cells, cells_of(z, n->args[1]) * (n->args[1]->cols == n->cols && n->args[1]->rows == n->rows ? 1 : INFINITY));
+    if (n->op == IR_MUL)
+        cells = fmin(cells, cells_of(z, n->args[1]) *
+                                (n->args[1]->cols == n->cols && n->args[1]->rows == n->rows ? 1 : INFINITY));
     z->nnz[n->id] = cells + 1;
     return cells;
 }
 static double operand_bytes(Costing *z, const IrNode *n, const IrNode *x) {
-    bool stored = x->op == IR_DATA || x->op == IR_INPUT || x->op == IR_STORED || x->op == IR_TABLE || x->op == IR_ARG || x->home != n->home;
+    bool stored = x->op == IR_DATA || x->op == IR_INPUT || x->op == IR_STORED || x->op == IR_TABLE || x->op == IR_ARG ||
+                  x->home != n->home;
     if (!stored || (!x->rspace && !x->cspace)) return 0;
     if (z->f->spaces.data[x->rspace].kind == SPACE_TARGET) {
         if (z->read[x->id] == n->home) return 0;
@@ -143,7 +173,9 @@ static double cost_product(Costing *z, const IrNode *n, double *flops, double *b
         double wide = tx ? c : m;
         bool gram = tx && ty && n->ta && !n->tb;
         *flops = gram ? 2 * t.gram : (2 * t.cells + t.gathers) * wide;
-        *bytes = gram ? t.gram_bytes : table_bytes(z, n, table, &t) + (t.rows > 0 ? t.gathers / t.rows * ir_index_bytes(t.rows, wide) : 0);
+        *bytes =
+            gram ? t.gram_bytes
+                 : table_bytes(z, n, table, &t) + (t.rows > 0 ? t.gathers / t.rows * ir_index_bytes(t.rows, wide) : 0);
         return ir_product_speed(gram ? t.cols : wide);
     }
     double cx = cells_of(z, x), cy = cells_of(z, y), ax = m * k, ay = k * c;

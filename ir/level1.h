@@ -1,7 +1,8 @@
 /* level1.h: what the level-1 passes (simplify, chain, cost) know about T without looking into its blocks one by one.
  *
- * A value is T-like when it has a cell for every cell of T (or for some of its columns) and can be computed block by block: T, f(T),
- * T op scalar, T op row, T op column, T op T, columns of those. Products with T-like operands are what factorize makes cheap. */
+ * A value is T-like when it has a cell for every cell of T (or for some of its columns) and can be computed block by
+ * block: T, f(T), T op scalar, T op row, T op column, T op T, columns of those. Products with T-like operands are what
+ * factorize makes cheap. */
 #ifndef AMAL_IR_LEVEL1_H
 #define AMAL_IR_LEVEL1_H
 #include "ir/ir.h"
@@ -17,17 +18,19 @@ const IrNode *ir_tlike(IrTlike *memo, const IrNode *n); /* the TABLE that n is T
 typedef struct IrTableCost {
     double rows, cols;
     double cells;   /* stored cells of all blocks */
-    double gathers; /* target rows that go through an index, summed over the blocks: 0 when every block is the target's own rows */
+    double gathers; /* target rows that go through an index, summed over the blocks: 0 when every block is the target's
+                       own rows */
     double gram;    /* multiplications of X'X */
     double bytes;   /* of the blocks */
     double gram_bytes; /* read and moved through indexes by X'X */
-    bool sparse;    /* some block is not dense */
+    bool sparse;       /* some block is not dense */
 } IrTableCost;
 IrTableCost ir_table_cost(const Integration *data);
 
-/* Assumed speeds of one thread of emitted code, from the table in the design's performance notes: a fused pass reads 15 GB/s; products of narrow
- * values run at 8e9 operations a second, wide ones (IR_WIDE columns or more) four times faster, in vector registers; one row through an index costs
- * as much as reading IR_INDEX_BYTES in order. Only ratios matter to what is decided with them. */
+/* Assumed speeds of one thread of emitted code, from the table in the design's performance notes: a fused pass reads 15
+ * GB/s; products of narrow values run at 8e9 operations a second, wide ones (IR_WIDE columns or more) four times
+ * faster, in vector registers; one row through an index costs as much as reading IR_INDEX_BYTES in order. Only ratios
+ * matter to what is decided with them. */
 #define IR_FLOPS_PER_SECOND 8e9
 #define IR_BYTES_PER_SECOND 15e9
 #define IR_INDEX_BYTES 48.0

@@ -4,12 +4,12 @@
 typedef struct Pass {
     const char *name, *help;
     IrFunc *(*run)(const IrFunc *f, const PassOptions *o);
-    int off;                     /* bit that leaves it out */
+    int off; /* bit that leaves it out */
     const char *requires, *breaks;
 } Pass;
 
-/* Before the order of products is chosen, shifted features stay whole: (X - mu)'(X - mu) computed once from the shifted blocks is exact where
- * X'X - n mu mu' cancels. Afterwards what is left of X - mu inside other products is split. */
+/* Before the order of products is chosen, shifted features stay whole: (X - mu)'(X - mu) computed once from the shifted
+ * blocks is exact where X'X - n mu mu' cancels. Afterwards what is left of X - mu inside other products is split. */
 static IrFunc *run_first(const IrFunc *f, const PassOptions *o) {
     return ir_simplify_without(f, o, 1ull << (IR_OFF_GROUP + ir_group_find("shift")));
 }
@@ -17,11 +17,12 @@ static IrFunc *run_factorize(const IrFunc *f, const PassOptions *o) {
     return f->tables.len ? ir_factorize(f, o) : (IrFunc *)f;
 }
 static const Pass passes[] = {
-    {"simplify", "rewrites of rewrites.def to a fixed point, common sub-expressions, loop invariants outside loops", run_first, IR_OFF_SIMPLIFY,
-     "level 1, shapes known", "nothing"},
-    {"chain", "order of products by cost and trip counts; products of invariants once instead of in every iteration", ir_chain, IR_OFF_CHAIN,
-     "simplified", "products may be simplified again"},
-    {"settle", "simplify again, with shifts split out of products", ir_simplify, IR_OFF_SIMPLIFY, "chosen products", "nothing"},
+    {"simplify", "rewrites of rewrites.def to a fixed point, common sub-expressions, loop invariants outside loops",
+     run_first, IR_OFF_SIMPLIFY, "level 1, shapes known", "nothing"},
+    {"chain", "order of products by cost and trip counts; products of invariants once instead of in every iteration",
+     ir_chain, IR_OFF_CHAIN, "simplified", "products may be simplified again"},
+    {"settle", "simplify again, with shifts split out of products", ir_simplify, IR_OFF_SIMPLIFY, "chosen products",
+     "nothing"},
     {"factorize", "T's blocks and indicators instead of T", run_factorize, IR_OFF_FACTORIZE, "simplified", "level 1"},
 };
 enum { PASS_COUNT = sizeof passes / sizeof passes[0] };
@@ -31,8 +32,8 @@ static const struct {
     const char *name;
     int bit;
 } switches[] = {
-    {"cse", IR_OFF_CSE}, {"hoist", IR_OFF_HOIST}, {"simplify", IR_OFF_SIMPLIFY}, {"settle", IR_OFF_SIMPLIFY}, {"chain", IR_OFF_CHAIN},
-    {"factorize", IR_OFF_FACTORIZE},
+    {"cse", IR_OFF_CSE},         {"hoist", IR_OFF_HOIST}, {"simplify", IR_OFF_SIMPLIFY},
+    {"settle", IR_OFF_SIMPLIFY}, {"chain", IR_OFF_CHAIN}, {"factorize", IR_OFF_FACTORIZE},
 };
 enum { SWITCH_COUNT = sizeof switches / sizeof switches[0] };
 
@@ -53,15 +54,16 @@ bool ir_disable(PassOptions *o, const char *name) {
     return true;
 }
 
-/* Passes and groups; single rules are accepted by ir_disable() too, and are listed in rewrites.def. "factorize" is not in the list: without it
- * a function stays at level 1, which only the interpreter runs. */
+/* Passes and groups; single rules are accepted by ir_disable() too, and are listed in rewrites.def. "factorize" is not
+ * in the list: without it a function stays at level 1, which only the interpreter runs. */
 const char *const *ir_disable_names(int *count) {
     static const char *names[64];
     static int known;
     if (!known) {
         int k = 0;
         for (int i = 0; i < SWITCH_COUNT; i++)
-            if (switches[i].bit != IR_OFF_FACTORIZE && strcmp(switches[i].name, "settle") != 0) names[k++] = switches[i].name;
+            if (switches[i].bit != IR_OFF_FACTORIZE && strcmp(switches[i].name, "settle") != 0)
+                names[k++] = switches[i].name;
         for (int g = 0; g < ir_group_count(); g++) names[k++] = ir_group_name(g);
         known = k;
     }

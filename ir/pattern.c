@@ -16,9 +16,24 @@ struct Pattern {
     Pattern *args[3];
 };
 typedef enum {
-    G_SCALAR, G_CONST, G_POSITIVE, G_NEGATIVE, G_ROW, G_COL, G_TLIKE, G_WIDE, G_HEAVY, G_SPLIT, G_MANY, G_SINGLE, G_SQUARE, G_LIKE, G_SMALL
+    G_SCALAR,
+    G_CONST,
+    G_POSITIVE,
+    G_NEGATIVE,
+    G_ROW,
+    G_COL,
+    G_TLIKE,
+    G_WIDE,
+    G_HEAVY,
+    G_SPLIT,
+    G_MANY,
+    G_SINGLE,
+    G_SQUARE,
+    G_LIKE,
+    G_SMALL
 } GuardKind;
-static const char *const guard_names[] = {"scalar", "const", "positive", "negative", "row", "col", "tlike", "wide", "heavy", "split", "many", "single", "square", "like", "small"};
+static const char *const guard_names[] = {"scalar", "const", "positive", "negative", "row",    "col",  "tlike", "wide",
+                                          "heavy",  "split", "many",     "single",   "square", "like", "small"};
 typedef struct Guard {
     GuardKind kind;
     bool no;
@@ -26,8 +41,10 @@ typedef struct Guard {
 } Guard;
 
 static Rule rules[] = {
-#define RULE(name, group, left, right, guard) {name, group, left, right, guard, NULL, NULL, NULL, NULL, 0, 0, 0, 0, false},
-#define CODE(name, group, left, right, function) {name, group, left, right, "", function, NULL, NULL, NULL, 0, 0, 0, 0, false},
+#define RULE(name, group, left, right, guard)                                                                          \
+    {name, group, left, right, guard, NULL, NULL, NULL, NULL, 0, 0, 0, 0, false},
+#define CODE(name, group, left, right, function)                                                                       \
+    {name, group, left, right, "", function, NULL, NULL, NULL, 0, 0, 0, 0, false},
 #include "ir/rewrites.def"
 #undef RULE
 #undef CODE
@@ -74,8 +91,10 @@ static Pattern *read_call(Reader *r, size_t len) {
     Pattern *p = arena_new_of(r->arena, Pattern);
     p->kind = PAT_OP;
     p->op = IR_COUNT_OF_OPS;
-    if (len == 4 && !memcmp(r->at, "nrow", 4)) p->kind = PAT_NROW;
-    else if (len == 4 && !memcmp(r->at, "ncol", 4)) p->kind = PAT_NCOL;
+    if (len == 4 && !memcmp(r->at, "nrow", 4))
+        p->kind = PAT_NROW;
+    else if (len == 4 && !memcmp(r->at, "ncol", 4))
+        p->kind = PAT_NCOL;
     else {
         for (int op = 0; op < IR_COUNT_OF_OPS; op++)
             if (ir_ops[op].arity > 0 && strlen(ir_ops[op].text) == len && !memcmp(ir_ops[op].text, r->at, len)) {
@@ -136,17 +155,23 @@ static Pattern *read_matmul(Reader *r) {
 static Pattern *read_product(Reader *r) {
     Pattern *p = read_matmul(r);
     for (;;) {
-        if (take(r, '*')) p = pattern_op(r, IR_MUL, p, read_matmul(r));
-        else if (take(r, '/')) p = pattern_op(r, IR_DIV, p, read_matmul(r));
-        else return p;
+        if (take(r, '*'))
+            p = pattern_op(r, IR_MUL, p, read_matmul(r));
+        else if (take(r, '/'))
+            p = pattern_op(r, IR_DIV, p, read_matmul(r));
+        else
+            return p;
     }
 }
 static Pattern *read_sum(Reader *r) {
     Pattern *p = read_product(r);
     for (;;) {
-        if (take(r, '+')) p = pattern_op(r, IR_ADD, p, read_product(r));
-        else if (take(r, '-')) p = pattern_op(r, IR_SUB, p, read_product(r));
-        else return p;
+        if (take(r, '+'))
+            p = pattern_op(r, IR_ADD, p, read_product(r));
+        else if (take(r, '-'))
+            p = pattern_op(r, IR_SUB, p, read_product(r));
+        else
+            return p;
     }
 }
 static void read_guards(Reader *r, Rule *rule) {
@@ -228,14 +253,26 @@ int ir_group_count(void) {
     rules_parse();
     return group_count;
 }
-const char *ir_group_name(int group) { return groups[group]; }
+const char *ir_group_name(int group) {
+    return groups[group];
+}
 
 /* ---- values as seen ---- */
-int64_t val_rows(IrVal v) { return v.t ? v.n->cols : v.n->rows; }
-int64_t val_cols(IrVal v) { return v.t ? v.n->rows : v.n->cols; }
-int val_rspace(IrVal v) { return v.t ? v.n->cspace : v.n->rspace; }
-int val_cspace(IrVal v) { return v.t ? v.n->rspace : v.n->cspace; }
-bool val_scalar(IrVal v) { return v.n->rows == 1 && v.n->cols == 1 && !v.n->rspace && !v.n->cspace; }
+int64_t val_rows(IrVal v) {
+    return v.t ? v.n->cols : v.n->rows;
+}
+int64_t val_cols(IrVal v) {
+    return v.t ? v.n->rows : v.n->cols;
+}
+int val_rspace(IrVal v) {
+    return v.t ? v.n->cspace : v.n->rspace;
+}
+int val_cspace(IrVal v) {
+    return v.t ? v.n->rspace : v.n->cspace;
+}
+bool val_scalar(IrVal v) {
+    return v.n->rows == 1 && v.n->cols == 1 && !v.n->rspace && !v.n->cspace;
+}
 IrVal val_of(IrNode *n) {
     IrVal v = {n, false};
     while (v.n->op == IR_TRANSPOSE) v = (IrVal){v.n->args[0], !v.t};
@@ -253,7 +290,8 @@ IrNode *val_node(Simplifier *s, IrVal v) {
 }
 IrNode *val_accept(Simplifier *s, IrVal v, const IrNode *n) {
     IrNode *made = val_node(s, v);
-    bool same_shape = made->rows == n->rows && made->cols == n->cols && made->rspace == n->rspace && made->cspace == n->cspace;
+    bool same_shape =
+        made->rows == n->rows && made->cols == n->cols && made->rspace == n->rspace && made->cspace == n->cspace;
     return made != n && same_shape ? made : NULL;
 }
 static IrNode *make(Simplifier *s, IrOp op, int n, IrNode **args) {
@@ -272,9 +310,13 @@ static IrOp seen_as(IrOp op, bool t) {
     default: return op;
     }
 }
-static bool is_elementwise(IrOp op) { return ir_ops[op].cls == IRC_UNARY || ir_ops[op].cls == IRC_BINARY || op == IR_WHERE; }
+static bool is_elementwise(IrOp op) {
+    return ir_ops[op].cls == IRC_UNARY || ir_ops[op].cls == IRC_BINARY || op == IR_WHERE;
+}
 
-IrVal val_number(Simplifier *s, double v) { return (IrVal){ir_const(s->b, v), false}; }
+IrVal val_number(Simplifier *s, double v) {
+    return (IrVal){ir_const(s->b, v), false};
+}
 IrVal val_product(Simplifier *s, IrVal x, IrVal y) {
     x = val_strip(x), y = val_strip(y);
     return (IrVal){simplify_settle(s, ir_matmul(s->b, x.n, x.t, y.n, y.t)), false};
@@ -295,14 +337,20 @@ IrVal val_op(Simplifier *s, IrOp op, int n, const IrVal *given) {
             if (val_scalar(args[i])) size = 0;
             if (size > most || (size == most && !args[i].t)) most = size, t = args[i].t;
         }
-        for (int i = 0; i < n; i++) nodes[i] = val_scalar(args[i]) ? args[i].n : val_node(s, (IrVal){args[i].n, args[i].t != t});
+        for (int i = 0; i < n; i++)
+            nodes[i] = val_scalar(args[i]) ? args[i].n : val_node(s, (IrVal){args[i].n, args[i].t != t});
         return (IrVal){make(s, op, n, nodes), t};
     }
     switch (op) {
-    case IR_ROWSUMS: case IR_COLSUMS: case IR_ROWMIN: case IR_COLMIN: case IR_ROWMAX: case IR_COLMAX:
-        return (IrVal){make(s, seen_as(op, args[0].t), 1, &args[0].n), args[0].t};
-    case IR_SUM: case IR_MINALL: case IR_MAXALL:
-        return (IrVal){make(s, op, 1, &args[0].n), false};
+    case IR_ROWSUMS:
+    case IR_COLSUMS:
+    case IR_ROWMIN:
+    case IR_COLMIN:
+    case IR_ROWMAX:
+    case IR_COLMAX: return (IrVal){make(s, seen_as(op, args[0].t), 1, &args[0].n), args[0].t};
+    case IR_SUM:
+    case IR_MINALL:
+    case IR_MAXALL: return (IrVal){make(s, op, 1, &args[0].n), false};
     default:
         for (int i = 0; i < n; i++) nodes[i] = val_node(s, args[i]);
         return (IrVal){make(s, op, n, nodes), false};
@@ -313,14 +361,20 @@ static IrVal val_slice(Simplifier *s, IrVal x, bool rows, int64_t i0, int64_t i1
     if (i0 == 0 && i1 == (rows ? val_rows(x) : val_cols(x)) && !(rows ? val_rspace(x) : val_cspace(x))) return x;
     return (IrVal){simplify_settle(s, ir_slice(s->b, rows != x.t ? IR_SLICE_ROWS : IR_SLICE_COLS, x.n, i0, i1)), x.t};
 }
-IrVal val_slice_rows(Simplifier *s, IrVal x, int64_t i0, int64_t i1) { return val_slice(s, x, true, i0, i1); }
-IrVal val_slice_cols(Simplifier *s, IrVal x, int64_t i0, int64_t i1) { return val_slice(s, x, false, i0, i1); }
+IrVal val_slice_rows(Simplifier *s, IrVal x, int64_t i0, int64_t i1) {
+    return val_slice(s, x, true, i0, i1);
+}
+IrVal val_slice_cols(Simplifier *s, IrVal x, int64_t i0, int64_t i1) {
+    return val_slice(s, x, false, i0, i1);
+}
 IrVal val_bind_cols(Simplifier *s, int n, const IrVal *parts) {
     bool down = false, across = false;
     for (int i = 0; i < n; i++) {
         if (val_scalar(parts[i])) continue;
-        if (val_strip(parts[i]).t) down = true;
-        else across = true;
+        if (val_strip(parts[i]).t)
+            down = true;
+        else
+            across = true;
     }
     down = down && !across;
     IrNode **nodes = arena_array(s->b->func->arena, IrNode *, n);
@@ -356,13 +410,17 @@ static bool match(const Pattern *p, IrVal v, unsigned order, Bindings *b) {
                    : match(p->args[0], x, order, b) && match(p->args[1], y, order, b);
     }
     if (v.t && (p->op == IR_ROWARGMIN || p->op == IR_ROWARGMAX)) return false;
-    if (!is_elementwise(p->op) && ir_ops[p->op].cls != IRC_REDUCE && ir_ops[p->op].cls != IRC_ROWWISE && p->op != IR_DIAG) return false;
+    if (!is_elementwise(p->op) && ir_ops[p->op].cls != IRC_REDUCE && ir_ops[p->op].cls != IRC_ROWWISE &&
+        p->op != IR_DIAG)
+        return false;
     int swap = p->swap >= 0 && order >> p->swap & 1;
     for (int i = 0; i < p->nargs; i++)
         if (!match(p->args[i], (IrVal){n->args[swap ? 1 - i : i], v.t}, order, b)) return false;
     return true;
 }
-static const IrNode *tlike(Simplifier *s, IrVal v) { return ir_tlike(&s->tlike, v.n); }
+static const IrNode *tlike(Simplifier *s, IrVal v) {
+    return ir_tlike(&s->tlike, v.n);
+}
 static bool holds(Simplifier *s, const Guard *g, const Bindings *b) {
     IrVal x = b->val[g->a], y = g->b >= 0 ? b->val[g->b] : (IrVal){0};
     switch (g->kind) {
@@ -370,8 +428,12 @@ static bool holds(Simplifier *s, const Guard *g, const Bindings *b) {
     case G_CONST: return x.n->op == IR_CONST;
     case G_POSITIVE: return x.n->op == IR_CONST && x.n->num > 0;
     case G_NEGATIVE: return x.n->op == IR_CONST && x.n->num < 0;
-    case G_ROW: return val_rows(x) == 1 && !val_rspace(x) && val_cols(x) == val_cols(y) && (!val_cspace(x) || val_cspace(x) == val_cspace(y));
-    case G_COL: return val_cols(x) == 1 && !val_cspace(x) && val_rows(x) == val_rows(y) && (!val_rspace(x) || val_rspace(x) == val_rspace(y));
+    case G_ROW:
+        return val_rows(x) == 1 && !val_rspace(x) && val_cols(x) == val_cols(y) &&
+               (!val_cspace(x) || val_cspace(x) == val_cspace(y));
+    case G_COL:
+        return val_cols(x) == 1 && !val_cspace(x) && val_rows(x) == val_rows(y) &&
+               (!val_rspace(x) || val_rspace(x) == val_rspace(y));
     case G_TLIKE: return tlike(s, x) != NULL;
     case G_WIDE: return x.n->rspace || x.n->cspace;
     case G_HEAVY: return tlike(s, x) || val_cspace(x);
@@ -400,7 +462,8 @@ static IrVal build(Simplifier *s, const Pattern *p, const Bindings *b, bool down
     }
     IrVal args[3];
     for (int i = 0; i < p->nargs; i++) args[i] = build(s, p->args[i], b, down && is_elementwise(p->op));
-    if (down && p->op == IR_MATMUL) return val_transposed(val_product(s, val_transposed(args[1]), val_transposed(args[0])));
+    if (down && p->op == IR_MATMUL)
+        return val_transposed(val_product(s, val_transposed(args[1]), val_transposed(args[0])));
     return val_op(s, p->op, p->nargs, args);
 }
 static IrNode *apply_in_order(Simplifier *s, const Rule *r, IrNode *n, bool t, unsigned order) {

@@ -14,23 +14,38 @@ static void print_number(Buf *b, double v) {
     buf_puts(b, s);
 }
 static void print_dim(Buf *b, const IrFunc *f, int64_t n, int space) {
-    if (space) buf_puts(b, f->spaces.data[space].name);
-    else buf_printf(b, "%lld", (long long)n);
+    if (space)
+        buf_puts(b, f->spaces.data[space].name);
+    else
+        buf_printf(b, "%lld", (long long)n);
 }
 static void print_attributes(Buf *b, const IrFunc *f, const IrNode *n) {
     switch (n->op) {
-    case IR_CONST: buf_puts(b, " "); print_number(b, n->num); break;
-    case IR_FULL: buf_puts(b, " "); print_number(b, n->num); break;
+    case IR_CONST:
+        buf_puts(b, " ");
+        print_number(b, n->num);
+        break;
+    case IR_FULL:
+        buf_puts(b, " ");
+        print_number(b, n->num);
+        break;
     case IR_INPUT: buf_printf(b, " %s", f->inputs.data[n->i0].name); break;
     case IR_TABLE: buf_printf(b, " %s", f->tables.data[n->table].name); break;
-    case IR_SLICE_ROWS: case IR_SLICE_COLS: buf_printf(b, " [%lld, %lld)", (long long)n->i0, (long long)n->i1); break;
-    case IR_ONEHOT: case IR_PROJ: case IR_ARG: buf_printf(b, " #%lld", (long long)n->i0); break;
-    case IR_DATA: case IR_PICK: case IR_PICK_COLS: {
+    case IR_SLICE_ROWS:
+    case IR_SLICE_COLS: buf_printf(b, " [%lld, %lld)", (long long)n->i0, (long long)n->i1); break;
+    case IR_ONEHOT:
+    case IR_PROJ:
+    case IR_ARG: buf_printf(b, " #%lld", (long long)n->i0); break;
+    case IR_DATA:
+    case IR_PICK:
+    case IR_PICK_COLS: {
         const IntBlock *k = &f->tables.data[n->table].data->blocks[n->block];
         buf_printf(b, " %s", k->label ? k->label : "block");
         break;
     }
-    case IR_COUNT: case IR_GATHER: case IR_SCATTER: {
+    case IR_COUNT:
+    case IR_GATHER:
+    case IR_SCATTER: {
         const Integration *in = f->tables.data[n->table].data;
         buf_printf(b, " by %s#%d", in->spaces[in->indicators[n->indicator].space].name, n->indicator);
         break;
@@ -102,10 +117,14 @@ static void expr(Buf *b, const IrNode *n, int depth, bool top) {
         return;
     }
     if (!top && (depth <= 0 || ir_ops[n->op].cls == IRC_LEAF)) {
-        if (n->name) buf_puts(b, n->name);
-        else if (n->op == IR_TABLE) buf_puts(b, "X");
-        else if (ir_ops[n->op].cls == IRC_LEAF) buf_puts(b, ir_ops[n->op].text);
-        else buf_printf(b, "%%%d", n->id);
+        if (n->name)
+            buf_puts(b, n->name);
+        else if (n->op == IR_TABLE)
+            buf_puts(b, "X");
+        else if (ir_ops[n->op].cls == IRC_LEAF)
+            buf_puts(b, ir_ops[n->op].text);
+        else
+            buf_printf(b, "%%%d", n->id);
         return;
     }
     if (n->op == IR_MATMUL || ir_ops[n->op].cls == IRC_BINARY) {
@@ -135,4 +154,6 @@ static void expr(Buf *b, const IrNode *n, int depth, bool top) {
     }
     buf_puts(b, ")");
 }
-void ir_print_expr(Buf *out, const IrNode *n, int depth) { expr(out, n, depth, true); }
+void ir_print_expr(Buf *out, const IrNode *n, int depth) {
+    expr(out, n, depth, true);
+}

@@ -1,21 +1,24 @@
 /* rewrite.c: rebuilding a function through a builder, and removing what nothing needs.
  *
- * Rebuilding goes through the regions in order and keeps a map from old nodes to new ones. On the way control nodes are settled: a loop that is
- * known not to run gives its initial values, a carried value that no iteration changes is its initial value, and of a conditional with a known
- * condition only the branch taken is rebuilt, in place. */
+ * Rebuilding goes through the regions in order and keeps a map from old nodes to new ones. On the way control nodes are
+ * settled: a loop that is known not to run gives its initial values, a carried value that no iteration changes is its
+ * initial value, and of a conditional with a known condition only the branch taken is rebuilt, in place. */
 #include "ir/ir.h"
 
 typedef struct Rebuild {
     IrBuilder *b;
     IrVisit visit;
     void *ctx;
-    IrNode **map;     /* old id -> new node */
-    IrNode ***known;  /* old control's id -> what its results are without it; NULL entries: read from the new control node */
-    int **index;      /* old control's id -> number of each result in the new control node */
+    IrNode **map; /* old id -> new node */
+    IrNode **
+        *known;  /* old control's id -> what its results are without it; NULL entries: read from the new control node */
+    int **index; /* old control's id -> number of each result in the new control node */
 } Rebuild;
 
 static void rebuild_nodes(Rebuild *z, const IrRegion *r);
-static IrNode *mapped(const Rebuild *z, const IrNode *n) { return z->map[n->id]; }
+static IrNode *mapped(const Rebuild *z, const IrNode *n) {
+    return z->map[n->id];
+}
 
 /* Rebuilds r with the parameters and results that `keep` names (NULL: all). Parameters before `first` always stay. */
 static IrRegion *rebuild_region(Rebuild *z, const IrRegion *r, int first, const bool *keep, bool keep_results) {
@@ -42,7 +45,8 @@ static void rebuild_loop(Rebuild *z, const IrNode *n) {
     bool counted = n->op == IR_LOOP;
     int first = counted ? 1 : 0, carried = n->nargs - first, kept = 0;
     const IrRegion *body = n->regions[counted ? 0 : 1];
-    IrNode **known = z->known[n->id] = arena_array(a, IrNode *, carried + 1), **init = arena_array(a, IrNode *, carried + 1);
+    IrNode **known = z->known[n->id] = arena_array(a, IrNode *, carried + 1),
+           **init = arena_array(a, IrNode *, carried + 1);
     int *index = z->index[n->id] = arena_array(a, int, carried + 1);
     bool *keep = arena_array(a, bool, carried + 1);
     const IrNode *count = counted ? mapped(z, n->args[0]) : NULL;
@@ -85,7 +89,8 @@ static void rebuild_if(Rebuild *z, const IrNode *n) {
         for (int i = 0; i < results; i++) known[i] = mapped(z, taken->results.data[i]);
         return;
     }
-    IrRegion *then = rebuild_region(z, n->regions[0], 0, NULL, true), *otherwise = rebuild_region(z, n->regions[1], 0, NULL, true);
+    IrRegion *then = rebuild_region(z, n->regions[0], 0, NULL, true),
+             *otherwise = rebuild_region(z, n->regions[1], 0, NULL, true);
     z->b->span = n->span;
     z->map[n->id] = ir_if(z->b, mapped(z, n->args[0]), then, otherwise);
     z->map[n->id]->name = n->name;
@@ -102,9 +107,12 @@ static IrNode *rebuild_result(Rebuild *z, const IrNode *n) {
 static void rebuild_nodes(Rebuild *z, const IrRegion *r) {
     for (int i = 0; i < r->nodes.len; i++) {
         const IrNode *n = r->nodes.data[i];
-        if (n->op == IR_LOOP || n->op == IR_WHILE) rebuild_loop(z, n);
-        else if (n->op == IR_IF) rebuild_if(z, n);
-        else if (n->op == IR_PROJ) z->map[n->id] = rebuild_result(z, n);
+        if (n->op == IR_LOOP || n->op == IR_WHILE)
+            rebuild_loop(z, n);
+        else if (n->op == IR_IF)
+            rebuild_if(z, n);
+        else if (n->op == IR_PROJ)
+            z->map[n->id] = rebuild_result(z, n);
         else {
             IrNode **args = arena_array(z->b->func->arena, IrNode *, n->nargs ? n->nargs : 1);
             for (int k = 0; k < n->nargs; k++) args[k] = mapped(z, n->args[k]);
@@ -141,8 +149,8 @@ IrFunc *ir_rebuild(const IrFunc *f, IrVisit visit, void *ctx, bool cse, bool hoi
 /* ---- dead code ---- */
 typedef struct Liveness {
     Arena *arena;
-    bool *live;        /* nodes, by id */
-    bool **carried;    /* by the control node's id: which of its results are needed */
+    bool *live;     /* nodes, by id */
+    bool **carried; /* by the control node's id: which of its results are needed */
     IrNodeVec work;
 } Liveness;
 static void need(Liveness *z, IrNode *n) {
@@ -151,9 +159,12 @@ static void need(Liveness *z, IrNode *n) {
     vec_push(z->arena, &z->work, n);
 }
 static int result_count(const IrNode *control) {
-    return control->op == IR_IF ? control->regions[0]->results.len : control->op == IR_LOOP ? control->nargs - 1 : control->nargs;
+    return control->op == IR_IF     ? control->regions[0]->results.len
+           : control->op == IR_LOOP ? control->nargs - 1
+                                    : control->nargs;
 }
-/* Result i of a control node: the value it starts from, the one each iteration or branch gives, and the parameters that stand for it. */
+/* Result i of a control node: the value it starts from, the one each iteration or branch gives, and the parameters that
+ * stand for it. */
 static void need_result(Liveness *z, IrNode *control, int64_t i) {
     need(z, control);
     bool **needed = &z->carried[control->id];

@@ -1,13 +1,22 @@
-/* rules.c: the rules of rewrites.def that a pattern cannot say: constants, transposes, operands of any number, parts of values.
+/* rules.c: the rules of rewrites.def that a pattern cannot say: constants, transposes, operands of any number, parts of
+ * values.
  *
  * Each takes a node whose operands are settled and returns an equal node, or NULL when it does not apply. */
 #include "ir/pattern.h"
 #include <math.h>
 
-static bool is_elementwise(IrOp op) { return ir_ops[op].cls == IRC_UNARY || ir_ops[op].cls == IRC_BINARY || op == IR_WHERE; }
-static bool is_number(const IrNode *n) { return n->op == IR_CONST || n->op == IR_FULL; }
-static bool is_wide(const IrNode *n) { return n->rspace || n->cspace; }
-static IrVal plain(IrNode *n) { return (IrVal){n, false}; }
+static bool is_elementwise(IrOp op) {
+    return ir_ops[op].cls == IRC_UNARY || ir_ops[op].cls == IRC_BINARY || op == IR_WHERE;
+}
+static bool is_number(const IrNode *n) {
+    return n->op == IR_CONST || n->op == IR_FULL;
+}
+static bool is_wide(const IrNode *n) {
+    return n->rspace || n->cspace;
+}
+static IrVal plain(IrNode *n) {
+    return (IrVal){n, false};
+}
 
 /* ---- constants ---- */
 static bool fold_unary(IrOp op, double x, double *out) {
@@ -80,7 +89,12 @@ IrNode *rule_full(Simplifier *s, IrNode *n) {
         args[i] = full ? ir_const(s->b, n->args[i]->num) : n->args[i];
         any = any || full;
     }
-    return any ? val_accept(s, val_op(s, n->op, n->nargs, (IrVal[]){plain(args[0]), plain(n->nargs > 1 ? args[1] : args[0]), plain(n->nargs > 2 ? args[2] : args[0])}), n) : NULL;
+    return any ? val_accept(s,
+                            val_op(s, n->op, n->nargs,
+                                   (IrVal[]){plain(args[0]), plain(n->nargs > 1 ? args[1] : args[0]),
+                                             plain(n->nargs > 2 ? args[2] : args[0])}),
+                            n)
+               : NULL;
 }
 IrNode *rule_full_sums(Simplifier *s, IrNode *n) {
     if (n->nargs != 1 || n->args[0]->op != IR_FULL) return NULL;
@@ -90,26 +104,34 @@ IrNode *rule_full_sums(Simplifier *s, IrNode *n) {
     case IR_SUM: v *= rows * cols; break;
     case IR_ROWSUMS: v *= cols; break;
     case IR_COLSUMS: v *= rows; break;
-    case IR_ROWMIN: case IR_ROWMAX:
+    case IR_ROWMIN:
+    case IR_ROWMAX:
         if (!x->cols) return NULL;
         break;
-    case IR_COLMIN: case IR_COLMAX:
+    case IR_COLMIN:
+    case IR_COLMAX:
         if (!x->rows) return NULL;
         break;
-    case IR_MINALL: case IR_MAXALL:
+    case IR_MINALL:
+    case IR_MAXALL:
         if (!x->rows || !x->cols) return NULL;
         break;
-    case IR_SLICE_ROWS: case IR_SLICE_COLS: break;
+    case IR_SLICE_ROWS:
+    case IR_SLICE_COLS: break;
     default: return NULL;
     }
     return n->cspace ? NULL : ir_full(s->b, v, n->rows, n->cols, n->rspace);
 }
-static IrVal scaled(Simplifier *s, double by, IrVal v) { return by == 1 ? v : val_op(s, IR_MUL, 2, (IrVal[]){v, val_number(s, by)}); }
+static IrVal scaled(Simplifier *s, double by, IrVal v) {
+    return by == 1 ? v : val_op(s, IR_MUL, 2, (IrVal[]){v, val_number(s, by)});
+}
 IrNode *rule_full_product(Simplifier *s, IrNode *n) {
     if (n->op != IR_MATMUL) return NULL;
     IrVal x = {n->args[0], n->ta}, y = {n->args[1], n->tb};
-    if (y.n->op == IR_FULL && val_cols(y) == 1) return val_accept(s, scaled(s, y.n->num, val_op(s, IR_ROWSUMS, 1, &x)), n);
-    if (x.n->op == IR_FULL && val_rows(x) == 1) return val_accept(s, scaled(s, x.n->num, val_op(s, IR_COLSUMS, 1, &y)), n);
+    if (y.n->op == IR_FULL && val_cols(y) == 1)
+        return val_accept(s, scaled(s, y.n->num, val_op(s, IR_ROWSUMS, 1, &x)), n);
+    if (x.n->op == IR_FULL && val_rows(x) == 1)
+        return val_accept(s, scaled(s, x.n->num, val_op(s, IR_COLSUMS, 1, &y)), n);
     return NULL;
 }
 IrNode *rule_eye_product(Simplifier *s, IrNode *n) {
@@ -137,7 +159,9 @@ IrNode *rule_transpose_in_product(Simplifier *s, IrNode *n) {
     return ir_matmul(s->b, x.n, x.t != n->ta, y.n, y.t != n->tb);
 }
 /* Not when the product is also used as it is: it would be computed twice. */
-static bool used_once(const Simplifier *s, const IrNode *n) { return !s->old || s->old->op != n->op || s->uses[s->old->args[0]->id] == 1; }
+static bool used_once(const Simplifier *s, const IrNode *n) {
+    return !s->old || s->old->op != n->op || s->uses[s->old->args[0]->id] == 1;
+}
 IrNode *rule_transpose_of_product(Simplifier *s, IrNode *n) {
     if (n->op != IR_TRANSPOSE || n->args[0]->op != IR_MATMUL || !used_once(s, n)) return NULL;
     const IrNode *p = n->args[0];
@@ -160,7 +184,8 @@ static IrVal flipped(Simplifier *s, IrNode *v) {
     return val_op(s, v->op, v->nargs, args);
 }
 IrNode *rule_transpose_of_elementwise(Simplifier *s, IrNode *n) {
-    if (n->op != IR_TRANSPOSE || !is_elementwise(n->args[0]->op) || !used_once(s, n) || !can_flip(n->args[0], 4)) return NULL;
+    if (n->op != IR_TRANSPOSE || !is_elementwise(n->args[0]->op) || !used_once(s, n) || !can_flip(n->args[0], 4))
+        return NULL;
     return val_accept(s, flipped(s, n->args[0]), n);
 }
 IrNode *rule_transpose_elementwise(Simplifier *s, IrNode *n) {
@@ -171,8 +196,10 @@ IrNode *rule_transpose_elementwise(Simplifier *s, IrNode *n) {
         v[i] = val_of(n->args[i]);
         if (val_scalar(v[i])) continue;
         all = all && v[i].t;
-        if (v[i].t) wide = wide || is_wide(v[i].n);
-        else other_wide = other_wide || is_wide(v[i].n);
+        if (v[i].t)
+            wide = wide || is_wide(v[i].n);
+        else
+            other_wide = other_wide || is_wide(v[i].n);
     }
     bool any = false;
     for (int i = 0; i < n->nargs; i++) any = any || (v[i].t && !val_scalar(v[i]));
@@ -181,7 +208,15 @@ IrNode *rule_transpose_elementwise(Simplifier *s, IrNode *n) {
 }
 IrNode *rule_transpose_sums(Simplifier *s, IrNode *n) {
     switch (n->op) {
-    case IR_SUM: case IR_MINALL: case IR_MAXALL: case IR_ROWSUMS: case IR_COLSUMS: case IR_ROWMIN: case IR_COLMIN: case IR_ROWMAX: case IR_COLMAX: break;
+    case IR_SUM:
+    case IR_MINALL:
+    case IR_MAXALL:
+    case IR_ROWSUMS:
+    case IR_COLSUMS:
+    case IR_ROWMIN:
+    case IR_COLMIN:
+    case IR_ROWMAX:
+    case IR_COLMAX: break;
     default: return NULL;
     }
     if (n->args[0]->op != IR_TRANSPOSE) return NULL;
@@ -191,10 +226,12 @@ IrNode *rule_transpose_sums(Simplifier *s, IrNode *n) {
 IrNode *rule_transpose_slice(Simplifier *s, IrNode *n) {
     if ((n->op != IR_SLICE_ROWS && n->op != IR_SLICE_COLS) || n->args[0]->op != IR_TRANSPOSE) return NULL;
     IrVal x = val_of(n->args[0]);
-    return val_accept(s, n->op == IR_SLICE_ROWS ? val_slice_rows(s, x, n->i0, n->i1) : val_slice_cols(s, x, n->i0, n->i1), n);
+    return val_accept(
+        s, n->op == IR_SLICE_ROWS ? val_slice_rows(s, x, n->i0, n->i1) : val_slice_cols(s, x, n->i0, n->i1), n);
 }
 
-/* ---- a factor of all rows of a product is a factor of its small operand; not when the product is also used as it is ---- */
+/* ---- a factor of all rows of a product is a factor of its small operand; not when the product is also used as it is
+ * ---- */
 static bool is_row_product(const IrNode *p) {
     if (p->op != IR_MATMUL || !p->rspace || p->cspace) return false;
     const IrNode *y = p->args[1];
@@ -215,9 +252,12 @@ IrNode *rule_scale_into(Simplifier *s, IrNode *n) {
     if (x->op != IR_ADD && x->op != IR_SUB) return NULL;
     for (int i = 0; i < 2; i++) {
         const IrNode *p = x->args[i], *r = x->args[1 - i], *old_p = old->args[i];
-        if (!is_row_product(p) || r->rows != 1 || is_wide(r) || old_p->op != IR_MATMUL || s->uses[old_p->id] != 1) continue;
-        IrVal scaled_p = factor_into(s, p, n->op, factor), scaled_r = val_op(s, n->op, 2, (IrVal[]){plain((IrNode *)r), factor});
-        return val_accept(s, val_op(s, x->op, 2, i == 0 ? (IrVal[]){scaled_p, scaled_r} : (IrVal[]){scaled_r, scaled_p}), n);
+        if (!is_row_product(p) || r->rows != 1 || is_wide(r) || old_p->op != IR_MATMUL || s->uses[old_p->id] != 1)
+            continue;
+        IrVal scaled_p = factor_into(s, p, n->op, factor),
+              scaled_r = val_op(s, n->op, 2, (IrVal[]){plain((IrNode *)r), factor});
+        return val_accept(
+            s, val_op(s, x->op, 2, i == 0 ? (IrVal[]){scaled_p, scaled_r} : (IrVal[]){scaled_r, scaled_p}), n);
     }
     return NULL;
 }
@@ -253,8 +293,12 @@ IrNode *rule_argmin_drop(Simplifier *s, IrNode *n) {
 static bool is_repeated(const IrNode *bind, const IrNode *part) {
     return part->rows == 1 && part->cols == 1 && !part->rspace && (bind->rows != 1 || bind->rspace);
 }
-static bool is_wide_cbind(Simplifier *s, const IrNode *n) { return n->op == IR_CBIND && ir_tlike(&s->tlike, n); }
-static IrVal add(Simplifier *s, IrVal *sum, IrVal v) { return sum->n ? val_op(s, IR_ADD, 2, (IrVal[]){*sum, v}) : v; }
+static bool is_wide_cbind(Simplifier *s, const IrNode *n) {
+    return n->op == IR_CBIND && ir_tlike(&s->tlike, n);
+}
+static IrVal add(Simplifier *s, IrVal *sum, IrVal v) {
+    return sum->n ? val_op(s, IR_ADD, 2, (IrVal[]){*sum, v}) : v;
+}
 /* cbind(parts) @ y */
 static IrVal cbind_times(Simplifier *s, const IrNode *bind, IrVal y) {
     IrVal sum = {0};
@@ -278,9 +322,12 @@ static IrVal times_cbind(Simplifier *s, IrVal x, const IrNode *bind, bool down) 
     IrVal *parts = arena_array(s->b->func->arena, IrVal, bind->nargs);
     for (int i = 0; i < bind->nargs; i++) {
         IrVal part = plain(bind->args[i]);
-        if (is_repeated(bind, part.n)) parts[i] = val_op(s, IR_MUL, 2, (IrVal[]){val_op(s, IR_ROWSUMS, 1, &x), part});
-        else if (down) parts[i] = val_transposed(val_product(s, val_transposed(part), val_transposed(x)));
-        else parts[i] = val_product(s, x, part);
+        if (is_repeated(bind, part.n))
+            parts[i] = val_op(s, IR_MUL, 2, (IrVal[]){val_op(s, IR_ROWSUMS, 1, &x), part});
+        else if (down)
+            parts[i] = val_transposed(val_product(s, val_transposed(part), val_transposed(x)));
+        else
+            parts[i] = val_product(s, x, part);
     }
     return val_bind_cols(s, bind->nargs, parts);
 }
@@ -288,7 +335,8 @@ IrNode *rule_product_cbind(Simplifier *s, IrNode *n) {
     if (n->op != IR_MATMUL) return NULL;
     IrVal x = {n->args[0], n->ta}, y = {n->args[1], n->tb};
     if (!y.t && is_wide_cbind(s, y.n)) return val_accept(s, times_cbind(s, x, y.n, false), n);
-    if (x.t && is_wide_cbind(s, x.n)) return val_accept(s, val_transposed(times_cbind(s, val_transposed(y), x.n, true)), n);
+    if (x.t && is_wide_cbind(s, x.n))
+        return val_accept(s, val_transposed(times_cbind(s, val_transposed(y), x.n, true)), n);
     return NULL;
 }
 IrNode *rule_cbind_sums(Simplifier *s, IrNode *n) {
@@ -320,7 +368,9 @@ IrNode *rule_cbind_elementwise(Simplifier *s, IrNode *n) {
     for (int i = 0; i < n->nargs; i++) {
         const IrNode *o = n->args[i];
         bool row = o->rows == 1 && !o->rspace && o->cols == n->cols, col = o->cols == 1;
-        if (o != bind && !row && !col && !(o->op == IR_CBIND && same_widths(bind, o) && o->rspace == bind->rspace && o->rows == bind->rows)) return NULL;
+        if (o != bind && !row && !col &&
+            !(o->op == IR_CBIND && same_widths(bind, o) && o->rspace == bind->rspace && o->rows == bind->rows))
+            return NULL;
     }
     IrVal *parts = arena_array(s->b->func->arena, IrVal, bind->nargs);
     int64_t at = 0;
@@ -329,9 +379,13 @@ IrNode *rule_cbind_elementwise(Simplifier *s, IrNode *n) {
         int64_t width = bind->args[p]->cols;
         for (int i = 0; i < n->nargs; i++) {
             IrNode *o = n->args[i];
-            if (o->op == IR_CBIND && o->cols == n->cols && same_widths(bind, o) && o->rspace == bind->rspace && o->rows == bind->rows) args[i] = plain(o->args[p]);
-            else if (o->cols == 1) args[i] = plain(o);
-            else args[i] = val_slice_cols(s, plain(o), at, at + width);
+            if (o->op == IR_CBIND && o->cols == n->cols && same_widths(bind, o) && o->rspace == bind->rspace &&
+                o->rows == bind->rows)
+                args[i] = plain(o->args[p]);
+            else if (o->cols == 1)
+                args[i] = plain(o);
+            else
+                args[i] = val_slice_cols(s, plain(o), at, at + width);
         }
         parts[p] = val_op(s, n->op, n->nargs, args);
         if (parts[p].n->cols != width) return NULL;
@@ -341,10 +395,13 @@ IrNode *rule_cbind_elementwise(Simplifier *s, IrNode *n) {
 }
 
 /* ---- parts of values ---- */
-static bool is_slice(const IrNode *n) { return n->op == IR_SLICE_ROWS || n->op == IR_SLICE_COLS; }
+static bool is_slice(const IrNode *n) {
+    return n->op == IR_SLICE_ROWS || n->op == IR_SLICE_COLS;
+}
 IrNode *rule_slice_whole(Simplifier *s, IrNode *n) {
     if (!is_slice(n) || n->i0 != 0) return NULL;
-    return n->i1 == (n->op == IR_SLICE_ROWS ? n->args[0]->rows : n->args[0]->cols) ? val_accept(s, plain(n->args[0]), n) : NULL;
+    return n->i1 == (n->op == IR_SLICE_ROWS ? n->args[0]->rows : n->args[0]->cols) ? val_accept(s, plain(n->args[0]), n)
+                                                                                   : NULL;
 }
 IrNode *rule_slice_slice(Simplifier *s, IrNode *n) {
     if (!is_slice(n) || n->args[0]->op != n->op) return NULL;
@@ -363,21 +420,26 @@ IrNode *rule_slice_bind(Simplifier *s, IrNode *n) {
     bool any_full = false;
     for (int i = 0; i < bind->nargs; i++) {
         IrNode *part = bind->args[i];
-        int64_t width = cols ? part->cols : part->rows, lo = n->i0 > at ? n->i0 - at : 0, hi = n->i1 - at < width ? n->i1 - at : width;
+        int64_t width = cols ? part->cols : part->rows, lo = n->i0 > at ? n->i0 - at : 0,
+                hi = n->i1 - at < width ? n->i1 - at : width;
         at += width;
         if (lo >= hi) continue;
         any_full = any_full || !cols || !is_repeated(bind, part);
-        parts[k++] = val_node(s, cols ? val_slice_cols(s, plain(part), lo, hi) : val_slice_rows(s, plain(part), lo, hi));
+        parts[k++] =
+            val_node(s, cols ? val_slice_cols(s, plain(part), lo, hi) : val_slice_rows(s, plain(part), lo, hi));
     }
     if (!k) return NULL;
-    if (!any_full) return k == 1 && parts[0]->op == IR_CONST ? ir_full(s->b, parts[0]->num, n->rows, n->cols, n->rspace) : NULL;
+    if (!any_full)
+        return k == 1 && parts[0]->op == IR_CONST ? ir_full(s->b, parts[0]->num, n->rows, n->cols, n->rspace) : NULL;
     return val_accept(s, plain(k == 1 ? parts[0] : ir_nary(s->b, cols ? IR_CBIND : IR_RBIND, k, parts)), n);
 }
 IrNode *rule_slice_product(Simplifier *s, IrNode *n) {
     if (!is_slice(n) || n->args[0]->op != IR_MATMUL || !used_once(s, n)) return NULL;
     const IrNode *p = n->args[0];
     IrVal x = {p->args[0], p->ta}, y = {p->args[1], p->tb};
-    if (n->op == IR_SLICE_COLS) y = val_slice_cols(s, y, n->i0, n->i1);
-    else x = val_slice_rows(s, x, n->i0, n->i1);
+    if (n->op == IR_SLICE_COLS)
+        y = val_slice_cols(s, y, n->i0, n->i1);
+    else
+        x = val_slice_rows(s, x, n->i0, n->i1);
     return val_accept(s, val_product(s, x, y), n);
 }

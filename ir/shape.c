@@ -1,10 +1,11 @@
 /* shape.c: rows, columns and spaces of a node from its operands, by the rule in its row of ops.def.
  *
- * Spaces: what rows and columns run over. A value over a space keeps it through elementwise operators; two different spaces never meet in one
- * dimension, even when they have equally many rows. A small value with exactly as many rows as a space has may stand beside one over that space
- * (a model's value per training row, an input column); the result is over the space. One row or one column is repeated, but never to become a
- * value over rows of T that it is beside by accident: only small dimensions of size 1 are repeated.
- * Reasons are in the user's words: both shapes, then what differs. */
+ * Spaces: what rows and columns run over. A value over a space keeps it through elementwise operators; two different
+ * spaces never meet in one dimension, even when they have equally many rows. A small value with exactly as many rows as
+ * a space has may stand beside one over that space (a model's value per training row, an input column); the result is
+ * over the space. One row or one column is repeated, but never to become a value over rows of T that it is beside by
+ * accident: only small dimensions of size 1 are repeated. Reasons are in the user's words: both shapes, then what
+ * differs. */
 #include "ir/ir.h"
 
 static const char *said(const IrFunc *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -25,7 +26,9 @@ static const char *shape_text(const IrFunc *f, const IrNode *n, const char *othe
 static const char *both(const IrFunc *f, const IrNode *x, const IrNode *y) {
     return said(f, "%s and %s", shape_text(f, x, "the left side"), shape_text(f, y, "the right side"));
 }
-static const char *space_text(const IrFunc *f, int space) { return space ? said(f, "rows of %s", f->spaces.data[space].name) : "nothing"; }
+static const char *space_text(const IrFunc *f, int space) {
+    return space ? said(f, "rows of %s", f->spaces.data[space].name) : "nothing";
+}
 static void set(IrNode *n, int64_t rows, int rspace, int64_t cols, int cspace) {
     n->rows = rows, n->rspace = rspace, n->cols = cols, n->cspace = cspace;
 }
@@ -49,12 +52,17 @@ static bool infer_broadcast(const IrFunc *f, IrNode *n, const char **why) {
     for (int i = 1; i < n->nargs; i++) {
         const IrNode *y = n->args[i];
         int rspace_was = rspace, cspace_was = cspace;
-        bool fit_rows = broadcast(&rows, &rspace, y->rows, y->rspace), fit_cols = broadcast(&cols, &cspace, y->cols, y->cspace);
+        bool fit_rows = broadcast(&rows, &rspace, y->rows, y->rspace),
+             fit_cols = broadcast(&cols, &cspace, y->cols, y->cspace);
         if (fit_rows && fit_cols) continue;
         int a = fit_rows ? cspace_was : rspace_was, b = fit_rows ? y->cspace : y->rspace;
         int64_t size = fit_rows ? cols : rows, other = fit_rows ? y->cols : y->rows;
-        if (a && b && a != b) *why = said(f, "%s: one runs over the %s, the other over the %s", both(f, x, y), space_text(f, a), space_text(f, b));
-        else *why = said(f, "%s: %lld and %lld %s do not go together", both(f, x, y), (long long)size, (long long)other, fit_rows ? "columns" : "rows");
+        if (a && b && a != b)
+            *why = said(f, "%s: one runs over the %s, the other over the %s", both(f, x, y), space_text(f, a),
+                        space_text(f, b));
+        else
+            *why = said(f, "%s: %lld and %lld %s do not go together", both(f, x, y), (long long)size, (long long)other,
+                        fit_rows ? "columns" : "rows");
         return false;
     }
     set(n, rows, rspace, cols, cspace);
@@ -64,16 +72,22 @@ static bool infer_matmul(const IrFunc *f, IrNode *n, const char **why) {
     const IrNode *x = n->args[0], *y = n->args[1];
     int64_t inner = n->ta ? x->rows : x->cols, inner2 = n->tb ? y->cols : y->rows;
     int space = n->ta ? x->rspace : x->cspace, space2 = n->tb ? y->cspace : y->rspace;
-    const char *t = n->ta && n->tb ? " (both used transposed)" : n->ta ? " (the first used transposed)" : n->tb ? " (the second used transposed)" : "";
+    const char *t = n->ta && n->tb ? " (both used transposed)"
+                    : n->ta        ? " (the first used transposed)"
+                    : n->tb        ? " (the second used transposed)"
+                                   : "";
     if (inner != inner2) {
-        *why = said(f, "%s%s: the inner sizes %lld and %lld differ", both(f, x, y), t, (long long)inner, (long long)inner2);
+        *why = said(f, "%s%s: the inner sizes %lld and %lld differ", both(f, x, y), t, (long long)inner,
+                    (long long)inner2);
         return false;
     }
     if (space && space2 && space != space2) {
-        *why = said(f, "%s%s: the product would add over the %s and the %s", both(f, x, y), t, space_text(f, space), space_text(f, space2));
+        *why = said(f, "%s%s: the product would add over the %s and the %s", both(f, x, y), t, space_text(f, space),
+                    space_text(f, space2));
         return false;
     }
-    set(n, n->ta ? x->cols : x->rows, n->ta ? x->cspace : x->rspace, n->tb ? y->rows : y->cols, n->tb ? y->rspace : y->cspace);
+    set(n, n->ta ? x->cols : x->rows, n->ta ? x->cspace : x->rspace, n->tb ? y->rows : y->cols,
+        n->tb ? y->rspace : y->cspace);
     return true;
 }
 static bool infer_cbind(const IrFunc *f, IrNode *n, const char **why) {
@@ -84,8 +98,8 @@ static bool infer_cbind(const IrFunc *f, IrNode *n, const char **why) {
         const IrNode *x = n->args[i];
         cols += x->cols;
         if (x->cspace) {
-            *why = said(f, "%s, with a column for each of the %s: cbind puts columns side by side, transpose it first", shape_text(f, x, "a part"),
-                        space_text(f, x->cspace));
+            *why = said(f, "%s, with a column for each of the %s: cbind puts columns side by side, transpose it first",
+                        shape_text(f, x, "a part"), space_text(f, x->cspace));
             return false;
         }
         if (x->rows == 1 && x->cols == 1 && !x->rspace) continue;
@@ -107,7 +121,8 @@ static bool infer_rbind(const IrFunc *f, IrNode *n, const char **why) {
         const IrNode *y = n->args[i];
         rows += y->rows;
         if (y->rspace) {
-            *why = said(f, "%s, with a row for each of the %s: rbind is for small values", shape_text(f, y, "a part"), space_text(f, y->rspace));
+            *why = said(f, "%s, with a row for each of the %s: rbind is for small values", shape_text(f, y, "a part"),
+                        space_text(f, y->rspace));
             return false;
         }
         if (y->cols != x->cols || y->cspace != x->cspace) {
@@ -125,7 +140,8 @@ static bool infer_part(const IrFunc *f, IrNode *n, const char **why) {
     if (n->op == IR_SLICE_COLS || n->op == IR_SLICE_ROWS) {
         int64_t most = cols ? x->cols : x->rows;
         if (n->i0 < 0 || n->i1 < n->i0 || n->i1 > most) {
-            *why = said(f, "%s: it has no %s %lld to %lld", shape_text(f, x, "this"), cols ? "columns" : "rows", (long long)n->i0 + 1, (long long)n->i1);
+            *why = said(f, "%s: it has no %s %lld to %lld", shape_text(f, x, "this"), cols ? "columns" : "rows",
+                        (long long)n->i0 + 1, (long long)n->i1);
             return false;
         }
         size = n->i1 - n->i0;
@@ -137,8 +153,10 @@ static bool infer_part(const IrFunc *f, IrNode *n, const char **why) {
         }
         size = y->rows * y->cols;
     }
-    if (cols) set(n, x->rows, x->rspace, size, 0);
-    else set(n, size, 0, x->cols, x->cspace);
+    if (cols)
+        set(n, x->rows, x->rspace, size, 0);
+    else
+        set(n, size, 0, x->cols, x->cspace);
     return true;
 }
 static bool infer_square(const IrFunc *f, IrNode *n, const char *what, const char **why) {
@@ -150,7 +168,8 @@ static bool infer_square(const IrFunc *f, IrNode *n, const char *what, const cha
 static bool infer_diag(const IrFunc *f, IrNode *n, const char **why) {
     const IrNode *x = n->args[0];
     if (x->rspace || x->cspace) {
-        *why = said(f, "%s, over the %s: diag is for small values", shape_text(f, x, "it"), space_text(f, x->rspace ? x->rspace : x->cspace));
+        *why = said(f, "%s, over the %s: diag is for small values", shape_text(f, x, "it"),
+                    space_text(f, x->rspace ? x->rspace : x->cspace));
         return false;
     }
     if (x->rows == 1 || x->cols == 1) {
@@ -173,9 +192,15 @@ static bool infer_solve(const IrFunc *f, IrNode *n, const char **why) {
 }
 
 /* ---- what factorize makes: sizes come from the integration ---- */
-static const Integration *data_of(const IrFunc *f, const IrNode *n) { return f->tables.data[n->table].data; }
-static int space_of(const IrFunc *f, const IrNode *n, int space) { return f->tables.data[n->table].block_space[space]; }
-static int64_t block_cols(const IrFunc *f, const IrNode *n) { return data_of(f, n)->blocks[n->block].data->cols; }
+static const Integration *data_of(const IrFunc *f, const IrNode *n) {
+    return f->tables.data[n->table].data;
+}
+static int space_of(const IrFunc *f, const IrNode *n, int space) {
+    return f->tables.data[n->table].block_space[space];
+}
+static int64_t block_cols(const IrFunc *f, const IrNode *n) {
+    return data_of(f, n)->blocks[n->block].data->cols;
+}
 static bool infer_fact(const IrFunc *f, IrNode *n, const char **why) {
     const IrNode *x = n->nargs > 0 ? n->args[0] : NULL;
     const Integration *t = data_of(f, n);
@@ -217,9 +242,12 @@ static bool infer_fact(const IrFunc *f, IrNode *n, const char **why) {
 static void infer_result(IrNode *n) {
     const IrNode *control = n->args[0], *v;
     int64_t i = n->i0;
-    if (control->op == IR_LOOP) v = control->regions[0]->params.data[i + 1];
-    else if (control->op == IR_WHILE) v = control->regions[1]->params.data[i];
-    else v = control->regions[0]->results.data[i];
+    if (control->op == IR_LOOP)
+        v = control->regions[0]->params.data[i + 1];
+    else if (control->op == IR_WHILE)
+        v = control->regions[1]->params.data[i];
+    else
+        v = control->regions[0]->results.data[i];
     set(n, v->rows, v->rspace, v->cols, v->cspace);
     if (control->op != IR_IF) return;
     /* a branch may give a small value where the other gives one over a space */
@@ -251,7 +279,9 @@ bool ir_infer_shape(const IrFunc *f, IrNode *n, const char **why) {
         *why = said(f, "%lld x %lld is no size for it", (long long)n->rows, (long long)n->cols);
         return false;
     case SHAPE_SAME:
-        if ((n->op == IR_CHOLESKY && !infer_square(f, n, "cholesky", why)) || (n->op == IR_EIGVECS && !infer_square(f, n, "eigvecs", why))) return false;
+        if ((n->op == IR_CHOLESKY && !infer_square(f, n, "cholesky", why)) ||
+            (n->op == IR_EIGVECS && !infer_square(f, n, "eigvecs", why)))
+            return false;
         if (n->op == IR_RANK && x->cols != 1) {
             *why = said(f, "%s: rank needs one column", shape_text(f, x, "it"));
             return false;

@@ -1,10 +1,10 @@
-/* simplify.c: the rules of rewrites.def applied to a fixed point, while the function is rebuilt (so equal nodes are shared and invariants stand
- * outside loops).
+/* simplify.c: the rules of rewrites.def applied to a fixed point, while the function is rebuilt (so equal nodes are
+ * shared and invariants stand outside loops).
  *
- * A node whose operands are settled is matched against every rule until none applies; what a rule makes is settled in turn while it is built.
- * Rounds of rebuilding go on until no rule fires. A limit on steps guards against rules that undo each other; tests hold every function they
- * make under it.
- * Requires: level 1, or level 2 before fuse. Breaks: nothing. */
+ * A node whose operands are settled is matched against every rule until none applies; what a rule makes is settled in
+ * turn while it is built. Rounds of rebuilding go on until no rule fires. A limit on steps guards against rules that
+ * undo each other; tests hold every function they make under it. Requires: level 1, or level 2 before fuse. Breaks:
+ * nothing. */
 #include "ir/pattern.h"
 
 enum { MOST_ROUNDS = 20, MOST_STEPS = 2000, MOST_DEPTH = 200 };
@@ -69,4 +69,6 @@ IrFunc *ir_simplify_without(const IrFunc *f, const PassOptions *o, uint64_t skip
     }
     return (IrFunc *)f;
 }
-IrFunc *ir_simplify(const IrFunc *f, const PassOptions *o) { return ir_simplify_without(f, o, 0); }
+IrFunc *ir_simplify(const IrFunc *f, const PassOptions *o) {
+    return ir_simplify_without(f, o, 0);
+}

@@ -1,9 +1,9 @@
 /* ir_testing.h: functions written as text, for tests of the IR: "colsums((X - r) / q)" over the names below.
  *
  *   X  n x d  the features of T          y, u  n x 1   R, Q  n x k   over T's rows
- *   r, q  1 x d    w, g  d x 1    B  d x k    C  k x d    V, W  k x k    v  1 x k    p  k x 1    s, t  1 x 1    small, inputs
- * ones(a, b), eye(a), iota(a) take n, d, k or a number (ones(n, .) runs over T's rows); cols(e, from, to) and rows(e, from, to) count from 0,
- * `to` exclusive; everything else is called as in ops.def. */
+ *   r, q  1 x d    w, g  d x 1    B  d x k    C  k x d    V, W  k x k    v  1 x k    p  k x 1    s, t  1 x 1    small,
+ * inputs ones(a, b), eye(a), iota(a) take n, d, k or a number (ones(n, .) runs over T's rows); cols(e, from, to) and
+ * rows(e, from, to) count from 0, `to` exclusive; everything else is called as in ops.def. */
 #ifndef AMAL_IR_TESTING_H
 #define AMAL_IR_TESTING_H
 #include <ctype.h>
@@ -26,7 +26,8 @@ typedef struct World {
     Matrix *inputs[sizeof test_input_names - 1];
 } World;
 
-/* Three tables: the target's own rows, and two that target rows point into; every cell has an owner. Not plain: a CSR block and a one-hot one. */
+/* Three tables: the target's own rows, and two that target rows point into; every cell has an owner. Not plain: a CSR
+ * block and a one-hot one. */
 static inline Integration *world_target(int64_t n, bool plain) {
     static const int64_t widths[3] = {2, 3, 4};
     Integration *t = mem_alloc(sizeof *t);
@@ -46,7 +47,8 @@ static inline Integration *world_target(int64_t n, bool plain) {
         }
         if (!k) mem_free(idx);
         t->spaces[k] = (IntSpace){.name = names[k], .role = k, .rows = rows};
-        t->indicators[k] = (Indicator){.space = k, .rows = n, .idx = k ? idx : NULL, .identity = !k, .total = true, .count = count};
+        t->indicators[k] =
+            (Indicator){.space = k, .rows = n, .idx = k ? idx : NULL, .identity = !k, .total = true, .count = count};
         Matrix *data = random_matrix(plain || !k ? S_DENSE : k == 1 ? S_CSR : S_CODES, rows, widths[k]);
         if (data->kind == MAT_DENSE)
             for (int64_t i = 0; i < rows * widths[k]; i++) data->data[i] = 0.25 + fabs(data->data[i]);
@@ -69,8 +71,8 @@ static inline void world_function(World *w) {
         int64_t rows, cols;
         bool over_rows;
         input_shape(w, test_input_names[i], &rows, &cols, &over_rows);
-        ir_add_input(w->f, arena_strndup(w->arena, &test_input_names[i], 1), rows, cols, over_rows ? w->f->tables.data[w->table].target_space : 0,
-                     (Span){0});
+        ir_add_input(w->f, arena_strndup(w->arena, &test_input_names[i], 1), rows, cols,
+                     over_rows ? w->f->tables.data[w->table].target_space : 0, (Span){0});
     }
     w->b = ir_builder(w->f);
 }
@@ -84,7 +86,8 @@ static inline World world_new(int64_t n, bool plain) {
         bool over_rows;
         input_shape(&w, test_input_names[i], &rows, &cols, &over_rows);
         w.inputs[i] = mat_new_dense(rows, cols);
-        for (int64_t j = 0; j < rows * cols; j++) w.inputs[i]->data[j] = 0.25 + (double)test_below(8) / 4; /* positive: divisors, logarithms */
+        for (int64_t j = 0; j < rows * cols; j++)
+            w.inputs[i]->data[j] = 0.25 + (double)test_below(8) / 4; /* positive: divisors, logarithms */
     }
     world_function(&w);
     return w;
@@ -166,11 +169,16 @@ static inline IrNode *text_atom(Text *t) {
         while (isalnum((unsigned char)t->at[len])) len++;
         const char *name = t->at;
         t->at += len;
-        if (len > 1) x = text_call(t, name, len);
-        else if (*name == 'X') x = ir_table(b, t->w->table);
-        else if (*name == 'n') x = ir_const(b, (double)t->w->n);
-        else if (*name == 'd') x = ir_const(b, (double)t->w->d);
-        else x = ir_input(b, (int)(strchr(test_input_names, *name) - test_input_names));
+        if (len > 1)
+            x = text_call(t, name, len);
+        else if (*name == 'X')
+            x = ir_table(b, t->w->table);
+        else if (*name == 'n')
+            x = ir_const(b, (double)t->w->n);
+        else if (*name == 'd')
+            x = ir_const(b, (double)t->w->d);
+        else
+            x = ir_input(b, (int)(strchr(test_input_names, *name) - test_input_names));
     }
     while (text_take(t, '\'')) x = ir_unary(b, IR_TRANSPOSE, x);
     return x;
@@ -196,17 +204,23 @@ static inline IrNode *text_matmul(Text *t) {
 static inline IrNode *text_product(Text *t) {
     IrNode *x = text_matmul(t);
     for (;;) {
-        if (text_take(t, '*')) x = ir_binary(t->w->b, IR_MUL, x, text_matmul(t));
-        else if (text_take(t, '/')) x = ir_binary(t->w->b, IR_DIV, x, text_matmul(t));
-        else return x;
+        if (text_take(t, '*'))
+            x = ir_binary(t->w->b, IR_MUL, x, text_matmul(t));
+        else if (text_take(t, '/'))
+            x = ir_binary(t->w->b, IR_DIV, x, text_matmul(t));
+        else
+            return x;
     }
 }
 static IrNode *text_sum(Text *t) {
     IrNode *x = text_product(t);
     for (;;) {
-        if (text_take(t, '+')) x = ir_binary(t->w->b, IR_ADD, x, text_product(t));
-        else if (text_take(t, '-')) x = ir_binary(t->w->b, IR_SUB, x, text_product(t));
-        else return x;
+        if (text_take(t, '+'))
+            x = ir_binary(t->w->b, IR_ADD, x, text_product(t));
+        else if (text_take(t, '-'))
+            x = ir_binary(t->w->b, IR_SUB, x, text_product(t));
+        else
+            return x;
     }
 }
 static inline IrNode *text_build(World *w, const char *text) {
@@ -252,7 +266,9 @@ static inline Matrix *world_run(World *w, IrFunc *f) {
     world_run_all(w, f, out);
     return out[0];
 }
-static inline bool near(double a, double b, double scale) { return a == b || (isnan(a) && isnan(b)) || fabs(a - b) <= 1e-9 * (scale + fabs(a)); }
+static inline bool near(double a, double b, double scale) {
+    return a == b || (isnan(a) && isnan(b)) || fabs(a - b) <= 1e-9 * (scale + fabs(a));
+}
 static inline void assert_equal_values(const Matrix *a, const Matrix *b, const char *what) {
     if (a->rows != b->rows || a->cols != b->cols) fail_msg("%s: another shape", what);
     double scale = 1;
@@ -262,6 +278,7 @@ static inline void assert_equal_values(const Matrix *a, const Matrix *b, const c
     for (int64_t r = 0; r < a->rows; r++)
         for (int64_t c = 0; c < a->cols; c++)
             if (!near(mat_get(a, r, c), mat_get(b, r, c), scale))
-                fail_msg("%s: cell %lld, %lld: %.17g and %.17g", what, (long long)r, (long long)c, mat_get(a, r, c), mat_get(b, r, c));
+                fail_msg("%s: cell %lld, %lld: %.17g and %.17g", what, (long long)r, (long long)c, mat_get(a, r, c),
+                         mat_get(b, r, c));
 }
 #endif

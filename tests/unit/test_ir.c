@@ -1,5 +1,5 @@
-/* test_ir.c: building (shared nodes, homes), shapes and their reasons, control flow through rebuilding and dead code, printing, verifying, trip
- * counts, costs, and the order of products. */
+/* test_ir.c: building (shared nodes, homes), shapes and their reasons, control flow through rebuilding and dead code,
+ * printing, verifying, trip counts, costs, and the order of products. */
 #include "tests/unit/ir_testing.h"
 
 /* ---- building ---- */
@@ -8,6 +8,8 @@ static void test_sharing(void **state) {
     World w = world_new(5, true);
     IrNode *a = text_build(&w, "X @ w + s"), *b = text_build(&w, "X @ w + s");
     assert_ptr_equal(a, b);
+    assert_ptr_equal(a, text_build(&w, "s + X @ w"));
+    assert_ptr_not_equal(text_build(&w, "w - g"), text_build(&w, "g - w"));
     assert_ptr_not_equal(a, text_build(&w, "X @ g + s"));
     assert_ptr_not_equal(ir_const(w.b, 0.0), ir_const(w.b, -0.0));
     assert_ptr_equal(ir_const(w.b, NAN), ir_const(w.b, NAN));
@@ -100,7 +102,8 @@ static void test_reasons(void **state) {
     assert_why(&w, IR_ADD, "w", "p", "w is 9 x 1 and p is 3 x 1: 9 and 3 rows do not go together");
     assert_why(&w, IR_SUB, "r", "v", "r is 1 x 9 and v is 1 x 3: 9 and 3 columns do not go together");
     assert_why(&w, IR_RBIND, "V", "r", "V is 3 x 3 and r is 1 x 9: one below the other they need the same columns");
-    assert_why(&w, IR_RBIND, "X", "r", "features(T) is 12 x 9, with a row for each of the rows of T: rbind is for small values");
+    assert_why(&w, IR_RBIND, "X", "r",
+               "features(T) is 12 x 9, with a row for each of the rows of T: rbind is for small values");
     assert_why(&w, IR_CBIND, "V", "w", "V is 3 x 3 and w is 9 x 1: side by side they need the same rows");
     assert_why(&w, IR_SOLVE, "B", "w", "B is 9 x 3: solve needs a small square matrix");
     assert_why(&w, IR_DIAG, "B", NULL, "B is 9 x 3: diag needs a small square matrix");
@@ -119,7 +122,8 @@ static void test_spaces(void **state) {
     assert_int_equal(text_build(&w, "colsums(X)")->rspace, 0);
     int other = ir_add_table(w.f, w.data, "U");
     IrNode *args[2] = {text_build(&w, "X"), ir_table(w.b, other)};
-    IrNode sum = {.op = IR_ADD, .nargs = 2, .args = args}, product = {.op = IR_MATMUL, .ta = true, .nargs = 2, .args = args};
+    IrNode sum = {.op = IR_ADD, .nargs = 2, .args = args},
+           product = {.op = IR_MATMUL, .ta = true, .nargs = 2, .args = args};
     const char *why;
     assert_false(ir_infer_shape(w.f, &sum, &why));
     assert_non_null(strstr(why, "one runs over the rows of T, the other over the rows of U"));
@@ -127,7 +131,8 @@ static void test_spaces(void **state) {
     /* a small value may have a row for each row of T, but one row is not made many over T */
     World many = world_new(4, true);
     IrNode *small = ir_full(many.b, 1, 4, 1, 0);
-    assert_int_equal(ir_binary(many.b, IR_ADD, text_build(&many, "y"), small)->rspace, many.f->tables.data[0].target_space);
+    assert_int_equal(ir_binary(many.b, IR_ADD, text_build(&many, "y"), small)->rspace,
+                     many.f->tables.data[0].target_space);
     world_free(&many);
     world_free(&w);
 }
@@ -150,8 +155,8 @@ static void test_carried(void **state) {
     ir_region_param(b, 1, 1, 0, "i");
     IrNode *p[4];
     for (int i = 0; i < 4; i++) p[i] = ir_region_param(b, init[i]->rows, init[i]->cols, init[i]->rspace, NULL);
-    IrNode *next[4] = {ir_binary(b, IR_ADD, p[0], ir_binary(b, IR_MUL, p[1], p[3])), ir_binary(b, IR_MUL, p[1], ir_const(b, 0.5)),
-                       ir_unary(b, IR_EXP, p[2]), p[3]};
+    IrNode *next[4] = {ir_binary(b, IR_ADD, p[0], ir_binary(b, IR_MUL, p[1], p[3])),
+                       ir_binary(b, IR_MUL, p[1], ir_const(b, 0.5)), ir_unary(b, IR_EXP, p[2]), p[3]};
     ir_region_end(b, 4, next);
     IrNode *loop = ir_loop(b, ir_const(b, 4), body, 4, init);
     world_output(&w, ir_proj(b, loop, 0));
@@ -345,7 +350,8 @@ static void test_association(void **state) {
     /* a product with another use is made anyway */
     world_function(&w);
     IrNode *z = text_build(&w, "X @ B");
-    world_output(&w, ir_binary(w.b, IR_ADD, ir_unary(w.b, IR_SUM, z), ir_unary(w.b, IR_SUM, ir_matmul(w.b, z, false, text_build(&w, "p"), false))));
+    world_output(&w, ir_binary(w.b, IR_ADD, ir_unary(w.b, IR_SUM, z),
+                               ir_unary(w.b, IR_SUM, ir_matmul(w.b, z, false, text_build(&w, "p"), false))));
     PassOptions o = {0};
     IrFunc *g = ir_chain(w.f, &o);
     assert_int_equal(count_op(g->body, IR_MATMUL), 2);
@@ -371,7 +377,8 @@ static void test_gram(void **state) {
         assert_true(ir_disable(&off, "chain"));
         Descent d = descent(&w, 200);
         world_output(&w, ir_proj(w.b, d.loop, 0));
-        IrFunc *g = ir_chain(w.f, &o), *kept = ir_simplify(w.f, &o), *all = ir_optimize(w.f, &o), *without = ir_optimize(w.f, &off);
+        IrFunc *g = ir_chain(w.f, &o), *kept = ir_simplify(w.f, &o), *all = ir_optimize(w.f, &o),
+               *without = ir_optimize(w.f, &off);
         ir_verify(g, "chain");
         assert_true(loop_products_over_rows(kept) > 0);
         assert_int_equal(loop_products_over_rows(g), 0); /* X'X and X'y stand outside */
@@ -392,19 +399,22 @@ static void test_gram(void **state) {
         world_free(&w);
     }
 }
-/* repeat { r = Z @ w + b - y; w = w - a * (Z' @ r) / n; b = b - a * sum(r) / n } with Z = (X - mu) / sd: every use of r is written out; but when the
- * loss is asked for in the loop, r is needed, and stays. */
+/* repeat { r = Z @ w + b - y; w = w - a * (Z' @ r) / n; b = b - a * sum(r) / n } with Z = (X - mu) / sd: every use of r
+ * is written out; but when the loss is asked for in the loop, r is needed, and stays. */
 static IrFunc *standardized_descent(World *w, bool loss) {
     world_function(w);
     IrBuilder *b = w->b;
-    IrNode *z = text_build(w, "(X - r) / q"), *y = text_build(w, "y"), *init[3] = {ir_full(b, 0, w->d, 1, 0), ir_const(b, 0), ir_const(b, 0)};
+    IrNode *z = text_build(w, "(X - r) / q"), *y = text_build(w, "y"),
+           *init[3] = {ir_full(b, 0, w->d, 1, 0), ir_const(b, 0), ir_const(b, 0)};
     IrRegion *body = ir_region_begin(b, REGION_LOOP);
     ir_region_param(b, 1, 1, 0, "i");
     IrNode *v = ir_region_param(b, w->d, 1, 0, "w"), *c = ir_region_param(b, 1, 1, 0, "b");
     ir_region_param(b, 1, 1, 0, "loss");
-    IrNode *r = ir_binary(b, IR_SUB, ir_binary(b, IR_ADD, ir_matmul(b, z, false, v, false), c), y), *rate = ir_const(b, 0.001 / (double)(w->n + 1));
+    IrNode *r = ir_binary(b, IR_SUB, ir_binary(b, IR_ADD, ir_matmul(b, z, false, v, false), c), y),
+           *rate = ir_const(b, 0.001 / (double)(w->n + 1));
     IrNode *next[3] = {ir_binary(b, IR_SUB, v, ir_binary(b, IR_MUL, rate, ir_matmul(b, z, true, r, false))),
-                       ir_binary(b, IR_SUB, c, ir_binary(b, IR_MUL, rate, ir_unary(b, IR_SUM, r))), ir_unary(b, IR_SUM, ir_unary(b, IR_SQUARE, r))};
+                       ir_binary(b, IR_SUB, c, ir_binary(b, IR_MUL, rate, ir_unary(b, IR_SUM, r))),
+                       ir_unary(b, IR_SUM, ir_unary(b, IR_SQUARE, r))};
     ir_region_end(b, 3, next);
     IrNode *loop = ir_loop(b, ir_const(b, 50), body, 3, init);
     world_output(w, ir_proj(b, loop, 0));
@@ -421,8 +431,10 @@ static void test_residuals(void **state) {
         IrFunc *f = standardized_descent(&w, loss);
         PassOptions o = {.threads = 1, .verify = true};
         IrFunc *g = ir_optimize(f, &o);
-        if (loss) assert_true(loop_products_over_rows(g) > 0);
-        else assert_int_equal(loop_products_over_rows(g), 0);
+        if (loss)
+            assert_true(loop_products_over_rows(g) > 0);
+        else
+            assert_int_equal(loop_products_over_rows(g), 0);
         Matrix *a[8], *b[8];
         world_run_all(&w, f, a);
         world_run_all(&w, g, b);
@@ -441,7 +453,8 @@ static void test_dump(void **state) {
     o.dump_to = open_memstream(&text, &size);
     ir_optimize(text_function(&w, "X @ w"), &o);
     fclose(o.dump_to);
-    static const char *const marks[] = {"# after simplify\n", "# after chain\n", "# after settle\n", "# after factorize\n"};
+    static const char *const marks[] = {"# after simplify\n", "# after chain\n", "# after settle\n",
+                                        "# after factorize\n"};
     const char *at = text;
     for (int i = 0; i < 4; i++) {
         at = strstr(at, marks[i]);
@@ -453,11 +466,15 @@ static void test_dump(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sharing),      cmocka_unit_test(test_homes),     cmocka_unit_test(test_branches_keep),  cmocka_unit_test(test_reasons),
-        cmocka_unit_test(test_spaces),       cmocka_unit_test(test_carried),   cmocka_unit_test(test_never),          cmocka_unit_test(test_while),
-        cmocka_unit_test(test_known_branch), cmocka_unit_test(test_names_of_operators),
-        cmocka_unit_test(test_print),        cmocka_unit_test(test_verify),    cmocka_unit_test(test_trips),          cmocka_unit_test(test_cost_factorized),
-        cmocka_unit_test(test_association),  cmocka_unit_test(test_gram),      cmocka_unit_test(test_residuals),      cmocka_unit_test(test_dump),
+        cmocka_unit_test(test_sharing),       cmocka_unit_test(test_homes),
+        cmocka_unit_test(test_branches_keep), cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_spaces),        cmocka_unit_test(test_carried),
+        cmocka_unit_test(test_never),         cmocka_unit_test(test_while),
+        cmocka_unit_test(test_known_branch),  cmocka_unit_test(test_names_of_operators),
+        cmocka_unit_test(test_print),         cmocka_unit_test(test_verify),
+        cmocka_unit_test(test_trips),         cmocka_unit_test(test_cost_factorized),
+        cmocka_unit_test(test_association),   cmocka_unit_test(test_gram),
+        cmocka_unit_test(test_residuals),     cmocka_unit_test(test_dump),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

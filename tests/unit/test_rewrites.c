@@ -1,6 +1,6 @@
-/* test_rewrites.c: every rule of rewrites.def fires on an expression written for it, reaches the form that is expected of it, and changes no
- * value, on targets of many rows, one row and none, dense and sparse; switching a rule off is obeyed; random expressions stay what they are
- * under all rules, and cost no more. */
+/* test_rewrites.c: every rule of rewrites.def fires on an expression written for it, reaches the form that is expected
+ * of it, and changes no value, on targets of many rows, one row and none, dense and sparse; switching a rule off is
+ * obeyed; random expressions stay what they are under all rules, and cost no more. */
 #include "tests/unit/ir_testing.h"
 
 typedef struct RuleCase {
@@ -175,7 +175,9 @@ static IrFunc *simplified(World *w, const char *text, const PassOptions *o) {
     ir_verify(f, "simplify");
     return f;
 }
-static const char *result_text(World *w, const IrFunc *f) { return text_of(w, f->body->results.data[0]); }
+static const char *result_text(World *w, const IrFunc *f) {
+    return text_of(w, f->body->results.data[0]);
+}
 
 /* Each rule with a case of its own, and the form it ends in. */
 static void test_forms(void **state) {
@@ -230,7 +232,8 @@ static void test_values(void **state) {
         for (int k = 0; k < CASES; k++) {
             PassOptions all = {.threads = 1, .verify = true};
             IrFunc *f = text_function(&w, cases[k].from);
-            Matrix *before = world_run(&w, f), *after = world_run(&w, ir_simplify(f, &all)), *factorized = world_run(&w, ir_optimize(f, &all));
+            Matrix *before = world_run(&w, f), *after = world_run(&w, ir_simplify(f, &all)),
+                   *factorized = world_run(&w, ir_optimize(f, &all));
             char what[200];
             snprintf(what, sizeof what, "%s: %s, %lld rows", cases[k].rule, cases[k].from, (long long)w.n);
             assert_equal_values(before, after, what);
@@ -243,7 +246,9 @@ static void test_values(void **state) {
         world_free(&w);
     }
 }
-static double cost_of(const IrFunc *f) { return ir_cost(f, 1).flops; }
+static double cost_of(const IrFunc *f) {
+    return ir_cost(f, 1).flops;
+}
 static void test_cost(void **state) {
     (void)state;
     World w = world_new(1000, true);
@@ -251,7 +256,8 @@ static void test_cost(void **state) {
     for (int k = 0; k < CASES; k++) {
         IrFunc *f = text_function(&w, cases[k].from), *g = ir_simplify(f, &all);
         ir_dead_code(f);
-        if (cost_of(g) > cost_of(f) * 1.0001) fail_msg("%s: %s costs %g, and %g before", cases[k].rule, cases[k].from, cost_of(g), cost_of(f));
+        if (cost_of(g) > cost_of(f) * 1.0001)
+            fail_msg("%s: %s costs %g, and %g before", cases[k].rule, cases[k].from, cost_of(g), cost_of(f));
     }
     world_free(&w);
 }
@@ -271,7 +277,8 @@ static void test_standardized(void **state) {
     assert_form(&w, "(X * r)' @ (y * (X * r))", "((X' @ (y * X)) * r) * r'", &all);
     assert_form(&w, "cbind(1, X)' @ cbind(1, X)", "cbind(cbind(n, colsums(X))', rbind(colsums(X), X' @ X))", &all);
     /* k-means: the squared distances without what every centre shares */
-    assert_form(&w, "rowargmin(rowsums(X * X) + rowsums(C * C)' - 2 * (X @ C'))", "rowargmin(rowsums(square(C))' - X @ (C * 2)')", &all);
+    assert_form(&w, "rowargmin(rowsums(X * X) + rowsums(C * C)' - 2 * (X @ C'))",
+                "rowargmin(rowsums(square(C))' - X @ (C * 2)')", &all);
     world_free(&w);
     World sparse = world_new(12, false);
     IrFunc *f = simplified(&sparse, "(X - r)' @ (X - r)", &all);
@@ -282,8 +289,10 @@ static void test_standardized(void **state) {
 
 /* ---- random expressions ---- */
 static IrNode *random_node(World *w, IrNode **pool, int n) {
-    static const IrOp unary[] = {IR_NEG, IR_ABS, IR_SQUARE, IR_TRANSPOSE, IR_ROWSUMS, IR_COLSUMS, IR_SUM, IR_ROWMIN, IR_COLMAX, IR_ROWARGMIN, IR_TANH, IR_DIAG, IR_SIGMOID};
-    static const IrOp binary[] = {IR_ADD, IR_SUB, IR_MUL, IR_DIV, IR_MIN2, IR_MAX2, IR_LE, IR_MATMUL, IR_MATMUL, IR_MATMUL, IR_CBIND, IR_RBIND};
+    static const IrOp unary[] = {IR_NEG,    IR_ABS,    IR_SQUARE,    IR_TRANSPOSE, IR_ROWSUMS, IR_COLSUMS, IR_SUM,
+                                 IR_ROWMIN, IR_COLMAX, IR_ROWARGMIN, IR_TANH,      IR_DIAG,    IR_SIGMOID};
+    static const IrOp binary[] = {IR_ADD, IR_SUB,    IR_MUL,    IR_DIV,    IR_MIN2,  IR_MAX2,
+                                  IR_LE,  IR_MATMUL, IR_MATMUL, IR_MATMUL, IR_CBIND, IR_RBIND};
     for (int tries = 0; tries < 100; tries++) {
         /* mostly what was made last, so that expressions grow deep */
         IrNode *args[2];
@@ -298,10 +307,12 @@ static IrNode *random_node(World *w, IrNode **pool, int n) {
             if (proto.op == IR_MATMUL) proto.ta = test_below(2), proto.tb = test_below(2);
         }
         /* no smallest cell of nothing, and no value of rows by rows */
-        if (ir_ops[proto.op].shape != SHAPE_BCAST && (!args[0]->rows || !args[0]->cols) && proto.op != IR_MATMUL) continue;
+        if (ir_ops[proto.op].shape != SHAPE_BCAST && (!args[0]->rows || !args[0]->cols) && proto.op != IR_MATMUL)
+            continue;
         if (proto.op == IR_DIV && args[1]->op != IR_INPUT) continue; /* inputs are positive: nothing infinite */
         IrNode probe = proto;
-        if (!ir_infer_shape(w->f, &probe, NULL) || (probe.rspace && probe.cspace) || probe.rows * probe.cols > 20000) continue;
+        if (!ir_infer_shape(w->f, &probe, NULL) || (probe.rspace && probe.cspace) || probe.rows * probe.cols > 20000)
+            continue;
         if (proto.op == IR_CBIND && (args[0]->cspace || args[1]->cspace)) continue;
         if (proto.op == IR_RBIND && (args[0]->rspace || args[1]->rspace || args[0]->cspace)) continue;
         if (proto.op == IR_DIAG && (args[0]->rspace || args[0]->cspace)) continue;
@@ -334,7 +345,8 @@ static void test_random_expressions(void **state) {
         world_run_all(&w, h, c);
         for (int i = 0; i < 4; i++) {
             bool tame = true;
-            for (int64_t k = 0; k < a[i]->rows * a[i]->cols; k++) tame = tame && fabs(mat_get(a[i], k / a[i]->cols, k % a[i]->cols)) < 1e100;
+            for (int64_t k = 0; k < a[i]->rows * a[i]->cols; k++)
+                tame = tame && fabs(mat_get(a[i], k / a[i]->cols, k % a[i]->cols)) < 1e100;
             if (!tame) continue;
             const char *text = text_of(&w, w.f->body->results.data[i]);
             assert_equal_values(a[i], b[i], text);
@@ -371,8 +383,9 @@ static void test_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),        cmocka_unit_test(test_switch), cmocka_unit_test(test_values), cmocka_unit_test(test_cost),
-        cmocka_unit_test(test_standardized), cmocka_unit_test(test_random_expressions), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_forms), cmocka_unit_test(test_switch),       cmocka_unit_test(test_values),
+        cmocka_unit_test(test_cost),  cmocka_unit_test(test_standardized), cmocka_unit_test(test_random_expressions),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
