@@ -6,7 +6,7 @@
 #include "backends/runtime/rowexpr_internal.h"
 #include "compiler/resolve_internal.h"
 
-/* Roles are global to a target, by name, in order of first appearance: role 0 is the base. */
+/* Roles are global to a target, by name: one entry each, in order of first appearance. */
 static bool add_role(MapCtx *m, const Atom *a) {
     if (a->negated) {
         Diag *d = diag_error(m->ds, "E141", a->span, "a body cannot say that a row does not exist");
@@ -36,10 +36,43 @@ static bool add_role(MapCtx *m, const Atom *a) {
     return true;
 }
 
+static int find_role(const MapCtx *m, const Atom *a) {
+    const char *name = a->role.text ? a->role.text : a->relation.text;
+    for (int i = 0; i < m->roles.len; i++)
+        if (!strcmp(m->roles.data[i].name, name)) return i;
+    return -1;
+}
+
+/* Role 0 is the base. In a left join that is the core, of which every row is kept: the roles that every tgd needs, when
+ * some tgd does with them alone. They come before the others wherever they are written, because the base's values
+ * count where sources disagree. */
+static void put_core_first(MapCtx *m) {
+    uint64_t core = ~0ull, *least = arena_array(m->arena, uint64_t, m->t->tgds.len + 1);
+    for (int t = 0; t < m->t->tgds.len; t++) {
+        uint64_t needed = 0;
+        for (int i = 0; i < m->t->tgds.data[t]->body.len; i++) {
+            const Atom *a = m->t->tgds.data[t]->body.data[i];
+            int role = find_role(m, a);
+            if (role >= 0 && !a->optional) needed |= 1ull << role;
+        }
+        core &= least[t] = needed;
+    }
+    bool left = false;
+    for (int t = 0; t < m->t->tgds.len && !left; t++) left = core && least[t] == core;
+    if (!left) return;
+    RoleSpec ordered[MAX_ROLES];
+    int n = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int r = 0; r < m->roles.len; r++)
+            if ((core >> r & 1) == (pass == 0)) ordered[n++] = m->roles.data[r];
+    if (n) memcpy(m->roles.data, ordered, (size_t)n * sizeof *ordered);
+}
+
 static bool collect_roles(MapCtx *m) {
     bool ok = true;
     for (int t = 0; t < m->t->tgds.len; t++)
         for (int i = 0; i < m->t->tgds.data[t]->body.len; i++) ok &= add_role(m, m->t->tgds.data[t]->body.data[i]);
+    put_core_first(m);
     m->spec->roles = m->roles.data;
     m->spec->nroles = m->roles.len;
     return ok;

@@ -84,11 +84,28 @@ static bool collect_roles(MapCtx *m, ColumnWork *w) {
 
 /* ---------------- precedence ---------------- */
 
+/* Roles that some tgd passes over for this one: they are present there and map the column, but the head names only this
+ * one, so it had better come first. */
+static uint64_t passed_over(const MapCtx *m, const ColumnWork *w, int role) {
+    uint64_t passed = 0;
+    for (int t = 0; t < m->tgds.len; t++) {
+        uint64_t named = 0;
+        const HeadTerm *h = &m->tgds.data[t].head[w->j];
+        for (int k = 0; k < h->nalts; k++)
+            if (h->alts[k].role >= 0) named |= 1ull << h->alts[k].role;
+        if (named >> role & 1) passed |= m->tgds.data[t].body & ~named;
+    }
+    return passed;
+}
+
 static bool order_roles(MapCtx *m, ColumnWork *w, TargetColumnSpec *out) {
     const uint64_t *after = m->after + (size_t)w->j * MAX_ROLES;
-    uint64_t left = 0;
+    uint64_t left = 0, passed[MAX_ROLES] = {0};
     for (int r = 0; r < m->roles.len; r++)
-        if (w->of_role[r]) left |= 1ull << r;
+        if (w->of_role[r]) {
+            left |= 1ull << r;
+            passed[r] = passed_over(m, w, r);
+        }
     out->prec = arena_array(m->arena, int, __builtin_popcountll(left) + 1);
     while (left) {
         uint64_t blocked = 0;
@@ -107,7 +124,9 @@ static bool order_roles(MapCtx *m, ColumnWork *w, TargetColumnSpec *out) {
             diag_help(d, "write the alternatives of `x | y` in the same order in every tgd");
             return false;
         }
-        int next = __builtin_ctzll(free_roles);
+        uint64_t later = 0;
+        for (uint64_t r = left; r; r &= r - 1) later |= passed[__builtin_ctzll(r)];
+        int next = __builtin_ctzll(free_roles & ~later ? free_roles & ~later : free_roles);
         w->rank[next] = out->nprec;
         out->prec[out->nprec++] = next;
         left &= ~(1ull << next);

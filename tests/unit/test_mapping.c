@@ -267,8 +267,8 @@ static void test_optional_is_the_family(void **state) {
 
 static void test_optional_chain(void **state) {
     (void)state;
-    expect_dump(ABC "A(x, p)? & B(x, y, q) & C(y, r)? -> T(p, q, r);", "{A B C} A.0=B.0 B.1=C.0 -> A.1 B.2 C.1\n"
-                                                                       "{A B} A.0=B.0 -> A.1 B.2 ?\n"
+    expect_dump(ABC "A(x, p)? & B(x, y, q) & C(y, r)? -> T(p, q, r);", "{B A C} B.0=A.0 B.1=C.0 -> A.1 B.2 C.1\n"
+                                                                       "{B A} B.0=A.0 -> A.1 B.2 ?\n"
                                                                        "{B C} B.1=C.0 -> ? B.2 C.1\n"
                                                                        "{B} -> ? B.2 ?\n"
                                                                        "p: A\nq: B\nr: C\n");
@@ -386,6 +386,20 @@ static void test_precedence(void **state) {
     /* a default at the end; a body without x has the default alone */
     expect_dump(TWO "A(k, _) & B(k, y)? -> T(y | 7);", "{A B} A.0=B.0 -> B:else(B.1,7)\n{A} -> const:7\nx: B\n");
     expect_codes(TWO "m1: A(k, x) & B(k, y) -> T(x | y); m2: A(k, x) & B(k, y) & x > 1 -> T(y | x);", "E213");
+    /* the base of a left join is what every tgd needs, wherever it is written */
+    expect_dump(TWO "match A, B on k; A(k, x)? & B(k, x) -> T(x);", "{B A} -> B.1|A.1\n{B} -> B.1\nx: B A\n");
+    expect_dump(TWO "match A, B on k; A(k, x) & B(k, x) -> T(x); B(_, x) -> T(x);",
+                "{B A} -> B.1|A.1\n{B} -> B.1\nx: B A\n");
+    expect_dump(TWO "match A, B on k; A(k, x)? & B(k, x)? -> T(x);",
+                "{A B} -> A.1|B.1\n{A} -> A.1\n{B} -> B.1\nx: A B\n");
+    /* a head that does not name the base's column takes the other's */
+    expect_dump(TWO "A(k, x) & B(k, _) -> T(x); B(_, x) -> T(x);", "{B A} B.0=A.0 -> A.1\n{B} -> B.1\nx: A B\n");
+    /* the base of a left join is what every tgd needs, wherever it is written */
+    expect_dump(TWO "match A, B on k; A(k, x)? & B(k, x) -> T(x);", "{B A} -> B.1|A.1\n{B} -> B.1\nx: B A\n");
+    expect_dump(TWO "match A, B on k; A(k, x) & B(k, x) -> T(x); B(_, x) -> T(x);",
+                "{B A} -> B.1|A.1\n{B} -> B.1\nx: B A\n");
+    expect_dump(TWO "match A, B on k; A(k, x)? & B(k, x)? -> T(x);",
+                "{A B} -> A.1|B.1\n{A} -> A.1\n{B} -> B.1\nx: A B\n");
 #undef TWO
 }
 
