@@ -12,6 +12,11 @@ awk -F"'" '
     file = ""
 }
 END {
-    for (f in total) { printf "%6.1f %%  %5d lines  %s\n", best[f], total[f], f; n += total[f]; hit += best[f] * total[f] / 100 }
+    for (f in total) {
+        printf "%6.1f %%  %5d lines  %s\n", best[f], total[f], f | "sort -k5"
+        n += total[f]
+        hit += best[f] * total[f] / 100
+    }
+    close("sort -k5")
     if (n) printf "%6.1f %%  %5d lines  in all\n", 100 * hit / n, n
-}' | sort -k5
+}'
