@@ -11,9 +11,25 @@ declare -a missing=()
 want_command() { command -v "$1" > /dev/null || missing+=("$2"); }
 want_package() { dpkg-query -W -f='${Status}' "$1" 2> /dev/null | grep -q 'ok installed' || missing+=("$1"); }
 
+# Is there a libduckdb that the program will find?
+folder=build/deps
+have_duckdb() {
+    if [ -n "${DUCKDB_DIR:-}" ] && { [ -e "$DUCKDB_DIR/libduckdb.so" ] || [ -e "$DUCKDB_DIR/lib/libduckdb.so" ]; }; then return 0; fi
+    if [ -e "$folder/libduckdb.so" ]; then return 0; fi
+    if PATH="$PATH:/usr/sbin:/sbin" ldconfig -p 2> /dev/null | grep -q 'libduckdb\.so '; then return 0; fi
+    # known to pkg-config but not to the loader: a link beside the program makes it found
+    local libdir
+    libdir=$(pkg-config --variable=libdir duckdb 2> /dev/null) || return 1
+    [ -n "$libdir" ] && [ -e "$libdir/libduckdb.so" ] || return 1
+    mkdir -p "$folder"
+    ln -sf "$libdir/libduckdb.so" "$folder/libduckdb.so"
+}
+
 install_packages() {
     if [ "$(id -u)" != 0 ]; then
-        say "missing: $*. Run: sudo apt-get install -y --no-install-recommends $*"
+        local run="as root run:"
+        if command -v sudo > /dev/null; then run="run: sudo"; fi
+        say "missing: $*; $run apt-get install -y --no-install-recommends $*"
         return 3
     fi
     say "installing $*"
@@ -27,7 +43,11 @@ want_command re2c re2c
 want_command bison bison
 if command -v dpkg-query > /dev/null && command -v apt-get > /dev/null; then
     for p in libc6-dev libopenblas-dev libsqlite3-dev libcmocka-dev zlib1g-dev; do want_package "$p"; done
-    if [ ${#missing[@]} -gt 0 ]; then install_packages "${missing[@]}"; fi
+    if [ ${#missing[@]} -gt 0 ]; then
+        # who has to run it by hand gets all in one command
+        if [ "$(id -u)" != 0 ] && ! have_duckdb; then want_command npm "nodejs npm"; fi
+        install_packages "${missing[@]}"
+    fi
 elif [ ${#missing[@]} -gt 0 ]; then
     say "missing: ${missing[*]}; install them and the headers of OpenBLAS, SQLite, cmocka and zlib with this system's package manager"
     exit 3
@@ -35,7 +55,6 @@ fi
 
 # ---- libduckdb ----
 # Pinned: a package that carries the library as its makers built it. Another libduckdb (1.2 or later) is taken first when there is one.
-folder=build/deps
 case "$(uname -m)" in
 x86_64)
     package=@duckdb/node-bindings-linux-x64@1.5.6-r.1
@@ -50,18 +69,6 @@ aarch64)
     sum=
     ;;
 esac
-
-have_duckdb() {
-    if [ -n "${DUCKDB_DIR:-}" ] && { [ -e "$DUCKDB_DIR/libduckdb.so" ] || [ -e "$DUCKDB_DIR/lib/libduckdb.so" ]; }; then return 0; fi
-    if [ -e "$folder/libduckdb.so" ]; then return 0; fi
-    if ldconfig -p 2> /dev/null | grep -q 'libduckdb\.so '; then return 0; fi
-    # known to pkg-config but not to the loader: a link beside the program makes it found
-    local libdir
-    libdir=$(pkg-config --variable=libdir duckdb 2> /dev/null) || return 1
-    [ -n "$libdir" ] && [ -e "$libdir/libduckdb.so" ] || return 1
-    mkdir -p "$folder"
-    ln -sf "$libdir/libduckdb.so" "$folder/libduckdb.so"
-}
 
 without_duckdb() {
     say "$1: Parquet and JSON sources will not work, all else does. Put libduckdb.so into $folder, or name its folder in DUCKDB_DIR."
@@ -78,7 +85,9 @@ mkdir -p "$folder"
 scratch=$(mktemp -d "$folder/fetch.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 say "fetching libduckdb from $package"
-(cd "$scratch" && npm pack --silent "$package" > /dev/null 2> npm.log) || without_duckdb "npm could not fetch $package"
+# retried within seconds, not for the minutes that npm takes by itself where there is no network
+(cd "$scratch" && npm pack --silent --prefer-offline --fetch-retries=2 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 \
+    "$package" > /dev/null 2> npm.log) || without_duckdb "npm could not fetch $package"
 archive=$(find "$scratch" -name '*.tgz')
 if ! printf '%s  %s\n' "$sum" "$archive" | sha512sum --check --status; then
     without_duckdb "what came as $package is not what was expected (its checksum differs)"

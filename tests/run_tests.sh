@@ -113,9 +113,9 @@ run_golden() {
 # Does the script, or a file beside it that it uses, read ../shared/data where there is none?
 needs_shared() {
     [ -d "$shared" ] && return 1
-    local used
-    used=$(sed -nE 's/^use "([^"]+)";.*/\1/p' "$1")
-    grep -q 'shared/data' "$1" ${used:+"$(dirname "$1")/$used"}
+    local -a used
+    mapfile -t used < <(sed -nE "s|^use \"([^\"]+)\";.*|$(dirname "$1")/\1|p" "$1")
+    grep -q 'shared/data' "$1" "${used[@]}"
 }
 run_examples() {
     section "examples"
@@ -140,7 +140,8 @@ run_examples() {
 }
 
 # ---- reference and differential: many independent runs, several at a time ----
-# Runs the cases of the file, one a line, each an argument list for one_case.sh; what they print is what failed.
+# Runs the cases of the file, one a line, each an argument list for one_case.sh (in quotes what may hold spaces); what they print is what
+# failed.
 run_cases() { # file
     local bad_ones total
     total=$(wc -l <"$1")
@@ -162,7 +163,7 @@ run_reference() {
             continue
         fi
         for backend in c interp; do
-            for strategy in factorize materialize; do echo "reference $script $shared $backend $strategy" >>"$tmp/cases"; done
+            for strategy in factorize materialize; do echo "reference $script \"$shared\" $backend $strategy" >>"$tmp/cases"; done
         done
     done
     run_cases "$tmp/cases"
@@ -185,9 +186,9 @@ run_differential() {
         ok
         for backend in interp c; do
             for strategy in factorize materialize; do
-                [ "$backend $strategy" = "interp materialize" ] || echo "differential $script $base $backend $strategy" >>"$tmp/cases"
+                [ "$backend $strategy" = "interp materialize" ] || echo "differential $script \"$base\" $backend $strategy" >>"$tmp/cases"
                 if [ "$strategy" = materialize ] && [ -z "${AMAL_TEST_FULL:-}" ]; then continue; fi
-                for rewrite in $rewrites; do echo "differential $script $base $backend $strategy $rewrite" >>"$tmp/cases"; done
+                for rewrite in $rewrites; do echo "differential $script \"$base\" $backend $strategy $rewrite" >>"$tmp/cases"; done
             done
         done
     done
