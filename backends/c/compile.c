@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -18,7 +19,17 @@ static const char *compiler_of(const BackendOptions *o) {
     const char *cc = getenv("CC");
     return cc && *cc ? cc : "cc";
 }
-/* Runs argv, the last `most - 1` bytes of its standard error and output kept in `said`. Returns the exit status, -1 when it cannot be started. */
+/* CC may name arguments too: `ccache gcc`, `gcc -m64`. Words of `cc`, kept in `words`; their number. */
+enum { CC_WORDS = 16, CC_LENGTH = 1024 };
+static int compiler_words(const char *cc, char *words, char **argv) {
+    int n = 0;
+    snprintf(words, CC_LENGTH, "%s", cc);
+    for (char *save = NULL, *w = strtok_r(words, " \t", &save); w && n < CC_WORDS; w = strtok_r(NULL, " \t", &save)) argv[n++] = w;
+    if (!n) argv[n++] = words;
+    return n;
+}
+/* Runs argv, the first `most - 1` bytes of its standard error and output kept in `said`. Returns the exit status, -1 when it cannot be started,
+ * -2 when ctrl-C (which reaches it too) or a request to end stopped it. */
 static int run_program(char *const *argv, char *said, size_t most) {
     int fd[2];
     said[0] = 0;
@@ -50,13 +61,16 @@ static int run_program(char *const *argv, char *said, size_t most) {
     int status = 0;
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR) return -1;
+    if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM)) return -2;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 bool compile_available(const char *cc, const char **why_not) {
     static char said[512];
     BackendOptions o = {.cc = cc};
-    char *argv[] = {(char *)compiler_of(&o), "--version", NULL};
+    char words[CC_LENGTH], *argv[CC_WORDS + 2];
+    int n = compiler_words(compiler_of(&o), words, argv);
+    argv[n] = "--version", argv[n + 1] = NULL;
     if (run_program(argv, said, sizeof said) == 0) return true;
     *why_not = "no C compiler: install gcc, or set CC";
     return false;
@@ -66,7 +80,9 @@ bool compile_available(const char *cc, const char **why_not) {
 static void machine_text(const char *cc, Buf *b) {
     static char version[512], cached_cc[256];
     if (strcmp(cached_cc, cc)) {
-        char *argv[] = {(char *)cc, "--version", NULL};
+        char words[CC_LENGTH], *argv[CC_WORDS + 2];
+        int n = compiler_words(cc, words, argv);
+        argv[n] = "--version", argv[n + 1] = NULL;
         run_program(argv, version, sizeof version);
         snprintf(cached_cc, sizeof cached_cc, "%s", cc);
     }
@@ -130,6 +146,47 @@ static bool write_text(const char *path, const char *text) {
     bool ok = fwrite(text, 1, strlen(text), f) == strlen(text);
     return fclose(f) == 0 && ok;
 }
+/* A kernel ends with a seal: a mark and the hash of what stands before it (the loader of programs does not read that far). A file that was cut
+ * short or damaged would stop the program when it is loaded or run, not fail to load. */
+enum { SEAL = 16 };
+static const char seal_mark[8] = "amalkern";
+static char *read_whole(const char *path, size_t *size) {
+    FILE *f = fopen(path, "rb");
+    struct stat st;
+    if (!f) return NULL;
+    char *text = fstat(fileno(f), &st) || !S_ISREG(st.st_mode) ? NULL : mem_try((size_t)st.st_size + 1, 1);
+    if (text && fread(text, 1, (size_t)st.st_size, f) != (size_t)st.st_size) {
+        mem_free(text);
+        text = NULL;
+    }
+    *size = (size_t)st.st_size;
+    fclose(f);
+    return text;
+}
+static bool seal(const char *path) {
+    size_t size;
+    char *text = read_whole(path, &size), end[SEAL];
+    if (!text) return false;
+    uint64_t h = hash_bytes(text, size, 3);
+    mem_free(text);
+    memcpy(end, seal_mark, 8);
+    memcpy(end + 8, &h, 8);
+    FILE *f = fopen(path, "ab");
+    if (!f) return false;
+    bool ok = fwrite(end, 1, SEAL, f) == SEAL;
+    return fclose(f) == 0 && ok;
+}
+static bool sealed(const char *path) {
+    size_t size;
+    char *text = read_whole(path, &size);
+    bool ok = text && size > SEAL && !memcmp(text + size - SEAL, seal_mark, 8);
+    if (ok) {
+        uint64_t h = hash_bytes(text, size - SEAL, 3);
+        ok = !memcmp(text + size - 8, &h, 8);
+    }
+    mem_free(text);
+    return ok;
+}
 static bool load(Loaded *l) {
     l->handle = dlopen(l->path, RTLD_NOW | RTLD_LOCAL);
     if (!l->handle) return false;
@@ -164,7 +221,7 @@ bool compile_load(Diags *ds, const char *name, const char *text, const BackendOp
         return false;
     }
     snprintf(out->path, sizeof out->path, "%s/%016llx%016llx.so", folder, (unsigned long long)a, (unsigned long long)b);
-    if (!access(out->path, R_OK) && load(out)) {
+    if (sealed(out->path) && load(out)) {
         out->cached = true;
         out->seconds = time_now() - start;
         return true;
@@ -177,9 +234,8 @@ bool compile_load(Diags *ds, const char *name, const char *text, const BackendOp
         unlink(c_file);
         return false;
     }
-    char *argv[NFLAGS + 12];
-    int n = 0;
-    argv[n++] = (char *)cc;
+    char words[CC_LENGTH], *argv[CC_WORDS + NFLAGS + 12];
+    int n = compiler_words(cc, words, argv);
     for (int i = 0; i < NFLAGS; i++) argv[n++] = (char *)flags[i];
 #if defined(__x86_64__)
     argv[n++] = "-march=native";
@@ -196,10 +252,12 @@ bool compile_load(Diags *ds, const char *name, const char *text, const BackendOp
     argv[n++] = "-lm";
     argv[n] = NULL;
     int status = run_program(argv, said, sizeof said);
-    bool ok = status == 0 && !rename(made, out->path);
+    bool ok = status == 0 && seal(made) && !rename(made, out->path);
     if (!ok) {
         unlink(made);
-        if (status == 127 || status < 0) diag_help(diag_error(ds, "E602", (Span){0}, "the C compiler `%s` could not be started", cc), "install gcc, set CC, or run with --backend interp");
+        if (status == -2) diag_error(ds, "E460", (Span){0}, "interrupted while the emitted code was compiled");
+        else if (status == 0) diag_help(diag_error(ds, "E603", (Span){0}, "cannot write %s: %s", out->path, strerror(errno)), "set AMAL_CACHE to a folder that can be written and has room");
+        else if (status == 127 || status < 0) diag_help(diag_error(ds, "E602", (Span){0}, "the C compiler `%s` could not be started", cc), "install gcc, set CC, or run with --backend interp");
         else diag_help(diag_error(ds, "E602", (Span){0}, "the C compiler refused the emitted code: %.500s", said), "this is a fault of amal: report it with the file that --keep-c DIR writes; --backend interp runs without the compiler");
         unlink(c_file);
         return false;
