@@ -137,6 +137,44 @@ holds "no temporary files stay" sh -c '! ls -A | grep -i tmp'
 (cd "$tmp/command" && CC=/nonexistent/cc AMAL_CACHE="$tmp/empty-cache" timeout 60 "$amal" run points.amal >"$tmp/stdout" 2>"$tmp/stderr")
 if [ $? -eq 3 ] && grep -q 'E60' "$tmp/stderr"; then ok; else bad "no C compiler" "$(cat "$tmp/stderr")"; fi
 
+# the kernel cache: shared by runs that start at once, never trusted when damaged, and left without temporary files
+kernels() { (cd "$tmp/command" && AMAL_CACHE="$tmp/kernel-cache" timeout 60 "$amal" run points.amal --quiet); }
+for i in 1 2 3 4 5 6; do kernels >"$tmp/run$i" 2>&1 & done
+wait
+for i in 2 3 4 5 6; do if cmp -s "$tmp/run1" "$tmp/run$i"; then ok; else bad "runs that share an empty cache" "$(cat "$tmp/run$i")"; fi; done
+holds "only kernels stay in the cache" sh -c '! ls -A "$1" | grep -v "\.so$"' sh "$tmp/kernel-cache"
+for size in 0 64 3000; do
+    for kernel in "$tmp"/kernel-cache/*.so; do truncate -s "$size" "$kernel"; done
+    kernels >"$tmp/again" 2>&1
+    if cmp -s "$tmp/run1" "$tmp/again"; then ok; else bad "kernels cut to $size bytes" "$(cat "$tmp/again")"; fi
+done
+for kernel in "$tmp"/kernel-cache/*.so; do printf damaged | dd of="$kernel" bs=1 seek=5000 conv=notrunc status=none; done
+kernels >"$tmp/again" 2>&1
+if cmp -s "$tmp/run1" "$tmp/again"; then ok; else bad "kernels with other bytes" "$(cat "$tmp/again")"; fi
+holds "CC may name arguments" env CC="${CC:-cc} -O1" AMAL_CACHE="$tmp/other-cache" "$amal" run points.amal --backend c
+
+# what emitted code and the interpreter say alike: columns that are not there; a carried value may start infinite, but not become so
+cat >"$tmp/command/carried.amal" <<'END'
+use "points.amal";
+param at = 1;
+let X = features(T);
+algorithm smallest(column = 1) {
+  fit(X: [n, d], y: [n, 1]) {
+    best = 1 / 0;
+    repeat 3 { best = pmin(best, sum(tanh(X @ ones(ncol(X), 4))[, column * ones(2, 1)])); }
+    return best;
+  }
+  predict(X: [m, d]) { return rowsums(X) + best; }
+}
+train s = smallest(column = at) on T;
+print s.best;
+END
+for backend in c interp; do
+    expect 0 "11.98021479" run carried.amal --backend "$backend"
+    expect 1 E406 run carried.amal --backend "$backend" --set at=5
+    expect 1 E406 run carried.amal --backend "$backend" --set at=1.5
+done
+
 # ctrl-C: the training stops, nothing half-written stays, the exit code is 130
 cat >"$tmp/command/long.amal" <<'END'
 source S from "points.csv" { id: text, a: num, b: num, y: num }

@@ -110,8 +110,10 @@ typedef struct Host {
     void **blocks;
     size_t *sizes;
     int nblocks, cap;
+    bool *watched; /* by node id of a carried value: finite before its loop */
     bool failed;
     double last_progress;
+    int64_t at, of; /* of the outermost loop */
     int64_t iterations;
 } Host;
 
@@ -185,30 +187,45 @@ static int host_kernel(AmalRt *rt, int node, const void *const *args, void *out)
     mem_free(temporary);
     return !ok;
 }
+static int host_column(AmalRt *rt, int node, double at, int64_t of) {
+    Host *h = (Host *)rt;
+    if (at >= 1 && at <= (double)of && at == floor(at)) return 0;
+    diag_help(diag_error(h->rc->diags, "E406", h->x->by_id[node]->span, "index %.15g does not name a column: there are %lld", at, (long long)of), "indices are whole numbers that count from 1");
+    h->failed = true;
+    return 1;
+}
+static bool in_a_loop(const IrNode *n) {
+    for (const IrRegion *r = n->home; r; r = r->parent)
+        if (r->kind == REGION_LOOP || r->kind == REGION_WHILE_BODY || r->kind == REGION_WHILE_COND) return true;
+    return false;
+}
 static int host_carried(AmalRt *rt, int loop, int64_t at, int64_t of, int k, const double *v, int64_t n) {
     Host *h = (Host *)rt;
     const IrNode *l = h->x->by_id[loop];
-    bool outermost = l->home->kind == REGION_FUNC || l->home->kind == REGION_BRANCH;
     if (h->rc->check_finite && n) {
-        double s = 0;
-        for (int64_t i = 0; i < n; i++) s += v[i] * 0;
-        if (s != 0) {
-            const IrRegion *r = l->regions[l->nregions - 1];
-            const IrNode *p = r->params.data[k + (l->op == IR_LOOP)];
+        const IrNode *p = l->regions[l->nregions - 1]->params.data[k + (l->op == IR_LOOP)];
+        bool finite = true;
+        for (int64_t i = 0; i < n; i++) finite = finite && isfinite(v[i]);
+        if (!at) h->watched[p->id] = finite;
+        else if (!finite && h->watched[p->id]) {
             Diag *d = diag_error(h->rc->diags, "E405", l->span, "training diverged: `%s` is not finite after iteration %lld", p->name ? p->name : "a value", (long long)at);
             diag_help(d, "a smaller step, or features on one scale (standardize = true), usually mends it; infinities in the data do it too");
             h->failed = true;
             return 1;
         }
     }
-    if (!outermost || k > 0) return 0;
-    h->iterations++;
+    if (k > 0 || !at) return 0;
+    if (!in_a_loop(l)) {
+        h->iterations++;
+        h->at = at;
+        h->of = of;
+    }
     if (!h->rc->progress) return 0;
     double now = time_now();
     if (now - h->last_progress < 0.05) return 0;
     h->last_progress = now;
-    if (h->rc->progress(h->rc->user, at, of)) return 0;
-    diag_error(h->rc->diags, "E460", l->span, "stopped at iteration %lld", (long long)at);
+    if (h->rc->progress(h->rc->user, h->at, h->of)) return 0;
+    diag_error(h->rc->diags, "E460", l->span, "interrupted after iteration %lld", (long long)h->at);
     h->failed = true;
     return 1;
 }
@@ -231,7 +248,8 @@ static void host_output(AmalRt *rt, int k, const void *v) {
 static bool c_run(Executable *x, RunContext *rc, Matrix *const *inputs, Matrix **outputs) {
     double start = time_now();
     Host h = {.x = x, .rc = rc, .outputs = outputs, .last_progress = start};
-    h.rt = (AmalRt){.threads = rc->threads > 0 ? rc->threads : thread_default_count(), .rows = x->rows, .alloc = host_alloc, .run = host_run, .kernel = host_kernel, .carried = host_carried, .output = host_output, .uniform = rng_uniform, .normal = rng_normal};
+    h.rt = (AmalRt){.threads = rc->threads > 0 ? rc->threads : thread_default_count(), .rows = x->rows, .alloc = host_alloc, .run = host_run, .kernel = host_kernel, .column = host_column, .carried = host_carried, .output = host_output, .uniform = rng_uniform, .normal = rng_normal};
+    h.watched = mem_alloc((size_t)x->func->next_id + 1);
     h.opaque = mem_alloc(sizeof *h.opaque * (size_t)(x->func->next_id + 1));
     const void **bind = mem_alloc(sizeof *bind * (size_t)(x->code->binds.len + 1));
     for (int i = 0; i < x->code->binds.len; i++) {
@@ -253,6 +271,7 @@ static bool c_run(Executable *x, RunContext *rc, Matrix *const *inputs, Matrix *
     mem_free(h.sizes);
     for (int i = 0; i < x->func->next_id; i++) mat_free(h.opaque[i]);
     mem_free(h.opaque);
+    mem_free(h.watched);
     mem_free(bind);
     rc->iterations = h.iterations;
     rc->seconds = time_now() - start;

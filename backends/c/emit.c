@@ -153,7 +153,9 @@ static void declare(Emit *e, const IrNode *n, const char *member) {
         e->indent = indent;
         return;
     }
-    emit_line(e, &e->members, "double *%s; /* %lld x %lld%s%s */", member, (long long)n->rows, (long long)n->cols, n->rspace ? ", rows of " : "", n->rspace ? e->f->spaces.data[n->rspace].name : "");
+    /* no numbers of rows in the text: the same script on more rows finds its kernel in the cache */
+    if (n->rspace) emit_line(e, &e->members, "double *%s; /* rows of %s x %lld */", member, e->f->spaces.data[n->rspace].name, (long long)n->cols);
+    else emit_line(e, &e->members, "double *%s; /* %lld x %lld */", member, (long long)n->rows, (long long)n->cols);
     if (n->rspace) emit_line(e, &e->setup, "if (!(f->%s = rt->alloc(rt, (f->n_%d + 1) * %lld))) return 1;", member, n->rspace, (long long)emit_pad(n->cols));
     else emit_line(e, &e->setup, "if (!(f->%s = rt->alloc(rt, %lld))) return 1;", member, (long long)(n->rows * n->cols));
     e->indent = indent;
@@ -252,14 +254,14 @@ static void assign_carried(Emit *e, const IrRegion *r, const IrRegion *params, i
         copy_value(e, to, p, v);
     }
 }
-static void report_carried(Emit *e, const IrNode *loop, const IrRegion *params, int first, const char *of) {
+static void report_carried(Emit *e, const IrNode *loop, const IrRegion *params, int first, const char *at, const char *of) {
     for (int k = 0; first + k < params->params.len; k++) {
         const IrNode *p = params->params.data[first + k];
         const char *m = emit_member(e, p);
         const char *count = p->rspace ? "0" : arena_printf(e->arena, "%lld", (long long)(p->rows * p->cols));
-        emit_line(e, &e->body, "if (rt->carried(rt, %d, at, %s, %d, %sf->%s, %s)) return 1;", loop->id, of, k, emit_is_scalar(p) ? "&" : "", m, count);
+        emit_line(e, &e->body, "if (rt->carried(rt, %d, %s, %s, %d, %sf->%s, %s)) return 1;", loop->id, at, of, k, emit_is_scalar(p) ? "&" : "", m, count);
     }
-    if (params->params.len == first) emit_line(e, &e->body, "if (rt->carried(rt, %d, at, %s, -1, 0, 0)) return 1;", loop->id, of);
+    if (params->params.len == first) emit_line(e, &e->body, "if (rt->carried(rt, %d, %s, %s, -1, 0, 0)) return 1;", loop->id, at, of);
 }
 static void emit_loop(Emit *e, const IrNode *n) {
     const IrRegion *r = n->regions[0];
@@ -267,12 +269,13 @@ static void emit_loop(Emit *e, const IrNode *n) {
     e->indent++;
     emit_line(e, &e->body, "const int64_t of = times_of(%s);", emit_small_cell(e, n->args[0], "0", "0"));
     for (int k = 1; k < r->params.len; k++) copy_value(e, emit_member(e, r->params.data[k]), r->params.data[k], n->args[k]);
+    report_carried(e, n, r, 1, "0", "of");
     emit_line(e, &e->body, "for (int64_t at = 1; at <= of; at++) {");
     e->indent++;
     emit_line(e, &e->body, "f->%s = (double)at;", emit_member(e, r->params.data[0]));
     emit_region(e, r);
     assign_carried(e, r, r, 1);
-    report_carried(e, n, r, 1, "of");
+    report_carried(e, n, r, 1, "at", "of");
     e->indent--;
     emit_line(e, &e->body, "}");
     e->indent--;
@@ -283,13 +286,14 @@ static void emit_while(Emit *e, const IrNode *n) {
     emit_line(e, &e->body, "{ /* %s */", emit_where(e, n));
     e->indent++;
     for (int k = 0; k < r->params.len; k++) copy_value(e, emit_member(e, r->params.data[k]), r->params.data[k], n->args[k]);
+    report_carried(e, n, r, 0, "0", "0");
     emit_line(e, &e->body, "for (int64_t at = 1;; at++) {");
     e->indent++;
     emit_region(e, cond);
     emit_line(e, &e->body, "if (%s == 0) break;", emit_small_cell(e, cond->results.data[0], "0", "0"));
     emit_region(e, r);
     assign_carried(e, r, r, 0);
-    report_carried(e, n, r, 0, "0");
+    report_carried(e, n, r, 0, "at", "0");
     e->indent--;
     emit_line(e, &e->body, "}");
     e->indent--;
@@ -324,6 +328,13 @@ static void emit_kernel(Emit *e, const IrNode *n) {
 }
 static void emit_pass_call(Emit *e, const FusePass *pass) {
     Buf *b = &e->body;
+    for (int i = 0; i < pass->nodes.len; i++) { /* columns chosen by number are checked before the rows are read */
+        const IrNode *n = pass->nodes.data[i];
+        if (n->op != IR_TAKE_COLS) continue;
+        const IrNode *index = n->args[1];
+        emit_line(e, b, "for (int64_t k = 0; k < %lld; k++)", (long long)n->cols);
+        emit_line(e, b, "    if (rt->column(rt, %d, %s, %lld)) return 1;", n->id, emit_small_cell(e, index, index->cols == 1 ? "k" : "0", index->cols == 1 ? "0" : "k"), (long long)n->args[0]->cols);
+    }
     emit_line(e, b, "{");
     emit_line(e, b, "    const int parts = parts_for(f->n_%d, rt->threads);", pass->space);
     emit_line(e, b, "    rt->run(parts, pass_%d, f);", pass->id);

@@ -185,8 +185,11 @@ static const char *computed_cell(Emit *e, const IrNode *n, const char *b, const 
     case IR_SLICE_COLS:
         return emit_cell(e, n->args[0], b, n->i0 ? arena_printf(e->arena, "(%s + %lld)", j, (long long)n->i0) : j);
     case IR_TAKE_COLS: {
-        const char *col = emit_cell(e, n->args[1], j, j);
-        if (n->args[1]->cols == 1 && n->args[1]->rows > 1) col = arena_printf(e->arena, "%s[%s]", emit_hoist(e, emit_member(e, n->args[1]), "const double *restrict "), j);
+        const IrNode *index = n->args[1];
+        const char *col;
+        if (index->op == IR_IOTA) col = arena_printf(e->arena, "(%s + 1)", j);
+        else if (index->op == IR_CONST || index->op == IR_FULL || emit_is_scalar(index)) col = emit_cell(e, index, b, "0");
+        else col = arena_printf(e->arena, "%s[%s]", emit_hoist(e, emit_member(e, index), "const double *restrict "), j);
         return emit_cell(e, n->args[0], b, arena_printf(e->arena, "((int64_t)%s - 1)", col));
     }
     case IR_RAND: case IR_RANDN:
