@@ -182,7 +182,7 @@ static bool put_in_order(IntState *s, Triggers *t) {
     return ok;
 }
 
-bool int_rows(IntState *s) {
+static bool find_rows(IntState *s) {
     const MappingSpec *spec = s->spec;
     Triggers t = {0};
     TriggersResult r = TRIGGERS_UNSUITED;
@@ -201,6 +201,76 @@ bool int_rows(IntState *s) {
     s->ci = t.row;
     for (int64_t i = 0; i < t.n; i++) s->tgd_rows[t.tgd[i]]++;
     return true;
+}
+
+/* ---------------- optional roles that disagree ---------------- */
+/* Number of target row i's vector over the core; added when `stages` may grow. -1: absent, -2: no memory. */
+static int32_t core_vector(const IntState *s, int64_t i, Intern *stages, bool add) {
+    int32_t id = 0;
+    for (uint64_t rest = s->family.join.core; rest && id >= 0; rest &= rest - 1) {
+        int k = __builtin_ctzll(rest);
+        uint64_t key = (uint64_t)id << 32 | (uint32_t)s->ci[k][i];
+        id = add ? intern_add(&stages[k], key) : intern_find(&stages[k], key);
+    }
+    return id;
+}
+/* Row i has a row of node a's role with a key there, and none of node b's role. */
+static bool has_only(const IntState *s, const KeyNode *a, const KeyNode *b, int64_t i) {
+    int32_t row = s->ci[a->role][i];
+    return row >= 0 && s->ci[b->role][i] < 0 && a->key[row] >= 0;
+}
+static void warn_disagreement(IntState *s, const KeyNode *a, const KeyNode *b) {
+    Intern stages[MAX_ROLES] = {0};
+    const RoleSpec *ra = &s->spec->roles[a->role], *rb = &s->spec->roles[b->role];
+    uint64_t core = s->family.join.core;
+    bool ok = true;
+    int64_t n = 0, one = -1, other = -1;
+    for (uint64_t rest = core; rest && ok; rest &= rest - 1) ok = intern_init(&stages[__builtin_ctzll(rest)], 64);
+    for (int64_t i = 0; ok && i < s->rows; i++)
+        if (has_only(s, a, b, i)) ok = core_vector(s, i, stages, true) >= 0;
+    for (int64_t i = 0; ok && i < s->rows; i++)
+        if (has_only(s, b, a, i) && core_vector(s, i, stages, false) >= 0 && !n++) other = i;
+    for (int64_t i = 0; n && one < 0 && i < s->rows; i++)
+        if (has_only(s, a, b, i) && core_vector(s, i, stages, false) == core_vector(s, other, stages, false)) one = i;
+    for (int k = 0; k < MAX_ROLES; k++) intern_free(&stages[k]);
+    if (!ok) {
+        int_no_memory(s, "target rows", s->rows);
+        return;
+    }
+    if (!n) return;
+    Diag *d = diag_warn(s->ds, "W220", rb->span, "%s and %s disagree on `%s` in %lld row%s of %s: each has its own",
+                        ra->name, rb->name, int_table(s, b->role)->cols[b->column].name, (long long)n,
+                        n == 1 ? "" : "s", s->spec->target);
+    diag_note(d, (Span){0}, "for example row %d of %s in target row %lld, and row %d of %s in target row %lld",
+              s->ci[a->role][one] + 1, ra->name, (long long)one, s->ci[b->role][other] + 1, rb->name,
+              (long long)other);
+    diag_help(d, "use different variables if they need not agree; the rows of one of them can be left out by making it "
+                 "needed (no `?`)");
+}
+/* Two optional roles that share a variable the core does not have, and differ in it, stand in two rows of the target
+ * for one row of the core. */
+static void warn_disagreements(IntState *s) {
+    const Family *f = &s->family;
+    const Join *j = &f->join;
+    if (!f->consistent || !j->core) return;
+    for (int b = 0; b < f->nnodes; b++)
+        for (int a = 0; a < b && !s->failed; a++) {
+            int x = f->nodes[a].role, y = f->nodes[b].role;
+            uint64_t both = ROLE_BIT(x) | ROLE_BIT(y);
+            if (x == y || j->group[a] < 0 || j->group[a] != j->group[b] || (both & j->core)) continue;
+            if (f->nodes[a].column < 0 || f->nodes[b].column < 0) continue; /* entities never disagree */
+            bool together = false, core = false;
+            for (int t = 0; t < j->nbodies; t++) together |= !(both & ~j->bodies[t]);
+            for (int c = 0; c < f->nnodes; c++)
+                core |= j->group[c] == j->group[a] && (j->core & ROLE_BIT(f->nodes[c].role));
+            if (together && !core) warn_disagreement(s, &f->nodes[a], &f->nodes[b]);
+        }
+}
+
+bool int_rows(IntState *s) {
+    if (!find_rows(s)) return false;
+    warn_disagreements(s);
+    return !s->failed;
 }
 
 /* Rows that no target row uses, and those among them that a null key keeps out. */
