@@ -269,12 +269,31 @@ static Span equality_span(const MappingSpec *spec, const Column *col, const char
     *variable = NULL;
     return spec->span;
 }
-/* Texts that differ only in blanks around them or in the case of ASCII letters. */
+/* The letters that U+00C0 to U+017F are without their accents, `.` for those that are no accented letter. */
+static const char unaccented[] =
+    "aaaaaa.ceeeeiiii.nooooo..uuuuy..aaaaaa.ceeeeiiii.nooooo..uuuuy.y"
+    "aaaaaaccccccccdd..eeeeeeeeeegggggggghh..iiiiiiiii...jjkk.llllll."
+    "...nnnnnn...oooooo..rrrrrrsssssssstttt..uuuuuuuuuuuuwwyyyzzzzzz.";
+/* One text for all that differ only in blanks around them, the case of letters, or accents: an accented letter may be
+ * one character or two (NFC, NFD), and often has lost its accent. */
 static int32_t plain_text(const char *s, int32_t len, char *out) {
     while (len && (*s == ' ' || *s == '\t')) s++, len--;
     while (len && (s[len - 1] == ' ' || s[len - 1] == '\t')) len--;
-    for (int32_t i = 0; i < len; i++) out[i] = (char)(s[i] >= 'A' && s[i] <= 'Z' ? s[i] + 32 : s[i]);
-    return len;
+    int32_t n = 0;
+    for (int32_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)s[i], next = i + 1 < len ? (unsigned char)s[i + 1] : 0;
+        if ((c == 0xCC && next >= 0x80) || (c == 0xCD && next >= 0x80 && next <= 0xAF)) { /* U+0300 to U+036F */
+            i++;
+            continue;
+        }
+        int letter = c >= 0xC3 && c <= 0xC5 && next >= 0x80 ? (c - 0xC3) * 64 + (next - 0x80) : -1;
+        if (letter >= 0 && letter < (int)sizeof unaccented - 1 && unaccented[letter] != '.') {
+            out[n++] = unaccented[letter];
+            i++;
+        } else
+            out[n++] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+    }
+    return n;
 }
 /* How many texts of `a` are not in `b` but would be, were they compared as plain_text(); *example is one. O(distinct).
  */
@@ -304,7 +323,7 @@ static void warn_spelling(IntState *s, const JoinEq *eq) {
     if (!a->dict || !b->dict || a->dict == b->dict) return;
     int64_t n = near_misses(a->dict, b->dict, &example);
     if (!n) return;
-    Diag *d = diag_warn(s->ds, "W202", eq->span, "%lld text%s of %s.%s would be in %s.%s but for blanks or case",
+    Diag *d = diag_warn(s->ds, "W202", eq->span, "%lld text%s of %s.%s would be in %s.%s but for blanks, case or accents",
                         (long long)n, n == 1 ? "" : "s", ta->name, a->name, tb->name, b->name);
     diag_note(d, a->span, "for example \"%.*s\"", a->dict->len[example] < 60 ? a->dict->len[example] : 60,
               a->dict->text[example]);
