@@ -4,7 +4,7 @@
  *     random_algebra [--count N] [--seed S] [--threads T] [--keep DIR] [--plain] [--interp]
  *
  * --plain factorizes without rewrites before it, --interp leaves emitted C out (many more in the time). Prints the seed of each failure: `--count 1 --seed S` repeats it. */
-#include "tests/differential/random_program.h"
+#include "tests/differential/random_target.h"
 
 static bool close_enough(double a, double b, double scale) {
     if (a == b || (isnan(a) && isnan(b))) return true;

@@ -1,19 +1,19 @@
 /* random_mappings.c: integrations of random mappings against the definitions, evaluated the slow way.
  *
- *     random_mappings [--count N] [--seed S]
+ *     random_mappings [--count N] [--seed S] [--compiled N]
  *
  * Each case draws up to four roles over up to three tables of a few rows (keys with nulls, repeated values, int against
  * num, texts of different dictionaries), a family of bodies (all connected sets over a core, any choice of bodies, one
  * body, disjoint ones; equal bodies too), equalities that may form cycles, conditions over one or two roles, now and
  * then a match, and target columns of every encoding and `missing` kind. What is right is computed here by enumerating
  * all combinations of rows, comparing all pairs of triggers, and evaluating cells one at a time: no code is shared with
- * the runtime. Prints the seed of each failure (`--count 1 --seed S` repeats it) and, last, `N passed, N failed`. */
+ * the runtime; every factorized operator over the integration is compared with the same over
+ * the dense cells (mapping_algebra.h), the first few also as emitted C. Prints the seed of each failure (`--count 1 --seed S` repeats it) and, last, `N passed, N failed`. */
+#include "tests/differential/mapping_algebra.h"
 #include "tests/differential/mapping_oracle.h"
 
-/* Factorized operators against the dense target. The algebra's own operators are compared in random_algebra.c on random
- * blocks; here the two basic products over blocks are, on the blocks that integration_build makes. Returns what is
- * wrong, or NULL. */
-static const char *check_factorized(const Integration *in, const double *dense, Rng *g);
+/* Factorized operators against the dense target. The first `compiled` functions run as emitted C too. Returns what is wrong, or NULL. */
+static const char *check_factorized(const Integration *in, double *dense, Rng *g);
 
 static char failure[400];
 #define EXPECT(c, ...)                                                                                                 \
@@ -107,7 +107,7 @@ static bool check_rows_function(const Integration *in, const double *dense, Rng 
     EXPECT(good, "integration_rows gives other cells");
     return true;
 }
-static bool check_one(const Integration *in, const double *dense, Diags *ds, Rng *g) {
+static bool check_one(const Integration *in, double *dense, Diags *ds, Rng *g) {
     if (!check_indicators(in) || !check_blocks(in, dense) || !check_rows_function(in, dense, g)) return false;
     int64_t nnz = 0;
     for (int64_t k = 0; k < in->rows * in->cols; k++) nnz += dense[k] != 0;
@@ -179,7 +179,7 @@ static bool check_export(const Case *c, const Oracle *o, const Integration *in, 
     EXPECT(good, "ids: row numbers are wrong");
     return true;
 }
-static bool check_split(const Case *c, const Oracle *o, const Integration *in, const double *dense, Diags *ds, Rng *g) {
+static bool check_split(const Case *c, const Oracle *o, const Integration *in, double *dense, Diags *ds, Rng *g) {
     const char *names[3] = {"a", "b", "c"};
     double shares[3] = {0.5, 0.3, 0.2};
     Integration *part[3];
@@ -287,47 +287,29 @@ static bool check_case(Case *c, Oracle *o, Diags *ds, bool *skipped) {
     return ok;
 }
 
-static const char *check_factorized(const Integration *in, const double *dense, Rng *g) {
-    static double w[1024], left[MAXTRIG], want_left[MAXTRIG], right[1024], want_right[1024], v[MAXTRIG];
-    if (in->cols > 1024 || in->rows > MAXTRIG) return NULL;
-    for (int64_t c = 0; c < in->cols; c++) w[c] = below(g, 9) - 4, right[c] = want_right[c] = 0;
-    for (int64_t i = 0; i < in->rows; i++) v[i] = below(g, 9) - 4, left[i] = want_left[i] = 0;
-    for (int64_t i = 0; i < in->rows; i++)
-        for (int64_t c = 0; c < in->cols; c++)
-            want_left[i] += dense[i * in->cols + c] * w[c], want_right[c] += dense[i * in->cols + c] * v[i];
-    for (int b = 0; b < in->nblocks; b++) { /* T w = sum of gathers of D_b w_b; T'v = sum of D_b' (scatter of v) */
-        const IntBlock *blk = &in->blocks[b];
-        const Matrix *d = blk->data;
-        double *q = mem_alloc(sizeof(double) * (size_t)(d->rows + 1)),
-               *p = mem_alloc(sizeof(double) * (size_t)(d->rows + 1));
-        for (int64_t r = 0; r < d->rows; r++)
-            for (int64_t k = 0; k < d->cols; k++) p[r] += mat_get(d, r, k) * w[blk->target_cols[k]];
-        for (int64_t i = 0; i < in->rows; i++) {
-            int64_t r = read_indicator(&in->indicators[blk->indicator], i);
-            if (r >= 0) left[i] += p[r], q[r] += v[i];
-        }
-        for (int64_t r = 0; r < d->rows; r++)
-            for (int64_t k = 0; k < d->cols; k++) right[blk->target_cols[k]] += mat_get(d, r, k) * q[r];
-        mem_free(p);
-        mem_free(q);
-    }
-    for (int64_t i = 0; i < in->rows; i++)
-        if (fabs(left[i] - want_left[i]) > 1e-9) return "T w";
-    for (int64_t c = 0; c < in->cols; c++)
-        if (fabs(right[c] - want_right[c]) > 1e-9) return "T'v";
-    return NULL;
+static int64_t compiled = 3;
+static const char *check_factorized(const Integration *in, double *dense, Rng *g) {
+    if (!in->cols || in->cols > 300 || (in->parent && chance(g, 0.7))) return NULL; /* parts: some of them */
+    uint64_t seed = g->seed * 64 + (uint64_t)below(g, 64);
+    bool emit = in->rows > 2 && in->nblocks > 1 && compiled-- > 0;
+    const char *wrong = compare_algebra(in, dense, seed, every_operator, emit);
+    if (!wrong && chance(g, 0.3)) wrong = compare_algebra(in, dense, seed, random_program, emit);
+    return wrong;
 }
 
 int main(int argc, char **argv) {
-    int64_t count = 5000, passed = 0, failed = 0, skipped = 0;
+    int64_t count = 3000, passed = 0, failed = 0, skipped = 0;
     uint64_t seed = 1;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (!strcmp(argv[i], "--count"))
             count = strtoll(argv[i + 1], NULL, 10);
         else if (!strcmp(argv[i], "--seed"))
             seed = strtoull(argv[i + 1], NULL, 10);
+        else if (!strcmp(argv[i], "--compiled"))
+            compiled = strtoll(argv[i + 1], NULL, 10);
     }
     Oracle *o = mem_alloc(sizeof *o);
+    draw_exact = false;
     for (int64_t k = 0; passed < count && k < 2 * count; k++) {
         Case c;
         bool skip = false;

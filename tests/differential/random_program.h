@@ -1,11 +1,20 @@
 /* random_program.h: random functions over a target: values over T's rows, T-like values and small values, combined by every operator that accepts
- * them, in loops, while loops and conditionals, nested, with carried values that trade places. Needs random_target.h's numbers.
+ * them, in loops, while loops and conditionals, nested, with carried values that trade places.
  *
  * Operators that jump (floor, comparisons, argmin …) get only operands whose value does not depend on the order of sums, so that two right answers
  * never differ by more than rounding. */
 #ifndef AMAL_RANDOM_PROGRAM_H
 #define AMAL_RANDOM_PROGRAM_H
-#include "tests/differential/random_target.h"
+#include <math.h>
+
+#include "backends/backend.h"
+#include "backends/runtime/kernels.h"
+
+static uint64_t draw_seed, draw_at;
+static bool draw_exact = true; /* the target's numbers are multiples of small powers of two */
+static double uniform(void) { return rng_uniform(draw_seed, 1, draw_at++); }
+static int64_t up_to(int64_t n) { return n > 0 ? (int64_t)(uniform() * (double)n) : 0; } /* 0 .. n - 1 */
+static bool maybe(double p) { return uniform() < p; }
 
 typedef struct Pool {
     IrNode *v[64];
@@ -29,6 +38,7 @@ static bool is_exact(const IrNode *n) {
     switch (n->op) {
     case IR_EXP: case IR_SIGMOID: case IR_TANH: case IR_COS: case IR_DIV: case IR_SOLVE: case IR_EIGVALS: case IR_EIGVECS: case IR_RANDN: case IR_SQRT:
     case IR_ARG: case IR_PROJ: return false;
+    case IR_TABLE: return draw_exact;
     default: break;
     }
     for (int i = 0; i < n->nargs; i++)

@@ -3,16 +3,9 @@
  * rows, one row; 1 to 70 columns. Every cell has one owner. All numbers are multiples of 1/8, so that sums are exact in any order. */
 #ifndef AMAL_RANDOM_TARGET_H
 #define AMAL_RANDOM_TARGET_H
-#include <math.h>
 #include <stdlib.h>
 
-#include "backends/backend.h"
-#include "backends/runtime/kernels.h"
-
-static uint64_t draw_seed, draw_at;
-static double uniform(void) { return rng_uniform(draw_seed, 1, draw_at++); }
-static int64_t up_to(int64_t n) { return n > 0 ? (int64_t)(uniform() * (double)n) : 0; } /* 0 .. n - 1 */
-static bool maybe(double p) { return uniform() < p; }
+#include "tests/differential/random_program.h"
 
 static int64_t indicator_row(const Indicator *ind, int64_t i) {
     if (ind->identity) return i;
