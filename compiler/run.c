@@ -5,6 +5,7 @@
  * stays. */
 #include "compiler/run_internal.h"
 #include <math.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---------------- names of the run ---------------- */
@@ -98,6 +99,21 @@ static const char *data_name(Run *r, const DataRef *ref) {
 
 static const char *output_path(Run *r, const char *file) {
     return script_relative(r->arena, r->program->base_dir, file);
+}
+
+/* Rows made of a file are not written over it: a second run would read its own results. */
+static bool spares_sources(Run *r, const Integration *in, const char *path, Span at) {
+    struct stat out, source;
+    if (stat(path, &out) != 0) return true; /* there is nothing to overwrite */
+    for (int k = 0; k < in->spec->nroles; k++) {
+        const Table *t = in->spec->tables[in->spec->roles[k].source];
+        if (!t->path || stat(t->path, &source) != 0) continue;
+        if (source.st_dev != out.st_dev || source.st_ino != out.st_ino) continue;
+        Diag *d = diag_error(r->ds, "E440", at, "\"%s\" is the file of the source `%s`", path, t->name);
+        diag_help(d, "write to another file: the rows are made of this one");
+        return false;
+    }
+    return true;
 }
 
 /* ---------------- let, print, for ---------------- */
@@ -455,7 +471,8 @@ static bool step_predict(Run *r, const Stmt *s) {
     const char *key;
     const Model *m = find_model(r, s->predict.model, &key);
     const Integration *in = m ? data_for_model(r->data, &s->predict.on, m) : NULL;
-    const Integration *data = in ? run_data(r, in) : NULL;
+    if (!in || !spares_sources(r, in, output_path(r, s->predict.file), s->predict.file_span)) return false;
+    const Integration *data = run_data(r, in);
     Matrix *p = data ? predict(r, m, data, s->predict.model.span) : NULL;
     if (!p) return false;
     bool ok = write_predictions(r, s, in, p);
@@ -481,9 +498,10 @@ static bool step_load(Run *r, const Stmt *s) {
 
 static bool step_export(Run *r, const Stmt *s) {
     const Integration *in = data_ref(r->data, &s->export_.on);
-    Table *t = in ? integration_export(r->ds, in, s->export_.provenance) : NULL;
-    if (!t) return false;
     const char *path = output_path(r, s->export_.file);
+    if (!in || !spares_sources(r, in, path, s->export_.file_span)) return false;
+    Table *t = integration_export(r->ds, in, s->export_.provenance);
+    if (!t) return false;
     int64_t bytes = 0;
     bool ok = table_write(r->ds, s->export_.file_span, t, path, &bytes);
     if (ok) report_file(r->report, data_name(r, &s->export_.on), path, t->rows, bytes);
