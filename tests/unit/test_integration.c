@@ -310,7 +310,7 @@ static void test_wide_star(void **state) { /* 256 tgds from eight optional dimen
     (void)state;
     enum { ROWS = 200000, DIMS = 8, DROWS = 1000 };
     Column cols[DIMS + 1];
-    static char names[DIMS + 1][8];
+    static char names[DIMS + 1][16];
     for (int d = 0; d <= DIMS; d++) {
         snprintf(names[d], sizeof names[d], "k%d", d);
         cols[d] = (Column){.name = names[d], .type = TY_INT, .ints = arena_array(arena, int64_t, ROWS)};
