@@ -68,6 +68,7 @@ $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c Makefile | $(GENERATED_HEADERS)
 $(BUILD)/gen/grammar/parser.c: grammar/parser.y
 	@mkdir -p $(@D)
 	$(say) bison $<
+	@command -v bison > /dev/null || { echo 'bison is missing: `make deps` installs what the build needs' >&2; exit 1; }
 	$(Q)bison -Wall -Werror --header=$(BUILD)/gen/grammar/parser.h -o $@ $<
 $(BUILD)/gen/grammar/parser.h: $(BUILD)/gen/grammar/parser.c
 $(BUILD)/gen/grammar/lexer.c: grammar/lexer.re
@@ -128,6 +129,7 @@ install: all ## into PREFIX (/usr/local), below DESTDIR when given
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/amal
 	install -m 755 $(BUILD)/amal $(DESTDIR)$(PREFIX)/bin/amal
 	if [ -f build/deps/libduckdb.so ]; then install -m 755 build/deps/libduckdb.so $(DESTDIR)$(PREFIX)/lib/libduckdb.so; fi
+	if [ -f build/deps/libduckdb.LICENSE ]; then install -m 644 build/deps/libduckdb.LICENSE $(DESTDIR)$(PREFIX)/share/amal/; fi
 	cp -r examples $(DESTDIR)$(PREFIX)/share/amal/
 
 asan: ## all tests under the address and undefined-behaviour sanitizers
@@ -150,7 +152,7 @@ fmt: ## formats the C sources
 	clang-format -i $(SOURCES) $(wildcard */*.h backends/*/*.h tests/*/*.c)
 
 clean: ## removes what was built (not build/deps)
-	rm -rf $(BUILD)/obj $(BUILD)/gen $(BUILD)/tests $(BUILD)/asan $(BUILD)/ubsan $(BUILD)/cov $(LIBRARY) $(BUILD)/amal
+	rm -rf $(BUILD)/obj $(BUILD)/gen $(BUILD)/tests $(BUILD)/kernels $(BUILD)/asan $(BUILD)/ubsan $(BUILD)/cov $(LIBRARY) $(BUILD)/amal
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
