@@ -153,6 +153,8 @@ void ir_verify(const IrFunc *f, const char *after_pass);
 /* ---- print.c: deterministic text, one line a node:  %7 = sigmoid %6 : T x 1   # z (line 12) ---- */
 void ir_print(Buf *out, const IrFunc *f);
 void ir_print_expr(Buf *out, const IrNode *n, int depth); /* as algebra, for explain: X' @ (sigmoid(X @ w) - y) */
+void ir_print_formula(Buf *out, const IrNode *n, int depth); /* for emitted code: numbers that are not plain by name, number_12 */
+bool ir_plain_number(double v); /* one of the few that formulas are made of: 0, 1, 2, a half, not finite */
 
 /* ---- rewriting: rewrite.c. Rebuilds f bottom-up into a new function through a builder; `visit` gets the node with its new operands and
  * returns a replacement built with b, or NULL to keep the operator. ---- */

@@ -1,4 +1,6 @@
 /* print.c: a function as text for dumps and tests, and a node as algebra for people. */
+#include <math.h>
+
 #include "ir/ir.h"
 
 static void indent(Buf *b, int depth) {
@@ -98,18 +100,21 @@ void ir_print(Buf *b, const IrFunc *f) {
     print_region(b, f, f->body, 1);
 }
 
-static void expr(Buf *b, const IrNode *n, int depth, bool top);
-static void operand(Buf *b, const IrNode *n, bool transposed, int depth) {
+static void expr(Buf *b, const IrNode *n, int depth, bool top, bool by_name);
+static void operand(Buf *b, const IrNode *n, bool transposed, int depth, bool by_name) {
     IrClass c = ir_ops[n->op].cls;
     bool wraps = depth > 0 && (c == IRC_BINARY || n->op == IR_MATMUL || n->op == IR_NEG);
     if (wraps) buf_puts(b, "(");
-    expr(b, n, depth, false);
+    expr(b, n, depth, false, by_name);
     if (wraps) buf_puts(b, ")");
     if (transposed) buf_puts(b, "'");
 }
-static void expr(Buf *b, const IrNode *n, int depth, bool top) {
+static void expr(Buf *b, const IrNode *n, int depth, bool top, bool by_name) {
     if (n->op == IR_CONST || (n->op == IR_FULL && depth <= 0)) {
-        print_number(b, n->num);
+        if (by_name && !ir_plain_number(n->num))
+            buf_printf(b, "number_%d", n->id);
+        else
+            print_number(b, n->num);
         return;
     }
     if (n->op == IR_PROJ) {
@@ -130,19 +135,19 @@ static void expr(Buf *b, const IrNode *n, int depth, bool top) {
     if (n->op == IR_MATMUL || ir_ops[n->op].cls == IRC_BINARY) {
         const char *text = ir_ops[n->op].text;
         if (strlen(text) <= 2 || n->op == IR_AND || n->op == IR_OR) {
-            operand(b, n->args[0], n->op == IR_MATMUL && n->ta, depth - 1);
+            operand(b, n->args[0], n->op == IR_MATMUL && n->ta, depth - 1, by_name);
             buf_printf(b, " %s ", text);
-            operand(b, n->args[1], n->op == IR_MATMUL && n->tb, depth - 1);
+            operand(b, n->args[1], n->op == IR_MATMUL && n->tb, depth - 1, by_name);
             return;
         }
     }
     if (n->op == IR_NEG) {
         buf_puts(b, "-");
-        operand(b, n->args[0], false, depth - 1);
+        operand(b, n->args[0], false, depth - 1, by_name);
         return;
     }
     if (n->op == IR_TRANSPOSE) {
-        operand(b, n->args[0], true, depth - 1);
+        operand(b, n->args[0], true, depth - 1, by_name);
         return;
     }
     buf_printf(b, "%s", ir_ops[n->op].text);
@@ -150,10 +155,19 @@ static void expr(Buf *b, const IrNode *n, int depth, bool top) {
     buf_puts(b, "(");
     for (int i = 0; i < n->nargs; i++) {
         if (i) buf_puts(b, ", ");
-        expr(b, n->args[i], depth - 1, false);
+        expr(b, n->args[i], depth - 1, false, by_name);
     }
     buf_puts(b, ")");
 }
 void ir_print_expr(Buf *out, const IrNode *n, int depth) {
-    expr(out, n, depth, true);
+    expr(out, n, depth, true, false);
+}
+void ir_print_formula(Buf *out, const IrNode *n, int depth) {
+    expr(out, n, depth, true, true);
+}
+bool ir_plain_number(double v) {
+    static const double plain[] = {0, 1, -1, 2, -2, 0.5, -0.5};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        if (v == plain[i]) return true;
+    return isnan(v) || isinf(v);
 }

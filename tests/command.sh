@@ -158,6 +158,14 @@ kernels >"$tmp/again" 2>&1
 if cmp -s "$tmp/run1" "$tmp/again"; then ok; else bad "kernels with other bytes" "$(cat "$tmp/again")"; fi
 holds "CC may name arguments" env CC="${CC:-cc} -O1" AMAL_CACHE="$tmp/other-cache" "$amal" run points.amal --backend c
 
+# emitted text depends on the script and the schema: not on the run, the number of rows, or the numbers of the script
+mkdir -p "$tmp/command/more"
+cp "$tmp/command/points.amal" "$tmp/command/more/"
+cp "$tmp/command/points.csv" "$tmp/command/more/"
+for i in 1 2 3 4 5 6 7 8 9; do echo "more$i,$i,$((i * i % 7)),$((i % 4))"; done >>"$tmp/command/more/points.csv"
+holds "emitted text" sh -c '"$1" run points.amal --set lambda=3 --keep-c one && "$1" run points.amal --set lambda=3 --keep-c two && diff -r one two &&
+    "$1" run points.amal --set lambda=7 --keep-c two && diff -r one two && "$1" run more/points.amal --set lambda=3 --keep-c two && diff -r one two' sh "$amal"
+
 # what emitted code and the interpreter say alike: columns that are not there; a carried value may start infinite, but not become so
 cat >"$tmp/command/carried.amal" <<'END'
 use "points.amal";

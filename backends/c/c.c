@@ -44,6 +44,10 @@ static bool bind_data(Executable *x, Diags *ds) {
     for (int i = 0; i < x->code->binds.len; i++) {
         const Bind *b = &x->code->binds.data[i];
         if (b->kind == BIND_INPUT) continue;
+        if (b->kind == BIND_NUMBER) {
+            x->bind[i] = &x->by_id[b->index]->num;
+            continue;
+        }
         const Integration *in = x->func->tables.data[b->table].data;
         const IntBlock *blk = b->kind == BIND_INDEX || b->kind == BIND_COUNT ? NULL : &in->blocks[b->index];
         switch (b->kind) {

@@ -101,18 +101,20 @@ const char *emit_bind(Emit *e, BindKind kind, int table, int index) {
         const Bind *b = &e->out->binds.data[i];
         if (b->kind == kind && b->table == table && b->index == index) return b->member;
     }
-    static const char *const stem[] = {"D", "rows", "cols", "vals", "code", "ci", "count", "feature", "in"};
-    static const char *const type[] = {"const double *", "const int64_t *", "const int32_t *", "const double *", "const int32_t *", "const int32_t *", "const double *", "const int32_t *", "const double *"};
+    static const char *const stem[] = {"D", "rows", "cols", "vals", "code", "ci", "count", "feature", "in", "number"};
+    static const char *const type[] = {"const double *", "const int64_t *", "const int32_t *", "const double *", "const int32_t *", "const int32_t *", "const double *", "const int32_t *", "const double *", "double "};
     const char *what = "";
-    if (kind == BIND_INPUT) what = e->f->inputs.data[index].name;
+    if (kind == BIND_NUMBER) what = "";
+    else if (kind == BIND_INPUT) what = e->f->inputs.data[index].name;
     else {
         const Integration *in = e->f->tables.data[table].data;
         int space = kind == BIND_INDEX || kind == BIND_COUNT ? in->indicators[index].space : in->blocks[index].space;
         what = in->spaces[space].name;
     }
     Bind b = {.kind = kind, .table = table, .index = index};
-    b.member = arena_printf(e->arena, "%s_%s_%d%s", stem[kind], sanitized(e, what), index, table ? arena_printf(e->arena, "_%d", table) : "");
-    bool scalar = kind == BIND_INPUT && e->f->inputs.data[index].rows == 1 && e->f->inputs.data[index].cols == 1 && !e->f->inputs.data[index].rspace;
+    if (kind == BIND_NUMBER) b.member = arena_printf(e->arena, "number_%d", index);
+    else b.member = arena_printf(e->arena, "%s_%s_%d%s", stem[kind], sanitized(e, what), index, table ? arena_printf(e->arena, "_%d", table) : "");
+    bool scalar = kind == BIND_NUMBER || (kind == BIND_INPUT && e->f->inputs.data[index].rows == 1 && e->f->inputs.data[index].cols == 1 && !e->f->inputs.data[index].rspace);
     int indent = e->indent;
     e->indent = 1;
     emit_line(e, &e->members, "%s%s;", scalar ? "double " : type[kind], b.member);
@@ -128,7 +130,7 @@ const char *emit_where(Emit *e, const IrNode *n) {
     if (e->f->diags && n->span.file) diag_locate(e->f->diags, n->span, &line, &column);
     if (line) buf_printf(&b, "line %d: ", line);
     if (n->name) buf_printf(&b, "%s = ", n->name);
-    ir_print_expr(&b, n, 2);
+    ir_print_formula(&b, n, 2);
     char *text = buf_take(&b), *kept = arena_strdup(e->arena, text ? text : "");
     mem_free(text);
     for (char *p = kept; *p; p++)
@@ -199,7 +201,7 @@ static void copy_value(Emit *e, const char *member, const IrNode *to, const IrNo
     }
     long long to_stride = (long long)(to->rspace ? emit_pad(to->cols) : to->cols), from_stride = (long long)emit_stride(e, n);
     const char *rows = to->rspace ? arena_printf(e->arena, "f->n_%d", to->rspace) : arena_printf(e->arena, "%lld", (long long)to->rows), *v = NULL;
-    if (n->op == IR_FULL) v = emit_number(e, n->num);
+    if (n->op == IR_FULL) v = emit_constant(e, n);
     else if (n->op == IR_IOTA) v = "(double)(r + 1)";
     else if (n->op == IR_COUNT) v = arena_printf(e->arena, "f->%s[r]", emit_bind(e, BIND_COUNT, n->table, n->indicator));
     else if (n->op == IR_DATA) {

@@ -8,10 +8,10 @@
 #include "ir/fuse.h"
 
 /* What amal_run's bind[] holds, in order; the host fills it. */
-typedef enum { BIND_DENSE, BIND_ROWPTR, BIND_COLIDX, BIND_VALUES, BIND_CODES, BIND_INDEX, BIND_COUNT, BIND_COLUMNS, BIND_INPUT } BindKind;
+typedef enum { BIND_DENSE, BIND_ROWPTR, BIND_COLIDX, BIND_VALUES, BIND_CODES, BIND_INDEX, BIND_COUNT, BIND_COLUMNS, BIND_INPUT, BIND_NUMBER } BindKind;
 typedef struct Bind {
     BindKind kind;
-    int table, index; /* block, indicator or input */
+    int table, index; /* block, indicator, input, or node of a number */
     const char *member;
 } Bind;
 typedef struct Emitted {
@@ -44,6 +44,9 @@ typedef struct Emit {
 } Emit;
 void emit_line(Emit *e, Buf *b, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 const char *emit_number(Emit *e, double v);
+/* The number of a CONST or FULL. It arrives at run time unless it is one of the few that formulas are made of, so that neither the rows of the data
+ * nor a step or penalty are in the text: other data and other hyperparameters find the kernel in the cache. */
+const char *emit_constant(Emit *e, const IrNode *n);
 /* The frame member that keeps n's value (PROJ and carried values resolved). */
 const char *emit_member(Emit *e, const IrNode *n);
 bool emit_is_scalar(const IrNode *n); /* 1 x 1 and small: a plain double member */

@@ -15,6 +15,11 @@ const char *emit_number(Emit *e, double v) {
     return v < 0 ? arena_printf(e->arena, "(%s)", s) : s;
 }
 
+const char *emit_constant(Emit *e, const IrNode *n) {
+    if (ir_plain_number(n->num)) return emit_number(e, n->num);
+    return emit_hoist(e, emit_bind(e, BIND_NUMBER, 0, n->id), "const double ");
+}
+
 /* Formulas over operand texts, one row an operator: $0 $1 $2 are the operands. Helpers stand in the emitted prelude. */
 static const char *formula_of(IrOp op) {
     switch (op) {
@@ -164,8 +169,8 @@ static const char *gather_cell(Emit *e, const IrNode *n, const char *b, const ch
         base = emit_hoist(e, emit_bind(e, BIND_COUNT, u->table, u->indicator), "const double *restrict ");
         guarded = !ind->total;
     } else if (u->op == IR_FULL) {
-        if (ind->total) return emit_number(e, u->num);
-        return arena_printf(e->arena, "(%s[i + %s] < %s ? %s : %s)", idx, b, emit_hoist(e, arena_printf(e->arena, "n_%d", u->rspace), "const int64_t "), emit_number(e, u->num), emit_number(e, n->num));
+        if (ind->total) return emit_constant(e, u);
+        return arena_printf(e->arena, "(%s[i + %s] < %s ? %s : %s)", idx, b, emit_hoist(e, arena_printf(e->arena, "n_%d", u->rspace), "const int64_t "), emit_constant(e, u), emit_number(e, n->num));
     } else {
         base = emit_hoist(e, emit_member(e, u), "const double *restrict ");
         guarded = !ind->total && (n->num != 0 || u->op == IR_INPUT);
@@ -203,14 +208,14 @@ static const char *computed_cell(Emit *e, const IrNode *n, const char *b, const 
 }
 const char *emit_cell(Emit *e, const IrNode *n, const char *b, const char *j) {
     if (!n->rspace) { /* a small value: a scalar or a row */
-        if (n->op == IR_CONST || n->op == IR_FULL) return emit_number(e, n->num);
+        if (n->op == IR_CONST || n->op == IR_FULL) return emit_constant(e, n);
         if (n->op == IR_IOTA) return "1.0";
         if (emit_is_scalar(n)) return emit_hoist(e, emit_member(e, n), "const double ");
         if (n->rows == 1 && n->cols <= 64) return arena_printf(e->arena, "%s[%s]", padded_row(e, n), j);
         return arena_printf(e->arena, "%s[%s]", emit_hoist(e, emit_member(e, n), "const double *restrict "), pick_index(e, n->cols, j));
     }
     switch (n->op) {
-    case IR_FULL: return emit_number(e, n->num);
+    case IR_FULL: return emit_constant(e, n);
     case IR_IOTA: return arena_printf(e->arena, "(double)(i + %s + 1)", b);
     case IR_COUNT: return row_cell(e, emit_hoist(e, emit_bind(e, BIND_COUNT, n->table, n->indicator), "const double *restrict "), 1, 1, b, j);
     case IR_DATA: {
@@ -246,7 +251,7 @@ bool emit_is_padded(Emit *e, const IrNode *n, int64_t cols) {
 const char *emit_computed_cell(Emit *e, const IrNode *n, const char *b, const char *j) { return computed_cell(e, n, b, j); }
 
 const char *emit_small_cell(Emit *e, const IrNode *n, const char *r, const char *c) {
-    if (n->op == IR_CONST || n->op == IR_FULL) return emit_number(e, n->num);
+    if (n->op == IR_CONST || n->op == IR_FULL) return emit_constant(e, n);
     if (n->op == IR_IOTA) return n->rows == 1 ? "1.0" : arena_printf(e->arena, "(double)(%s + 1)", r);
     const char *m = emit_member(e, n);
     if (emit_is_scalar(n)) return arena_printf(e->arena, "f->%s", m);

@@ -33,7 +33,7 @@ static bool is_codes(Emit *e, const IrNode *d) { return fuse_is_sparse(e->f, d) 
 /* Cell (r, c) of the small operand y of x @ op(y). */
 static const char *small_at(Emit *e, const IrNode *n, const char *r, const char *c) {
     const IrNode *y = n->args[1];
-    if (y->op == IR_CONST || y->op == IR_FULL) return emit_number(e, y->num);
+    if (y->op == IR_CONST || y->op == IR_FULL) return emit_constant(e, y);
     if (y->op == IR_IOTA) return arena_printf(e->arena, "(double)(%s + 1)", n->tb ? c : r);
     const char *m = emit_member(e, y);
     if (emit_is_scalar(y)) return emit_hoist(e, m, "const double ");
@@ -303,7 +303,7 @@ static void row_expand(Emit *e, const IrNode *n) {
         } else {
             const char *v;
             if (here) v = emit_cell(e, x, "b", x->cols == 1 ? "0" : "j");
-            else if (x->op == IR_FULL) v = emit_number(e, x->num);
+            else if (x->op == IR_FULL) v = emit_constant(e, x);
             else {
                 bool data = x->op == IR_DATA;
                 const char *base = emit_hoist(e, data ? emit_bind(e, BIND_DENSE, x->table, x->block) : x->op == IR_COUNT ? emit_bind(e, BIND_COUNT, x->table, x->indicator) : emit_member(e, x), DOUBLES);
