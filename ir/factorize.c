@@ -1,16 +1,17 @@
 /* factorize.c: level 1 -> 2. X = sum_b G_b D_b M_b' replaces the leaf TABLE (semantics.md, "The target matrix").
  *
- * A value is T-like when it has a cell for every cell of T and can be computed block by block: T itself, f(T), T op scalar, T op row,
- * T op T, some columns of those, and any of them with each row scaled by a target column (diag(c) V). Since every cell of T is owned by
- * exactly one block, elementwise functions on blocks are exact for every f, also when f(0) != 0.
+ * A value is T-like when it has a cell for every cell of T and can be computed block by block: T itself, f(T), T op
+ * scalar, T op row, T op T, some columns of those, and any of them with each row scaled by a target column (diag(c) V).
+ * Since every cell of T is owned by exactly one block, elementwise functions on blocks are exact for every f, also when
+ * f(0) != 0.
  *
  *   V Z        sum_b  gather(V_b pick(Z, b))                     V' R      place_b(V_b' scatter_b(R))
  *   rowsums V  sum_b  gather(rowsums V_b)                        colsums V place_b(n_b' V_b)
- *   U' V       blocks (b, e): same indicator  U_b' (n_b * V_b);  otherwise U_b' scatter_b(gather_e V_e), or counted co-occurrences
- *   min, max   over the rows that T uses                         V[rows, ] a small copy
- * A dense block no row of which is used twice (a part of a fact table, say) is read row by row where T's rows are, instead of by a table of its
- * products: gather_b V_b is then the row value itself.
- * diag(c) is folded into R, the scattered weights, or the result. Anything else gets EXPAND: rows of V assembled per row block, and a note.
+ *   U' V       blocks (b, e): same indicator  U_b' (n_b * V_b);  otherwise U_b' scatter_b(gather_e V_e), or counted
+ * co-occurrences min, max   over the rows that T uses                         V[rows, ] a small copy A dense block no
+ * row of which is used twice (a part of a fact table, say) is read row by row where T's rows are, instead of by a table
+ * of its products: gather_b V_b is then the row value itself. diag(c) is folded into R, the scattered weights, or the
+ * result. Anything else gets EXPAND: rows of V assembled per row block, and a note.
  *
  * Requires: simplified level-1 function (products already freed of row scalings and shifts where that pays).
  * Breaks: TABLE and placeholders over it are no longer reachable from results. */
@@ -35,8 +36,12 @@ typedef struct Factorizer {
     const PassOptions *options;
 } Factorizer;
 
-static const Integration *norm_data(const Factorizer *z, const Norm *n) { return z->b->func->tables.data[n->table].data; }
-static bool norm_whole(const Factorizer *z, const Norm *n) { return n->c0 == 0 && n->c1 == norm_data(z, n)->cols; }
+static const Integration *norm_data(const Factorizer *z, const Norm *n) {
+    return z->b->func->tables.data[n->table].data;
+}
+static bool norm_whole(const Factorizer *z, const Norm *n) {
+    return n->c0 == 0 && n->c1 == norm_data(z, n)->cols;
+}
 static bool norm_touches(const Factorizer *z, const Norm *n, int part) {
     const IntBlock *blk = &norm_data(z, n)->blocks[n->parts[part].block];
     for (int64_t c = 0; c < blk->data->cols; c++)
@@ -45,26 +50,43 @@ static bool norm_touches(const Factorizer *z, const Norm *n, int part) {
 }
 
 static IrNode *node_of(Factorizer *z, IrOp op, int table, int block, int indicator, int nargs, IrNode **args) {
-    IrNode proto = {.op = op, .table = table, .block = block, .indicator = indicator, .nargs = nargs, .span = z->b->span, .name = z->b->name};
+    IrNode proto = {.op = op,
+                    .table = table,
+                    .block = block,
+                    .indicator = indicator,
+                    .nargs = nargs,
+                    .span = z->b->span,
+                    .name = z->b->name};
     return ir_make(z->b, &proto, args);
 }
-static IrNode *node_of_blocks(Factorizer *z, IrOp op, int table, int64_t i0, int64_t i1, int nblocks, const int *blocks, int nargs, IrNode **args) {
-    IrNode proto = {.op = op, .table = table, .i0 = i0, .i1 = i1, .nargs = nargs, .span = z->b->span, .name = z->b->name};
+static IrNode *node_of_blocks(Factorizer *z, IrOp op, int table, int64_t i0, int64_t i1, int nblocks, const int *blocks,
+                              int nargs, IrNode **args) {
+    IrNode proto = {
+        .op = op, .table = table, .i0 = i0, .i1 = i1, .nargs = nargs, .span = z->b->span, .name = z->b->name};
     proto.blocks = arena_array(z->arena, int, nblocks ? nblocks : 1);
     memcpy(proto.blocks, blocks, sizeof(int) * (size_t)nblocks);
     return ir_make(z->b, &proto, args);
 }
-static int indicator_of(const Factorizer *z, const Norm *n, int part) { return norm_data(z, n)->blocks[n->parts[part].block].indicator; }
+static int indicator_of(const Factorizer *z, const Norm *n, int part) {
+    return norm_data(z, n)->blocks[n->parts[part].block].indicator;
+}
 /* A block whose table rows are the target's rows needs neither gather nor scatter. */
 static bool in_target_space(const Factorizer *z, const Norm *n, int part) {
     const IrTable *t = &z->b->func->tables.data[n->table];
     return n->parts[part].row || t->block_space[norm_data(z, n)->blocks[n->parts[part].block].space] == t->target_space;
 }
 /* The part's value where products over T's rows take it. */
-static IrNode *part_value(const Norm *n, int part) { return n->parts[part].row ? n->parts[part].row : n->parts[part].value; }
+static IrNode *part_value(const Norm *n, int part) {
+    return n->parts[part].row ? n->parts[part].row : n->parts[part].value;
+}
 static IrNode *gather(Factorizer *z, const Norm *n, int part, IrNode *v, double absent) {
     if (in_target_space(z, n, part)) return v;
-    IrNode proto = {.op = IR_GATHER, .table = n->table, .indicator = indicator_of(z, n, part), .num = absent, .nargs = 1, .span = z->b->span};
+    IrNode proto = {.op = IR_GATHER,
+                    .table = n->table,
+                    .indicator = indicator_of(z, n, part),
+                    .num = absent,
+                    .nargs = 1,
+                    .span = z->b->span};
     return ir_make(z->b, &proto, &v);
 }
 static IrNode *scatter(Factorizer *z, const Norm *n, int part, IrNode *r) {
@@ -78,10 +100,15 @@ static IrNode *multiplicity(Factorizer *z, const Norm *n, int part, IrNode *w) {
     return node_of(z, IR_COUNT, n->table, 0, indicator_of(z, n, part), 0, NULL);
 }
 
-static bool is_scalar(const IrNode *v) { return v->rows == 1 && v->cols == 1 && !v->rspace; }
-static bool is_small_row(const IrNode *v, int64_t cols) { return v->rows == 1 && v->cols == cols && !v->rspace && !v->cspace; }
+static bool is_scalar(const IrNode *v) {
+    return v->rows == 1 && v->cols == 1 && !v->rspace;
+}
+static bool is_small_row(const IrNode *v, int64_t cols) {
+    return v->rows == 1 && v->cols == cols && !v->rspace && !v->cspace;
+}
 static bool is_target_column(const Factorizer *z, const IrNode *v, int table) {
-    return v->cols == 1 && v->rspace == z->b->func->tables.data[table].target_space && v->rows == z->b->func->tables.data[table].data->rows;
+    return v->cols == 1 && v->rspace == z->b->func->tables.data[table].target_space &&
+           v->rows == z->b->func->tables.data[table].data->rows;
 }
 
 static Norm *norm_of(Factorizer *z, IrNode *v);
@@ -96,7 +123,8 @@ static Norm *norm_like(Factorizer *z, const Norm *n) {
 static bool read_by_row(const Integration *in, int block) {
     const IntBlock *b = &in->blocks[block];
     const Indicator *ind = &in->indicators[b->indicator];
-    return b->data->kind == MAT_DENSE && ind->injective && ind->total && ind->rows > 0 && 4 * ind->rows >= in->spaces[b->space].rows;
+    return b->data->kind == MAT_DENSE && ind->injective && ind->total && ind->rows > 0 &&
+           4 * ind->rows >= in->spaces[b->space].rows;
 }
 static Norm *norm_table(Factorizer *z, int table) {
     const Integration *in = z->b->func->tables.data[table].data;
@@ -106,7 +134,8 @@ static Norm *norm_table(Factorizer *z, int table) {
     for (int p = 0; p < in->nblocks; p++) {
         n->parts[p] = (Part){.block = p, .value = node_of(z, IR_DATA, table, p, 0, 0, NULL)};
         if (!in_target_space(z, n, p) && read_by_row(in, p)) {
-            IrNode proto = {.op = IR_GATHER, .table = table, .indicator = in->blocks[p].indicator, .nargs = 1, .span = z->b->span};
+            IrNode proto = {
+                .op = IR_GATHER, .table = table, .indicator = in->blocks[p].indicator, .nargs = 1, .span = z->b->span};
             n->parts[p].row = ir_make(z->b, &proto, &n->parts[p].value);
         }
     }
@@ -158,7 +187,8 @@ static Norm *norm_elementwise(Factorizer *z, IrNode *v) {
             return r;
         }
     }
-    bool linear = v->op == IR_NEG || (ns[0] && !ns[1] && (v->op == IR_MUL || v->op == IR_DIV)) || (ns[1] && !ns[0] && v->op == IR_MUL);
+    bool linear = v->op == IR_NEG || (ns[0] && !ns[1] && (v->op == IR_MUL || v->op == IR_DIV)) ||
+                  (ns[1] && !ns[0] && v->op == IR_MUL);
     for (int i = 0; i < v->nargs; i++) {
         if (ns[i]) {
             if (ns[i]->table != shape->table || ns[i]->c0 != shape->c0 || ns[i]->c1 != shape->c1) return NULL;
@@ -187,12 +217,12 @@ static Norm *norm_of(Factorizer *z, IrNode *v) {
     Norm *n = NULL;
     switch (ir_ops[v->op].cls) {
     case IRC_UNARY:
-    case IRC_BINARY:
-        n = norm_elementwise(z, v);
-        break;
+    case IRC_BINARY: n = norm_elementwise(z, v); break;
     default:
-        if (v->op == IR_TABLE) n = norm_table(z, v->table);
-        else if (v->op == IR_WHERE) n = norm_elementwise(z, v);
+        if (v->op == IR_TABLE)
+            n = norm_table(z, v->table);
+        else if (v->op == IR_WHERE)
+            n = norm_elementwise(z, v);
         else if (v->op == IR_SLICE_COLS) {
             Norm *from = norm_of(z, v->args[0]);
             if (from) {
@@ -208,7 +238,9 @@ static Norm *norm_of(Factorizer *z, IrNode *v) {
     return n;
 }
 
-static IrNode *apply_rowscale(Factorizer *z, const Norm *n, IrNode *v) { return n->rowscale ? ir_binary(z->b, IR_MUL, n->rowscale, v) : v; }
+static IrNode *apply_rowscale(Factorizer *z, const Norm *n, IrNode *v) {
+    return n->rowscale ? ir_binary(z->b, IR_MUL, n->rowscale, v) : v;
+}
 
 /* Rows of V assembled per row block: the general way out. */
 static IrNode *norm_expand(Factorizer *z, const Norm *n, const IrNode *for_node) {
@@ -222,14 +254,19 @@ static IrNode *norm_expand(Factorizer *z, const Norm *n, const IrNode *for_node)
     int line = 0, column = 0;
     if (f->diags && for_node->span.file) diag_locate(f->diags, for_node->span, &line, &column);
     vec_push(z->arena, &f->notes,
-             arena_printf(z->arena, "line %d: `%s` needs whole rows of %s (%lld columns): they are assembled block by block of rows, never stored", line, ir_ops[for_node->op].text,
-                          f->tables.data[n->table].name, (long long)norm_data(z, n)->cols));
+             arena_printf(z->arena,
+                          "line %d: `%s` needs whole rows of %s (%lld columns): they are assembled block by block of "
+                          "rows, never stored",
+                          line, ir_ops[for_node->op].text, f->tables.data[n->table].name,
+                          (long long)norm_data(z, n)->cols));
     IrNode *v = node_of_blocks(z, IR_EXPAND, n->table, 0, 0, n->nparts, blocks, n->nparts, args);
     if (!norm_whole(z, n)) v = ir_slice(z->b, IR_SLICE_COLS, v, n->c0, n->c1);
     return apply_rowscale(z, n, v);
 }
 
-static IrNode *add_to(Factorizer *z, IrNode *sum, IrNode *term) { return sum ? ir_binary(z->b, IR_ADD, sum, term) : term; }
+static IrNode *add_to(Factorizer *z, IrNode *sum, IrNode *term) {
+    return sum ? ir_binary(z->b, IR_ADD, sum, term) : term;
+}
 static IrNode *zeros_over_target(Factorizer *z, const Norm *n, int64_t cols) {
     const IrTable *t = &z->b->func->tables.data[n->table];
     return ir_full(z->b, 0, t->data->rows, cols, t->target_space);
@@ -256,7 +293,8 @@ static IrNode *norm_transposed_times(Factorizer *z, const Norm *n, IrNode *r, bo
         if (!norm_touches(z, n, p)) continue;
         IrNode *q = scatter(z, n, p, r);
         blocks[k] = n->parts[p].block;
-        parts[k++] = left ? ir_matmul(z->b, q, true, part_value(n, p), false) : ir_matmul(z->b, part_value(n, p), true, q, false);
+        parts[k++] = left ? ir_matmul(z->b, q, true, part_value(n, p), false)
+                          : ir_matmul(z->b, part_value(n, p), true, q, false);
     }
     int64_t d = norm_data(z, n)->cols;
     if (!k) return left ? ir_full(z->b, 0, r->cols, n->c1 - n->c0, 0) : ir_full(z->b, 0, n->c1 - n->c0, r->cols, 0);
@@ -275,10 +313,13 @@ static IrNode *norm_cross_block(Factorizer *z, const Norm *u, int p, const Norm 
     bool sparse = is_sparse_value(z, u, p) && is_sparse_value(z, v, q);
     if (bp == bq || (tp && tq)) {
         IrNode *m = tp && !tq ? multiplicity(z, v, q, w) : multiplicity(z, u, p, w);
-        if (tp != tq) x = u->parts[p].value, y = v->parts[q].value; /* one is read by row, the other is not: both by their table */
+        if (tp != tq)
+            x = u->parts[p].value,
+            y = v->parts[q].value; /* one is read by row, the other is not: both by their table */
         if (!m) return ir_matmul(z->b, x, true, y, false);
         /* the count goes to the operand that stays sparse under it, or the narrower one */
-        if (is_sparse_value(z, v, q) || (!is_sparse_value(z, u, p) && y->cols <= x->cols)) return ir_matmul(z->b, x, true, ir_binary(z->b, IR_MUL, m, y), false);
+        if (is_sparse_value(z, v, q) || (!is_sparse_value(z, u, p) && y->cols <= x->cols))
+            return ir_matmul(z->b, x, true, ir_binary(z->b, IR_MUL, m, y), false);
         return ir_matmul(z->b, ir_binary(z->b, IR_MUL, m, x), true, y, false);
     }
     if (sparse || (is_sparse_value(z, u, p) && !tq) || (is_sparse_value(z, v, q) && !tp)) {
@@ -353,7 +394,8 @@ static IrNode *norm_colsums(Factorizer *z, const Norm *n) {
 static IrNode *norm_rowsums(Factorizer *z, const Norm *n) {
     if (!norm_whole(z, n)) return norm_times(z, n, ir_full(z->b, 1, n->c1 - n->c0, 1, 0), false);
     IrNode *sum = NULL;
-    for (int p = 0; p < n->nparts; p++) sum = add_to(z, sum, gather(z, n, p, ir_unary(z->b, IR_ROWSUMS, part_value(n, p)), 0));
+    for (int p = 0; p < n->nparts; p++)
+        sum = add_to(z, sum, gather(z, n, p, ir_unary(z->b, IR_ROWSUMS, part_value(n, p)), 0));
     return apply_rowscale(z, n, sum ? sum : zeros_over_target(z, n, 1));
 }
 /* min and max over columns or all cells; only rows that T uses count. */
@@ -377,7 +419,8 @@ static IrNode *norm_extreme(Factorizer *z, const Norm *n, IrOp op) {
         blocks[p] = n->parts[p].block;
         parts[p] = ir_unary(z->b, least ? IR_COLMIN : IR_COLMAX, v);
     }
-    IrNode *cols = node_of_blocks(z, IR_PLACE_COLS, n->table, least ? 1 : 2, norm_data(z, n)->cols, n->nparts, blocks, n->nparts, parts);
+    IrNode *cols = node_of_blocks(z, IR_PLACE_COLS, n->table, least ? 1 : 2, norm_data(z, n)->cols, n->nparts, blocks,
+                                  n->nparts, parts);
     if (!norm_whole(z, n)) cols = ir_slice(z->b, IR_SLICE_COLS, cols, n->c0, n->c1);
     return op == IR_COLMIN || op == IR_COLMAX ? cols : ir_unary(z->b, op, cols);
 }
@@ -397,7 +440,9 @@ static IrNode *norm_rows(Factorizer *z, const Norm *n, IrNode *index) {
     return ir_binary(z->b, IR_MUL, ir_make(z->b, &proto, a), v);
 }
 
-static bool over_target(const Factorizer *z, const IrNode *v, int table) { return v->rspace == z->b->func->tables.data[table].target_space && !v->cspace; }
+static bool over_target(const Factorizer *z, const IrNode *v, int table) {
+    return v->rspace == z->b->func->tables.data[table].target_space && !v->cspace;
+}
 
 static IrNode *factorize_product(Factorizer *z, const IrNode *old, IrNode *x, IrNode *y) {
     Norm *u = norm_of(z, x), *v = norm_of(z, y);
@@ -405,7 +450,8 @@ static IrNode *factorize_product(Factorizer *z, const IrNode *old, IrNode *x, Ir
     if (u && !v && !old->ta && !y->rspace && !y->cspace) return norm_times(z, u, y, old->tb);
     if (u && !v && old->ta && !old->tb && over_target(z, y, u->table)) return norm_transposed_times(z, u, y, false);
     if (v && !u && !old->tb && old->ta && over_target(z, x, v->table)) return norm_transposed_times(z, v, x, true);
-    if (v && !u && old->tb && !x->rspace && !x->cspace) return ir_unary(z->b, IR_TRANSPOSE, norm_times(z, v, x, !old->ta));
+    if (v && !u && old->tb && !x->rspace && !x->cspace)
+        return ir_unary(z->b, IR_TRANSPOSE, norm_times(z, v, x, !old->ta));
     return NULL;
 }
 
@@ -464,7 +510,8 @@ static IrNode *factorize_visit(IrBuilder *b, const IrNode *old, IrNode **args, v
     return ir_make(b, old, whole);
 }
 
-/* A T-like value that leaves a region (carried, a result of the function) is stored: wrap it so that the visitor sees a consumer. */
+/* A T-like value that leaves a region (carried, a result of the function) is stored: wrap it so that the visitor sees a
+ * consumer. */
 static bool mentions_table(const IrNode *v) {
     if (v->op == IR_TABLE) return true;
     IrClass c = ir_ops[v->op].cls;
@@ -475,7 +522,16 @@ static bool mentions_table(const IrNode *v) {
 }
 static IrNode *wrap_stored(IrFunc *f, IrRegion *r, int at, IrNode *v) {
     IrNode *s = arena_new_of(f->arena, IrNode);
-    *s = (IrNode){.op = IR_STORED, .id = f->next_id++, .rows = v->rows, .cols = v->cols, .rspace = v->rspace, .cspace = v->cspace, .nargs = 1, .home = r, .span = v->span, .name = v->name};
+    *s = (IrNode){.op = IR_STORED,
+                  .id = f->next_id++,
+                  .rows = v->rows,
+                  .cols = v->cols,
+                  .rspace = v->rspace,
+                  .cspace = v->cspace,
+                  .nargs = 1,
+                  .home = r,
+                  .span = v->span,
+                  .name = v->name};
     s->args = arena_array(f->arena, IrNode *, 1);
     s->args[0] = v;
     vec_push(f->arena, &r->nodes, s);
@@ -492,7 +548,8 @@ static void store_leaving(IrFunc *f, IrRegion *r) {
             if (mentions_table(v->args[a])) v->args[a] = wrap_stored(f, r, i++, v->args[a]);
     }
     for (int i = 0; i < r->results.len; i++)
-        if (mentions_table(r->results.data[i])) r->results.data[i] = wrap_stored(f, r, r->nodes.len, r->results.data[i]);
+        if (mentions_table(r->results.data[i]))
+            r->results.data[i] = wrap_stored(f, r, r->nodes.len, r->results.data[i]);
 }
 
 /* Blocks whose every indicator is the identity are rows of the target itself. */

@@ -1,8 +1,12 @@
 /* fuse.c: see fuse.h. */
 #include "ir/fuse.h"
 
-const IntBlock *fuse_block(const IrFunc *f, const IrNode *n) { return &f->tables.data[n->table].data->blocks[n->block]; }
-bool fuse_is_sparse(const IrFunc *f, const IrNode *n) { return n->op == IR_DATA && fuse_block(f, n)->data->kind != MAT_DENSE; }
+const IntBlock *fuse_block(const IrFunc *f, const IrNode *n) {
+    return &f->tables.data[n->table].data->blocks[n->block];
+}
+bool fuse_is_sparse(const IrFunc *f, const IrNode *n) {
+    return n->op == IR_DATA && fuse_block(f, n)->data->kind != MAT_DENSE;
+}
 
 const FuseRegion *fuse_region(const FusePlan *p, const IrRegion *r) {
     for (int i = 0; i < p->regions.len; i++)
@@ -10,24 +14,41 @@ const FuseRegion *fuse_region(const FusePlan *p, const IrRegion *r) {
     internal_error("region without a schedule");
 }
 
-static bool is_small(const IrNode *n) { return !n->rspace && !n->cspace; }
-static bool is_row_value(const IrNode *n) { return n->rspace && !n->cspace; }
+static bool is_small(const IrNode *n) {
+    return !n->rspace && !n->cspace;
+}
+static bool is_row_value(const IrNode *n) {
+    return n->rspace && !n->cspace;
+}
 static bool is_leaf(const IrNode *n) {
     switch (n->op) {
-    case IR_CONST: case IR_INPUT: case IR_ARG: case IR_DATA: case IR_COUNT: case IR_FULL: case IR_IOTA: return true;
+    case IR_CONST:
+    case IR_INPUT:
+    case IR_ARG:
+    case IR_DATA:
+    case IR_COUNT:
+    case IR_FULL:
+    case IR_IOTA: return true;
     default: return false;
     }
 }
 /* A dense operand that a pass over `space` can read row by row, or a small one that it can hold whole. */
-static bool row_operand(const IrFunc *f, const IrNode *v, int space) { return is_row_value(v) && v->rspace == space && !FUSE(v)->opaque && !fuse_is_sparse(f, v); }
-static bool sparse_operand(const IrFunc *f, const IrNode *v, int space) { return v->rspace == space && fuse_is_sparse(f, v); }
-static bool small_operand(const IrNode *v) { return is_small(v) && !FUSE(v)->opaque; }
+static bool row_operand(const IrFunc *f, const IrNode *v, int space) {
+    return is_row_value(v) && v->rspace == space && !FUSE(v)->opaque && !fuse_is_sparse(f, v);
+}
+static bool sparse_operand(const IrFunc *f, const IrNode *v, int space) {
+    return v->rspace == space && fuse_is_sparse(f, v);
+}
+static bool small_operand(const IrNode *v) {
+    return is_small(v) && !FUSE(v)->opaque;
+}
 static bool broadcast_operand(const IrFunc *f, const IrNode *v, const IrNode *result) {
     if (row_operand(f, v, result->rspace)) return v->cols == result->cols || v->cols == 1;
     return small_operand(v) && v->rows == 1 && (v->cols == 1 || v->cols == result->cols);
 }
 
-/* Whether a pass can compute n row by row (FUSE_ROW) or accumulate it (FUSE_REDUCE); otherwise FUSE_SMALL or FUSE_KERNEL. */
+/* Whether a pass can compute n row by row (FUSE_ROW) or accumulate it (FUSE_REDUCE); otherwise FUSE_SMALL or
+ * FUSE_KERNEL. */
 static FuseKind classify(const IrFunc *f, const IrNode *n) {
     IrClass cls = ir_ops[n->op].cls;
     if (cls == IRC_CONTROL) return FUSE_CONTROL;
@@ -40,23 +61,26 @@ static FuseKind classify(const IrFunc *f, const IrNode *n) {
         case IR_MATMUL:
             if (!n->ta && (row_operand(f, x, s) || sparse_operand(f, x, s)) && small_operand(y)) return FUSE_ROW;
             return FUSE_KERNEL;
-        case IR_ROWSUMS:
-            return row_operand(f, x, s) || sparse_operand(f, x, s) ? FUSE_ROW : FUSE_KERNEL;
-        case IR_ROWMIN: case IR_ROWMAX: case IR_ROWARGMIN: case IR_ROWARGMAX: case IR_SLICE_COLS: case IR_ONEHOT: case IR_STORED:
-            return row_operand(f, x, s) ? FUSE_ROW : FUSE_KERNEL;
-        case IR_TAKE_COLS:
-            return row_operand(f, x, s) && small_operand(y) ? FUSE_ROW : FUSE_KERNEL;
-        case IR_GATHER:
-            return is_row_value(x) && !FUSE(x)->opaque && !fuse_is_sparse(f, x) ? FUSE_ROW : FUSE_KERNEL;
+        case IR_ROWSUMS: return row_operand(f, x, s) || sparse_operand(f, x, s) ? FUSE_ROW : FUSE_KERNEL;
+        case IR_ROWMIN:
+        case IR_ROWMAX:
+        case IR_ROWARGMIN:
+        case IR_ROWARGMAX:
+        case IR_SLICE_COLS:
+        case IR_ONEHOT:
+        case IR_STORED: return row_operand(f, x, s) ? FUSE_ROW : FUSE_KERNEL;
+        case IR_TAKE_COLS: return row_operand(f, x, s) && small_operand(y) ? FUSE_ROW : FUSE_KERNEL;
+        case IR_GATHER: return is_row_value(x) && !FUSE(x)->opaque && !fuse_is_sparse(f, x) ? FUSE_ROW : FUSE_KERNEL;
         case IR_EXPAND:
             for (int i = 0; i < n->nargs; i++)
                 if (!is_row_value(n->args[i]) || FUSE(n->args[i])->opaque) return FUSE_KERNEL;
             return FUSE_ROW;
-        case IR_RAND: case IR_RANDN:
-            return small_operand(x) ? FUSE_ROW : FUSE_KERNEL;
+        case IR_RAND:
+        case IR_RANDN: return small_operand(x) ? FUSE_ROW : FUSE_KERNEL;
         case IR_CBIND:
             for (int i = 0; i < n->nargs; i++)
-                if (!row_operand(f, n->args[i], s) && !(small_operand(n->args[i]) && n->args[i]->rows == 1)) return FUSE_KERNEL;
+                if (!row_operand(f, n->args[i], s) && !(small_operand(n->args[i]) && n->args[i]->rows == 1))
+                    return FUSE_KERNEL;
             return FUSE_ROW;
         case IR_SCATTER:
             return is_row_value(x) && !FUSE(x)->opaque && !fuse_is_sparse(f, x) ? FUSE_REDUCE : FUSE_KERNEL;
@@ -78,17 +102,40 @@ static FuseKind classify(const IrFunc *f, const IrNode *n) {
             return (dx && (dy || sy)) || (sx && dy) ? FUSE_REDUCE : FUSE_KERNEL;
         }
         if (!small_operand(x) || !small_operand(y)) return FUSE_KERNEL;
-        return (double)n->rows * (double)n->cols * (double)(n->ta ? x->rows : x->cols) > 1e5 && n->rows > 8 && n->cols > 8 ? FUSE_KERNEL : FUSE_SMALL;
+        return (double)n->rows * (double)n->cols * (double)(n->ta ? x->rows : x->cols) > 1e5 && n->rows > 8 &&
+                       n->cols > 8
+                   ? FUSE_KERNEL
+                   : FUSE_SMALL;
     case IR_COLSUMS:
-        if (is_row_value(x)) return row_operand(f, x, x->rspace) || sparse_operand(f, x, x->rspace) ? FUSE_REDUCE : FUSE_KERNEL;
+        if (is_row_value(x))
+            return row_operand(f, x, x->rspace) || sparse_operand(f, x, x->rspace) ? FUSE_REDUCE : FUSE_KERNEL;
         return small_operand(x) ? FUSE_SMALL : FUSE_KERNEL;
-    case IR_SUM: case IR_MINALL: case IR_MAXALL: case IR_COLMIN: case IR_COLMAX:
+    case IR_SUM:
+    case IR_MINALL:
+    case IR_MAXALL:
+    case IR_COLMIN:
+    case IR_COLMAX:
         if (is_row_value(x)) return row_operand(f, x, x->rspace) ? FUSE_REDUCE : FUSE_KERNEL;
         return small_operand(x) ? FUSE_SMALL : FUSE_KERNEL;
-    case IR_ROWSUMS: case IR_ROWMIN: case IR_ROWMAX: case IR_ROWARGMIN: case IR_ROWARGMAX: case IR_TRANSPOSE: case IR_CBIND: case IR_RBIND:
-    case IR_SLICE_COLS: case IR_SLICE_ROWS: case IR_ONEHOT: case IR_PICK: case IR_PICK_COLS: case IR_PLACE: case IR_PLACE_COLS: case IR_STORED:
-    case IR_WHERE: case IR_EYE: case IR_DIAG:
-        break;
+    case IR_ROWSUMS:
+    case IR_ROWMIN:
+    case IR_ROWMAX:
+    case IR_ROWARGMIN:
+    case IR_ROWARGMAX:
+    case IR_TRANSPOSE:
+    case IR_CBIND:
+    case IR_RBIND:
+    case IR_SLICE_COLS:
+    case IR_SLICE_ROWS:
+    case IR_ONEHOT:
+    case IR_PICK:
+    case IR_PICK_COLS:
+    case IR_PLACE:
+    case IR_PLACE_COLS:
+    case IR_STORED:
+    case IR_WHERE:
+    case IR_EYE:
+    case IR_DIAG: break;
     default:
         if (cls != IRC_UNARY && cls != IRC_BINARY) return FUSE_KERNEL;
     }
@@ -100,19 +147,27 @@ static FuseKind classify(const IrFunc *f, const IrNode *n) {
 static bool result_is_opaque(const IrFunc *f, const IrNode *n) {
     if (n->cspace) return true;
     IrClass cls = ir_ops[n->op].cls;
-    bool keeps = cls == IRC_UNARY || cls == IRC_BINARY || n->op == IR_SLICE_COLS || n->op == IR_TAKE_COLS || n->op == IR_EXPAND || n->op == IR_GATHER ||
-                 n->op == IR_STORED || n->op == IR_WHERE || n->op == IR_TRANSPOSE || n->op == IR_SLICE_ROWS || n->op == IR_TAKE_ROWS;
+    bool keeps = cls == IRC_UNARY || cls == IRC_BINARY || n->op == IR_SLICE_COLS || n->op == IR_TAKE_COLS ||
+                 n->op == IR_EXPAND || n->op == IR_GATHER || n->op == IR_STORED || n->op == IR_WHERE ||
+                 n->op == IR_TRANSPOSE || n->op == IR_SLICE_ROWS || n->op == IR_TAKE_ROWS;
     if (!keeps) return false;
     for (int i = 0; i < n->nargs; i++)
         if (FUSE(n->args[i])->opaque || fuse_is_sparse(f, n->args[i])) return n->rspace != 0 || n->cspace != 0;
     return false;
 }
 
-static int even_after(int t) { return (t + 2) / 2 * 2; }
-static int odd_after(int t) { return t % 2 ? t : t + 1; }
-static bool in_region(const IrNode *v, const IrRegion *r) { return v->home == r && FUSE(v)->kind != FUSE_LEAF; }
+static int even_after(int t) {
+    return (t + 2) / 2 * 2;
+}
+static int odd_after(int t) {
+    return t % 2 ? t : t + 1;
+}
+static bool in_region(const IrNode *v, const IrRegion *r) {
+    return v->home == r && FUSE(v)->kind != FUSE_LEAF;
+}
 
-/* The deepest-visible ancestor statement: an operand used inside nested regions is needed by the control node that stands in r. */
+/* The deepest-visible ancestor statement: an operand used inside nested regions is needed by the control node that
+ * stands in r. */
 static void region_operands(const IrRegion *inner, const IrRegion *r, int *time) {
     for (int i = 0; i < inner->nodes.len + inner->results.len; i++) {
         const IrNode *v = i < inner->nodes.len ? inner->nodes.data[i] : inner->results.data[i - inner->nodes.len];
@@ -121,7 +176,8 @@ static void region_operands(const IrRegion *inner, const IrRegion *r, int *time)
             continue;
         }
         for (int a = 0; a < v->nargs; a++)
-            if (in_region(v->args[a], r) && odd_after(FUSE(v->args[a])->time) > *time) *time = odd_after(FUSE(v->args[a])->time);
+            if (in_region(v->args[a], r) && odd_after(FUSE(v->args[a])->time) > *time)
+                *time = odd_after(FUSE(v->args[a])->time);
         for (int k = 0; k < v->nregions; k++) region_operands(v->regions[k], r, time);
     }
 }
@@ -135,9 +191,12 @@ static int earliest(const IrNode *n, const IrRegion *r) {
         if (!in_region(u, r)) continue;
         const FuseInfo *fu = FUSE(u);
         int need;
-        if (!pass) need = odd_after(fu->time);
-        else if (fu->kind == FUSE_ROW && u->rspace == space && n->op != IR_GATHER) need = fu->time;
-        else need = even_after(fu->time);
+        if (!pass)
+            need = odd_after(fu->time);
+        else if (fu->kind == FUSE_ROW && u->rspace == space && n->op != IR_GATHER)
+            need = fu->time;
+        else
+            need = even_after(fu->time);
         if (need > t) t = need;
     }
     for (int k = 0; k < n->nregions; k++) region_operands(n->regions[k], r, &t);
@@ -148,7 +207,8 @@ static void count_use(IrNode *v, IrNode *user, const IrRegion *where, int pass_o
     FuseInfo *fi = FUSE(v);
     fi->uses++;
     fi->only_user = fi->uses == 1 ? user : NULL;
-    if (fi->kind == FUSE_ROW && (v->home != where || pass_of_user != fi->pass || (user && user->op == IR_GATHER))) fi->stored = true;
+    if (fi->kind == FUSE_ROW && (v->home != where || pass_of_user != fi->pass || (user && user->op == IR_GATHER)))
+        fi->stored = true;
 }
 static void count_region_uses(IrRegion *r) {
     for (int i = 0; i < r->nodes.len; i++) {
@@ -185,7 +245,8 @@ static void schedule_region(FusePlan *p, IrRegion *r) {
         fi->time = earliest(n, r);
         if (fi->time > last) last = fi->time;
     }
-    /* row nodes sink to their first consumer; the nodes are in dependency order, so consumers are settled first going backwards */
+    /* row nodes sink to their first consumer; the nodes are in dependency order, so consumers are settled first going
+     * backwards */
     int *first_use = arena_array(p->arena, int, f->next_id);
     for (int i = 0; i < f->next_id; i++) first_use[i] = -1;
     for (int i = r->nodes.len - 1; i >= 0; i--) {
@@ -195,7 +256,8 @@ static void schedule_region(FusePlan *p, IrRegion *r) {
         for (int a = 0; a < n->nargs; a++) {
             IrNode *u = n->args[a];
             if (!in_region(u, r) || FUSE(u)->kind != FUSE_ROW) continue;
-            bool same = (fi->kind == FUSE_ROW && n->rspace == u->rspace && n->op != IR_GATHER) || (fi->kind == FUSE_REDUCE && n->args[0]->rspace == u->rspace);
+            bool same = (fi->kind == FUSE_ROW && n->rspace == u->rspace && n->op != IR_GATHER) ||
+                        (fi->kind == FUSE_REDUCE && n->args[0]->rspace == u->rspace);
             int need = same ? fi->time : -2; /* -2: somebody needs it stored as early as it can be */
             if (first_use[u->id] == -1 || need < first_use[u->id]) first_use[u->id] = need;
         }
@@ -225,7 +287,8 @@ static void schedule_region(FusePlan *p, IrRegion *r) {
             for (int i = 0; i < r->nodes.len; i++) {
                 IrNode *n = r->nodes.data[i];
                 FuseInfo *fi = FUSE(n);
-                if (fi->time != t || (fi->kind != FUSE_SMALL && fi->kind != FUSE_KERNEL && fi->kind != FUSE_CONTROL)) continue;
+                if (fi->time != t || (fi->kind != FUSE_SMALL && fi->kind != FUSE_KERNEL && fi->kind != FUSE_CONTROL))
+                    continue;
                 FuseStep st = {.node = n};
                 vec_push(p->arena, &fr->steps, st);
             }
@@ -264,8 +327,8 @@ static void mark_carried(IrRegion *r) {
     }
 }
 
-/* The array of a carried row value may be overwritten in place when everything that reads it runs no later than the pass that writes it,
- * reads only its own row, and the new value is used by nothing else. */
+/* The array of a carried row value may be overwritten in place when everything that reads it runs no later than the
+ * pass that writes it, reads only its own row, and the new value is used by nothing else. */
 static void mark_in_place(const FusePlan *p, IrRegion *r) {
     for (int i = 0; i < r->nodes.len; i++)
         for (int k = 0; k < r->nodes.data[i]->nregions; k++) mark_in_place(p, r->nodes.data[i]->regions[k]);
@@ -277,7 +340,8 @@ static void mark_in_place(const FusePlan *p, IrRegion *r) {
         for (int i = 0; i < r->nodes.len && ok; i++) {
             IrNode *n = r->nodes.data[i];
             for (int a = 0; a < n->nargs; a++)
-                if (n->args[a] == param) ok = ok && FUSE(n)->time <= FUSE(v)->time && n->op != IR_GATHER && FUSE(n)->kind != FUSE_CONTROL;
+                if (n->args[a] == param)
+                    ok = ok && FUSE(n)->time <= FUSE(v)->time && n->op != IR_GATHER && FUSE(n)->kind != FUSE_CONTROL;
             ok = ok && !n->nregions;
         }
         for (int k = 0; k < r->results.len; k++) ok = ok && (k == c || r->results.data[k] != param);
@@ -308,8 +372,10 @@ void fuse_verify(const FusePlan *p) {
                 const FuseInfo *fu = FUSE(u);
                 if (u->home != pass->region || fu->kind == FUSE_LEAF) continue;
                 bool same = fu->pass == pass->id && fu->kind == FUSE_ROW && n->op != IR_GATHER;
-                if (!same && fu->time >= pass->time) internal_error("%%%d is read by %%%d before its pass has ended", u->id, n->id);
-                if (!same && fu->kind == FUSE_ROW && !fu->stored) internal_error("%%%d crosses passes but is not stored", u->id);
+                if (!same && fu->time >= pass->time)
+                    internal_error("%%%d is read by %%%d before its pass has ended", u->id, n->id);
+                if (!same && fu->kind == FUSE_ROW && !fu->stored)
+                    internal_error("%%%d crosses passes but is not stored", u->id);
             }
         }
     }

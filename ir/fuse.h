@@ -1,34 +1,37 @@
-/* fuse.h: level 3: which nodes share one sweep over the rows of a space, and what is stored between sweeps (design: ir.md).
+/* fuse.h: level 3: which nodes share one sweep over the rows of a space, and what is stored between sweeps (design:
+ * ir.md).
  *
  * Within a region every node gets a time. Passes run at even times, small work at odd times:
  *     a row node after its row operands of the same space: the same time; after a small value: the next even time;
  *     after a reduction or a value of another space: two later. Small work after a reduction: one later.
- * Row nodes then sink to the time of their first consumer, so that little crosses. Nodes of one space and time form a pass: one loop over those rows.
+ * Row nodes then sink to the time of their first consumer, so that little crosses. Nodes of one space and time form a
+ * pass: one loop over those rows.
  *
- * Contract: requires level 2 (factorized). Gives every non-leaf node exactly one step; every value read by another pass, region, gather or
- * kernel is `stored`; no reduction is read before its pass has ended. fuse_verify checks this. */
+ * Contract: requires level 2 (factorized). Gives every non-leaf node exactly one step; every value read by another
+ * pass, region, gather or kernel is `stored`; no reduction is read before its pass has ended. fuse_verify checks this.
+ */
 #ifndef AMAL_FUSE_H
 #define AMAL_FUSE_H
 #include "ir/ir.h"
 
 typedef enum {
-    FUSE_LEAF,      /* data, counts, inputs, parameters, constants: nothing to compute */
-    FUSE_ROW,       /* row by row inside a pass */
-    FUSE_REDUCE,    /* accumulated by a pass */
-    FUSE_SMALL,     /* written out as loops on small values */
-    FUSE_KERNEL,    /* a kernel of the runtime, on whole values */
+    FUSE_LEAF,   /* data, counts, inputs, parameters, constants: nothing to compute */
+    FUSE_ROW,    /* row by row inside a pass */
+    FUSE_REDUCE, /* accumulated by a pass */
+    FUSE_SMALL,  /* written out as loops on small values */
+    FUSE_KERNEL, /* a kernel of the runtime, on whole values */
     FUSE_CONTROL,
-    FUSE_ALIAS      /* PROJ: the carried value or branch result it names */
+    FUSE_ALIAS /* PROJ: the carried value or branch result it names */
 } FuseKind;
 typedef struct FuseInfo {
     FuseKind kind;
-    int time, pass;     /* pass: -1 none */
-    bool stored;        /* a row value kept in memory (over its space) */
-    bool opaque;        /* held by the host as a Matrix (may be sparse, or have rows of a space as columns) */
+    int time, pass; /* pass: -1 none */
+    bool stored;    /* a row value kept in memory (over its space) */
+    bool opaque;    /* held by the host as a Matrix (may be sparse, or have rows of a space as columns) */
     int uses;
-    IrNode *only_user;  /* when uses == 1 */
-    bool in_place;      /* writes the carried value's own array */
-    int *cross;         /* private */
+    IrNode *only_user; /* when uses == 1 */
+    bool in_place;     /* writes the carried value's own array */
+    int *cross;        /* private */
 } FuseInfo;
 #define FUSE(n) ((FuseInfo *)(n)->note)
 

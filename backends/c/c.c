@@ -12,8 +12,8 @@ struct Executable {
     FusePlan *plan;
     Emitted *code;
     Loaded loaded;
-    IrNode **by_id;      /* nodes that emitted code names */
-    void **made;         /* indicators as plain arrays, made once */
+    IrNode **by_id; /* nodes that emitted code names */
+    void **made;    /* indicators as plain arrays, made once */
     int nmade, cap_made;
     const void **bind;
     int64_t *rows;
@@ -33,7 +33,9 @@ static int32_t *indicator_array(const Indicator *ind, int64_t space_rows) {
     int32_t *a = mem_try((size_t)ind->rows + 1, sizeof *a);
     if (!a) return NULL;
     for (int64_t i = 0; i < ind->rows; i++) {
-        int64_t v = ind->identity ? i : ind->range ? (i >= ind->begin && i < ind->end ? i - ind->begin + ind->first : -1) : ind->idx[i];
+        int64_t v = ind->identity ? i
+                    : ind->range  ? (i >= ind->begin && i < ind->end ? i - ind->begin + ind->first : -1)
+                                  : ind->idx[i];
         a[i] = (int32_t)(v < 0 ? space_rows : v);
     }
     return a;
@@ -131,7 +133,9 @@ static void *host_alloc(AmalRt *rt, int64_t count) {
     size_t bytes = sizeof(double) * (size_t)(count > 0 ? count : 1);
     void *p = count < 0 ? NULL : mem_try((size_t)(count > 0 ? count : 1), sizeof(double));
     if (!p) {
-        diag_help(diag_error(h->rc->diags, "E402", (Span){0}, "no memory for %.1f MB of intermediate values", (double)bytes / 1e6), "fewer components or clusters, or a machine with more memory");
+        diag_help(diag_error(h->rc->diags, "E402", (Span){0}, "no memory for %.1f MB of intermediate values",
+                             (double)bytes / 1e6),
+                  "fewer components or clusters, or a machine with more memory");
         h->failed = true;
         return NULL;
     }
@@ -140,10 +144,14 @@ static void *host_alloc(AmalRt *rt, int64_t count) {
     h->sizes[h->nblocks++] = bytes;
     return p;
 }
-static void host_run(int parts, void (*pass)(void *, int, int), void *frame) { thread_run(parts, pass, frame); }
+static void host_run(int parts, void (*pass)(void *, int, int), void *frame) {
+    thread_run(parts, pass, frame);
+}
 
 /* Emitted code pads the rows of what it lays out itself (emit.h). */
-static int64_t value_stride(const IrNode *v) { return v->rspace && v->op != IR_INPUT ? emit_pad(v->cols) : v->cols; }
+static int64_t value_stride(const IrNode *v) {
+    return v->rspace && v->op != IR_INPUT ? emit_pad(v->cols) : v->cols;
+}
 
 static Matrix *host_operand(Host *h, KernelContext *k, const IrNode *v, const void *p, bool *temporary) {
     *temporary = true;
@@ -169,7 +177,9 @@ static int host_kernel(AmalRt *rt, int node, const void *const *args, void *out)
     if (r && out) {
         Matrix *dense = r->kind == MAT_DENSE ? r : mat_to_dense(r);
         if (dense)
-            for (int64_t i = 0; i < dense->rows; i++) memcpy((double *)out + i * value_stride(n), dense->data + i * dense->ld, sizeof(double) * (size_t)dense->cols);
+            for (int64_t i = 0; i < dense->rows; i++)
+                memcpy((double *)out + i * value_stride(n), dense->data + i * dense->ld,
+                       sizeof(double) * (size_t)dense->cols);
         ok = dense != NULL;
         if (dense != r) mat_free(dense);
         mat_free(r);
@@ -182,7 +192,8 @@ static int host_kernel(AmalRt *rt, int node, const void *const *args, void *out)
         ok = false;
     }
     if (!ok) {
-        diag_error(h->rc->diags, k.code ? k.code : "E402", n->span, "%s", k.error[0] ? k.error : "no memory for this value");
+        diag_error(h->rc->diags, k.code ? k.code : "E402", n->span, "%s",
+                   k.error[0] ? k.error : "no memory for this value");
         h->failed = true;
     }
     for (int a = 0; a < n->nargs; a++)
@@ -194,7 +205,9 @@ static int host_kernel(AmalRt *rt, int node, const void *const *args, void *out)
 static int host_column(AmalRt *rt, int node, double at, int64_t of) {
     Host *h = (Host *)rt;
     if (at >= 1 && at <= (double)of && at == floor(at)) return 0;
-    diag_help(diag_error(h->rc->diags, "E406", h->x->by_id[node]->span, "index %.15g does not name a column: there are %lld", at, (long long)of), "indices are whole numbers that count from 1");
+    diag_help(diag_error(h->rc->diags, "E406", h->x->by_id[node]->span,
+                         "index %.15g does not name a column: there are %lld", at, (long long)of),
+              "indices are whole numbers that count from 1");
     h->failed = true;
     return 1;
 }
@@ -210,10 +223,14 @@ static int host_carried(AmalRt *rt, int loop, int64_t at, int64_t of, int k, con
         const IrNode *p = l->regions[l->nregions - 1]->params.data[k + (l->op == IR_LOOP)];
         bool finite = true;
         for (int64_t i = 0; i < n; i++) finite = finite && isfinite(v[i]);
-        if (!at) h->watched[p->id] = finite;
+        if (!at)
+            h->watched[p->id] = finite;
         else if (!finite && h->watched[p->id]) {
-            Diag *d = diag_error(h->rc->diags, "E405", l->span, "training diverged: `%s` is not finite after iteration %lld", p->name ? p->name : "a value", (long long)at);
-            diag_help(d, "a smaller step, or features on one scale (standardize = true), usually mends it; infinities in the data do it too");
+            Diag *d =
+                diag_error(h->rc->diags, "E405", l->span, "training diverged: `%s` is not finite after iteration %lld",
+                           p->name ? p->name : "a value", (long long)at);
+            diag_help(d, "a smaller step, or features on one scale (standardize = true), usually mends it; infinities "
+                         "in the data do it too");
             h->failed = true;
             return 1;
         }
@@ -241,10 +258,13 @@ static void host_output(AmalRt *rt, int k, const void *v) {
     } else {
         h->outputs[k] = mat_new_dense(n->rows, n->cols);
         if (h->outputs[k])
-            for (int64_t i = 0; i < n->rows; i++) memcpy(h->outputs[k]->data + i * n->cols, (const double *)v + i * value_stride(n), sizeof(double) * (size_t)n->cols);
+            for (int64_t i = 0; i < n->rows; i++)
+                memcpy(h->outputs[k]->data + i * n->cols, (const double *)v + i * value_stride(n),
+                       sizeof(double) * (size_t)n->cols);
     }
     if (!h->outputs[k]) {
-        diag_error(h->rc->diags, "E402", n->span, "no memory for a result of %lld x %lld", (long long)n->rows, (long long)n->cols);
+        diag_error(h->rc->diags, "E402", n->span, "no memory for a result of %lld x %lld", (long long)n->rows,
+                   (long long)n->cols);
         h->failed = true;
     }
 }
@@ -252,14 +272,25 @@ static void host_output(AmalRt *rt, int k, const void *v) {
 static bool c_run(Executable *x, RunContext *rc, Matrix *const *inputs, Matrix **outputs) {
     double start = time_now();
     Host h = {.x = x, .rc = rc, .outputs = outputs, .last_progress = start};
-    h.rt = (AmalRt){.threads = rc->threads > 0 ? rc->threads : thread_default_count(), .rows = x->rows, .alloc = host_alloc, .run = host_run, .kernel = host_kernel, .column = host_column, .carried = host_carried, .output = host_output, .uniform = rng_uniform, .normal = rng_normal};
+    h.rt = (AmalRt){.threads = rc->threads > 0 ? rc->threads : thread_default_count(),
+                    .rows = x->rows,
+                    .alloc = host_alloc,
+                    .run = host_run,
+                    .kernel = host_kernel,
+                    .column = host_column,
+                    .carried = host_carried,
+                    .output = host_output,
+                    .uniform = rng_uniform,
+                    .normal = rng_normal};
     h.watched = mem_alloc((size_t)x->func->next_id + 1);
     h.opaque = mem_alloc(sizeof *h.opaque * (size_t)(x->func->next_id + 1));
     const void **bind = mem_alloc(sizeof *bind * (size_t)(x->code->binds.len + 1));
     for (int i = 0; i < x->code->binds.len; i++) {
         const Bind *b = &x->code->binds.data[i];
         bind[i] = b->kind == BIND_INPUT ? inputs[b->index]->data : x->bind[i];
-        if (b->kind == BIND_INPUT && (inputs[b->index]->kind != MAT_DENSE || inputs[b->index]->ld != inputs[b->index]->cols)) internal_error("input %s is not packed", x->func->inputs.data[b->index].name);
+        if (b->kind == BIND_INPUT &&
+            (inputs[b->index]->kind != MAT_DENSE || inputs[b->index]->ld != inputs[b->index]->cols))
+            internal_error("input %s is not packed", x->func->inputs.data[b->index].name);
     }
     h.rt.bind = bind;
     for (int k = 0; k < x->func->body->results.len; k++) outputs[k] = NULL;
@@ -283,14 +314,16 @@ static bool c_run(Executable *x, RunContext *rc, Matrix *const *inputs, Matrix *
 }
 
 static void c_describe(const Executable *x, Buf *out) {
-    buf_printf(out, "%d passes over rows, as C%s:\n", x->plan->passes.len, x->loaded.cached ? " (from the kernel cache)" : "");
+    buf_printf(out, "%d passes over rows, as C%s:\n", x->plan->passes.len,
+               x->loaded.cached ? " (from the kernel cache)" : "");
     for (int i = 0; i < x->plan->passes.len; i++) {
         const FusePass *p = x->plan->passes.data[i];
         double read, written;
         fuse_pass_bytes(x->plan, p, &read, &written);
         const IrSpace *s = &x->func->spaces.data[p->space];
         bool repeated = p->region->kind != REGION_FUNC && p->region->kind != REGION_BRANCH;
-        buf_printf(out, "  pass %d over %lld rows of %s%s: reads %.1f MB, writes %.1f MB\n", p->id, (long long)s->rows, s->name, repeated ? ", each iteration" : ", once", read / 1e6, written / 1e6);
+        buf_printf(out, "  pass %d over %lld rows of %s%s: reads %.1f MB, writes %.1f MB\n", p->id, (long long)s->rows,
+                   s->name, repeated ? ", each iteration" : ", once", read / 1e6, written / 1e6);
         for (int k = 0; k < p->nodes.len; k++) {
             const IrNode *n = p->nodes.data[k];
             int line = 0, column = 0;
@@ -304,7 +337,18 @@ static void c_describe(const Executable *x, Buf *out) {
         }
     }
 }
-static double c_compile_seconds(const Executable *x) { return x->loaded.seconds; }
-static bool c_available(const char **why_not) { return compile_available(NULL, why_not); }
+static double c_compile_seconds(const Executable *x) {
+    return x->loaded.seconds;
+}
+static bool c_available(const char **why_not) {
+    return compile_available(NULL, why_not);
+}
 
-const Backend backend_c = {.name = "c", .help = "emits fused C, compiled by the system's compiler", .available = c_available, .prepare = c_prepare, .run = c_run, .release = c_release, .describe = c_describe, .compile_seconds = c_compile_seconds};
+const Backend backend_c = {.name = "c",
+                           .help = "emits fused C, compiled by the system's compiler",
+                           .available = c_available,
+                           .prepare = c_prepare,
+                           .run = c_run,
+                           .release = c_release,
+                           .describe = c_describe,
+                           .compile_seconds = c_compile_seconds};

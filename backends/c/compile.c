@@ -11,7 +11,17 @@
 #include <unistd.h>
 
 /* Sums may be reassociated so that loops vectorize; NaN and infinities keep their meaning. */
-static const char *const flags[] = {"-O3", "-std=gnu17", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math", "-ffp-contract=fast", "-fopenmp-simd", "-w"};
+static const char *const flags[] = {"-O3",
+                                    "-std=gnu17",
+                                    "-fPIC",
+                                    "-shared",
+                                    "-fno-math-errno",
+                                    "-fno-trapping-math",
+                                    "-fno-signed-zeros",
+                                    "-fassociative-math",
+                                    "-ffp-contract=fast",
+                                    "-fopenmp-simd",
+                                    "-w"};
 enum { NFLAGS = sizeof flags / sizeof *flags };
 
 static const char *compiler_of(const BackendOptions *o) {
@@ -24,12 +34,13 @@ enum { CC_WORDS = 16, CC_LENGTH = 1024 };
 static int compiler_words(const char *cc, char *words, char **argv) {
     int n = 0;
     snprintf(words, CC_LENGTH, "%s", cc);
-    for (char *save = NULL, *w = strtok_r(words, " \t", &save); w && n < CC_WORDS; w = strtok_r(NULL, " \t", &save)) argv[n++] = w;
+    for (char *save = NULL, *w = strtok_r(words, " \t", &save); w && n < CC_WORDS; w = strtok_r(NULL, " \t", &save))
+        argv[n++] = w;
     if (!n) argv[n++] = words;
     return n;
 }
-/* Runs argv, the first `most - 1` bytes of its standard error and output kept in `said`. Returns the exit status, -1 when it cannot be started,
- * -2 when ctrl-C (which reaches it too) or a request to end stopped it. */
+/* Runs argv, the first `most - 1` bytes of its standard error and output kept in `said`. Returns the exit status, -1
+ * when it cannot be started, -2 when ctrl-C (which reaches it too) or a request to end stopped it. */
 static int run_program(char *const *argv, char *said, size_t most) {
     int fd[2];
     said[0] = 0;
@@ -132,10 +143,14 @@ static bool usable_folder(char *path) {
 static bool cache_folder(const BackendOptions *o, char *out, size_t size) {
     const char *dir = o->cache_dir, *env;
     if (!dir && (env = getenv("AMAL_CACHE")) && *env) dir = env;
-    if (dir) snprintf(out, size, "%s", dir);
-    else if ((env = getenv("XDG_CACHE_HOME")) && *env) snprintf(out, size, "%s/amal/kernels", env);
-    else if ((env = getenv("HOME")) && *env) snprintf(out, size, "%s/.cache/amal/kernels", env);
-    else snprintf(out, size, "/tmp/amal-%ld", (long)getuid());
+    if (dir)
+        snprintf(out, size, "%s", dir);
+    else if ((env = getenv("XDG_CACHE_HOME")) && *env)
+        snprintf(out, size, "%s/amal/kernels", env);
+    else if ((env = getenv("HOME")) && *env)
+        snprintf(out, size, "%s/.cache/amal/kernels", env);
+    else
+        snprintf(out, size, "/tmp/amal-%ld", (long)getuid());
     if (usable_folder(out)) return true;
     snprintf(out, size, "/tmp/amal-%ld", (long)getuid());
     return usable_folder(out);
@@ -146,8 +161,8 @@ static bool write_text(const char *path, const char *text) {
     bool ok = fwrite(text, 1, strlen(text), f) == strlen(text);
     return fclose(f) == 0 && ok;
 }
-/* A kernel ends with a seal: a mark and the hash of what stands before it (the loader of programs does not read that far). A file that was cut
- * short or damaged would stop the program when it is loaded or run, not fail to load. */
+/* A kernel ends with a seal: a mark and the hash of what stands before it (the loader of programs does not read that
+ * far). A file that was cut short or damaged would stop the program when it is loaded or run, not fail to load. */
 enum { SEAL = 16 };
 static const char seal_mark[8] = "amalkern";
 static char *read_whole(const char *path, size_t *size) {
@@ -217,7 +232,8 @@ bool compile_load(Diags *ds, const char *name, const char *text, const BackendOp
     buf_free(&key);
     char folder[2048];
     if (!cache_folder(o, folder, sizeof folder)) {
-        diag_help(diag_error(ds, "E603", (Span){0}, "no folder for compiled kernels: %s cannot be written", folder), "set AMAL_CACHE to a folder that can be written");
+        diag_help(diag_error(ds, "E603", (Span){0}, "no folder for compiled kernels: %s cannot be written", folder),
+                  "set AMAL_CACHE to a folder that can be written");
         return false;
     }
     snprintf(out->path, sizeof out->path, "%s/%016llx%016llx.so", folder, (unsigned long long)a, (unsigned long long)b);
@@ -255,10 +271,18 @@ bool compile_load(Diags *ds, const char *name, const char *text, const BackendOp
     bool ok = status == 0 && seal(made) && !rename(made, out->path);
     if (!ok) {
         unlink(made);
-        if (status == -2) diag_error(ds, "E460", (Span){0}, "interrupted while the emitted code was compiled");
-        else if (status == 0) diag_help(diag_error(ds, "E603", (Span){0}, "cannot write %s: %s", out->path, strerror(errno)), "set AMAL_CACHE to a folder that can be written and has room");
-        else if (status == 127 || status < 0) diag_help(diag_error(ds, "E602", (Span){0}, "the C compiler `%s` could not be started", cc), "install gcc, set CC, or run with --backend interp");
-        else diag_help(diag_error(ds, "E602", (Span){0}, "the C compiler refused the emitted code: %.500s", said), "this is a fault of amal: report it with the file that --keep-c DIR writes; --backend interp runs without the compiler");
+        if (status == -2)
+            diag_error(ds, "E460", (Span){0}, "interrupted while the emitted code was compiled");
+        else if (status == 0)
+            diag_help(diag_error(ds, "E603", (Span){0}, "cannot write %s: %s", out->path, strerror(errno)),
+                      "set AMAL_CACHE to a folder that can be written and has room");
+        else if (status == 127 || status < 0)
+            diag_help(diag_error(ds, "E602", (Span){0}, "the C compiler `%s` could not be started", cc),
+                      "install gcc, set CC, or run with --backend interp");
+        else
+            diag_help(diag_error(ds, "E602", (Span){0}, "the C compiler refused the emitted code: %.500s", said),
+                      "this is a fault of amal: report it with the file that --keep-c DIR writes; --backend interp "
+                      "runs without the compiler");
         unlink(c_file);
         return false;
     }

@@ -1,9 +1,9 @@
 /* compile.h: from C text to a loaded function, through the system's compiler and a cache on disk.
  *
- * Key: the text, the compiler's version line, the flags, and the processor's feature line: a kernel is never loaded where it was not made for.
- * Cache: DIR/<key>.so written under a temporary name and renamed, so that concurrent runs share it. DIR is $AMAL_CACHE, else
- * $XDG_CACHE_HOME/amal/kernels, else ~/.cache/amal/kernels. A kernel is sealed with the hash of its bytes; a file that is not whole, or does not
- * load, is never run but made again. */
+ * Key: the text, the compiler's version line, the flags, and the processor's feature line: a kernel is never loaded
+ * where it was not made for. Cache: DIR/<key>.so written under a temporary name and renamed, so that concurrent runs
+ * share it. DIR is $AMAL_CACHE, else $XDG_CACHE_HOME/amal/kernels, else ~/.cache/amal/kernels. A kernel is sealed with
+ * the hash of its bytes; a file that is not whole, or does not load, is never run but made again. */
 #ifndef AMAL_COMPILE_H
 #define AMAL_COMPILE_H
 #include "backends/backend.h"
@@ -16,7 +16,8 @@ typedef struct Loaded {
     bool cached;
     char path[4096];
 } Loaded;
-bool compile_load(Diags *ds, const char *name, const char *text, const BackendOptions *o, Loaded *out); /* false: reported (E602, E603) */
+bool compile_load(Diags *ds, const char *name, const char *text, const BackendOptions *o,
+                  Loaded *out); /* false: reported (E602, E603) */
 void compile_release(Loaded *l);
 bool compile_available(const char *cc, const char **why_not);
 #endif

@@ -47,7 +47,8 @@ static const char helpers[] =
     "static inline int64_t times_of(double x) { return x >= 1 ? x < 9e15 ? (int64_t)x : INT64_MAX : 0; }\n"
     "static inline int64_t column_of(double x) { return x >= 1 && x < 9e15 && x == floor(x) ? (int64_t)x - 1 : -1; }\n"
     "/* The first row of a part: whole blocks of 64, so that parts do not share cache lines. */\n"
-    "static inline int64_t share(int64_t n, int part, int parts) { return part == parts ? n : n / 64 * part / parts * 64; }\n"
+    "static inline int64_t share(int64_t n, int part, int parts) { return part == parts ? n : n / 64 * part / parts * "
+    "64; }\n"
     "/* As many parts as threads, but none with fewer than 1024 rows. */\n"
     "static inline int parts_for(int64_t n, int threads) {\n"
     "    const int64_t most = n / 1024 + 1;\n"
@@ -102,23 +103,32 @@ const char *emit_bind(Emit *e, BindKind kind, int table, int index) {
         if (b->kind == kind && b->table == table && b->index == index) return b->member;
     }
     static const char *const stem[] = {"D", "rows", "cols", "vals", "code", "ci", "count", "feature", "in", "number"};
-    static const char *const type[] = {"const double *", "const int64_t *", "const int32_t *", "const double *", "const int32_t *", "const int32_t *", "const double *", "const int32_t *", "const double *", "double "};
+    static const char *const type[] = {"const double *",  "const int64_t *", "const int32_t *", "const double *",
+                                       "const int32_t *", "const int32_t *", "const double *",  "const int32_t *",
+                                       "const double *",  "double "};
     const char *what = "";
-    if (kind == BIND_NUMBER) what = "";
-    else if (kind == BIND_INPUT) what = e->f->inputs.data[index].name;
+    if (kind == BIND_NUMBER)
+        what = "";
+    else if (kind == BIND_INPUT)
+        what = e->f->inputs.data[index].name;
     else {
         const Integration *in = e->f->tables.data[table].data;
         int space = kind == BIND_INDEX || kind == BIND_COUNT ? in->indicators[index].space : in->blocks[index].space;
         what = in->spaces[space].name;
     }
     Bind b = {.kind = kind, .table = table, .index = index};
-    if (kind == BIND_NUMBER) b.member = arena_printf(e->arena, "number_%d", index);
-    else b.member = arena_printf(e->arena, "%s_%s_%d%s", stem[kind], sanitized(e, what), index, table ? arena_printf(e->arena, "_%d", table) : "");
-    bool scalar = kind == BIND_NUMBER || (kind == BIND_INPUT && e->f->inputs.data[index].rows == 1 && e->f->inputs.data[index].cols == 1 && !e->f->inputs.data[index].rspace);
+    if (kind == BIND_NUMBER)
+        b.member = arena_printf(e->arena, "number_%d", index);
+    else
+        b.member = arena_printf(e->arena, "%s_%s_%d%s", stem[kind], sanitized(e, what), index,
+                                table ? arena_printf(e->arena, "_%d", table) : "");
+    bool scalar = kind == BIND_NUMBER || (kind == BIND_INPUT && e->f->inputs.data[index].rows == 1 &&
+                                          e->f->inputs.data[index].cols == 1 && !e->f->inputs.data[index].rspace);
     int indent = e->indent;
     e->indent = 1;
     emit_line(e, &e->members, "%s%s;", scalar ? "double " : type[kind], b.member);
-    emit_line(e, &e->setup, scalar ? "f->%s = *(const double *)rt->bind[%d];" : "f->%s = rt->bind[%d];", b.member, e->out->binds.len);
+    emit_line(e, &e->setup, scalar ? "f->%s = *(const double *)rt->bind[%d];" : "f->%s = rt->bind[%d];", b.member,
+              e->out->binds.len);
     e->indent = indent;
     vec_push(e->arena, &e->out->binds, b);
     return b.member;
@@ -142,7 +152,8 @@ static bool keeps_value(const IrNode *n) {
     const FuseInfo *fi = FUSE(n);
     switch (fi->kind) {
     case FUSE_ROW: return fi->stored && !fi->in_place;
-    case FUSE_REDUCE: case FUSE_SMALL: return true;
+    case FUSE_REDUCE:
+    case FUSE_SMALL: return true;
     case FUSE_KERNEL: return !fi->opaque;
     default: return n->op == IR_ARG;
     }
@@ -156,10 +167,17 @@ static void declare(Emit *e, const IrNode *n, const char *member) {
         return;
     }
     /* no numbers of rows in the text: the same script on more rows finds its kernel in the cache */
-    if (n->rspace) emit_line(e, &e->members, "double *%s; /* rows of %s x %lld */", member, e->f->spaces.data[n->rspace].name, (long long)n->cols);
-    else emit_line(e, &e->members, "double *%s; /* %lld x %lld */", member, (long long)n->rows, (long long)n->cols);
-    if (n->rspace) emit_line(e, &e->setup, "if (!(f->%s = rt->alloc(rt, (f->n_%d + 1) * %lld))) return 1;", member, n->rspace, (long long)emit_pad(n->cols));
-    else emit_line(e, &e->setup, "if (!(f->%s = rt->alloc(rt, %lld))) return 1;", member, (long long)(n->rows * n->cols));
+    if (n->rspace)
+        emit_line(e, &e->members, "double *%s; /* rows of %s x %lld */", member, e->f->spaces.data[n->rspace].name,
+                  (long long)n->cols);
+    else
+        emit_line(e, &e->members, "double *%s; /* %lld x %lld */", member, (long long)n->rows, (long long)n->cols);
+    if (n->rspace)
+        emit_line(e, &e->setup, "if (!(f->%s = rt->alloc(rt, (f->n_%d + 1) * %lld))) return 1;", member, n->rspace,
+                  (long long)emit_pad(n->cols));
+    else
+        emit_line(e, &e->setup, "if (!(f->%s = rt->alloc(rt, %lld))) return 1;", member,
+                  (long long)(n->rows * n->cols));
     e->indent = indent;
 }
 /* Where the two sides give a small value and one over a space, their result is over the space. */
@@ -178,12 +196,19 @@ static void declare_region(Emit *e, const IrRegion *r) {
             int indent = e->indent;
             e->indent = 1;
             emit_line(e, &e->members, "double *parts_%s;", emit_member(e, n));
-            if (n->op == IR_SCATTER) emit_line(e, &e->setup, "if (rt->threads > 1 && !(f->parts_%s = rt->alloc(rt, (int64_t)(rt->threads - 1) * (f->n_%d + 1) * %lld))) return 1;", emit_member(e, n), n->rspace, (long long)emit_pad(n->cols));
-            else emit_line(e, &e->setup, "if (!(f->parts_%s = rt->alloc(rt, (int64_t)rt->threads * %lld))) return 1;", emit_member(e, n), (long long)(emit_acc_size(n) ? emit_acc_size(n) : 1));
+            if (n->op == IR_SCATTER)
+                emit_line(e, &e->setup,
+                          "if (rt->threads > 1 && !(f->parts_%s = rt->alloc(rt, (int64_t)(rt->threads - 1) * (f->n_%d "
+                          "+ 1) * %lld))) return 1;",
+                          emit_member(e, n), n->rspace, (long long)emit_pad(n->cols));
+            else
+                emit_line(e, &e->setup, "if (!(f->parts_%s = rt->alloc(rt, (int64_t)rt->threads * %lld))) return 1;",
+                          emit_member(e, n), (long long)(emit_acc_size(n) ? emit_acc_size(n) : 1));
             e->indent = indent;
         }
         if (n->op == IR_IF)
-            for (int k = 0; k < n->regions[0]->results.len; k++) declare(e, either_shape(n, k), arena_printf(e->arena, "either_%d_%d", n->id, k));
+            for (int k = 0; k < n->regions[0]->results.len; k++)
+                declare(e, either_shape(n, k), arena_printf(e->arena, "either_%d_%d", n->id, k));
         for (int k = 0; k < n->nregions; k++) declare_region(e, n->regions[k]);
     }
 }
@@ -192,18 +217,25 @@ static const char *count_text(Emit *e, const IrNode *n) {
     if (n->rspace) return arena_printf(e->arena, "(f->n_%d + 1) * %lld", n->rspace, (long long)emit_pad(n->cols));
     return arena_printf(e->arena, "%lld", (long long)(n->rows * n->cols));
 }
-/* member = value of n, whatever n is; laid out as `to` is: a small value of as many rows may become one over a space. */
+/* member = value of n, whatever n is; laid out as `to` is: a small value of as many rows may become one over a space.
+ */
 static void copy_value(Emit *e, const char *member, const IrNode *to, const IrNode *n) {
     Buf *b = &e->body;
     if (emit_is_scalar(n)) {
         emit_line(e, b, emit_is_scalar(to) ? "f->%s = %s;" : "f->%s[0] = %s;", member, emit_small_cell(e, n, "0", "0"));
         return;
     }
-    long long to_stride = (long long)(to->rspace ? emit_pad(to->cols) : to->cols), from_stride = (long long)emit_stride(e, n);
-    const char *rows = to->rspace ? arena_printf(e->arena, "f->n_%d", to->rspace) : arena_printf(e->arena, "%lld", (long long)to->rows), *v = NULL;
-    if (n->op == IR_FULL) v = emit_constant(e, n);
-    else if (n->op == IR_IOTA) v = "(double)(r + 1)";
-    else if (n->op == IR_COUNT) v = arena_printf(e->arena, "f->%s[r]", emit_bind(e, BIND_COUNT, n->table, n->indicator));
+    long long to_stride = (long long)(to->rspace ? emit_pad(to->cols) : to->cols),
+              from_stride = (long long)emit_stride(e, n);
+    const char *rows = to->rspace ? arena_printf(e->arena, "f->n_%d", to->rspace)
+                                  : arena_printf(e->arena, "%lld", (long long)to->rows),
+               *v = NULL;
+    if (n->op == IR_FULL)
+        v = emit_constant(e, n);
+    else if (n->op == IR_IOTA)
+        v = "(double)(r + 1)";
+    else if (n->op == IR_COUNT)
+        v = arena_printf(e->arena, "f->%s[r]", emit_bind(e, BIND_COUNT, n->table, n->indicator));
     else if (n->op == IR_DATA) {
         if (fuse_is_sparse(e->f, n)) internal_error("a sparse block leaves its pass");
         v = arena_printf(e->arena, "f->%s[r * %lld + c]", emit_bind(e, BIND_DENSE, n->table, n->block), from_stride);
@@ -211,26 +243,35 @@ static void copy_value(Emit *e, const char *member, const IrNode *to, const IrNo
         v = arena_printf(e->arena, "f->%s[r * %lld + c]", emit_member(e, n), from_stride);
     }
     if (v) {
-        if (emit_is_scalar(to)) emit_line(e, b, "{ const int64_t r = 0, c = 0; (void)r, (void)c; f->%s = %s; }", member, v);
+        if (emit_is_scalar(to))
+            emit_line(e, b, "{ const int64_t r = 0, c = 0; (void)r, (void)c; f->%s = %s; }", member, v);
         else {
             emit_line(e, b, "for (int64_t r = 0; r < %s; r++)", rows);
-            emit_line(e, b, "    for (int64_t c = 0; c < %lld; c++) f->%s[r * %lld + c] = %s;", (long long)n->cols, member, to_stride, v);
+            emit_line(e, b, "    for (int64_t c = 0; c < %lld; c++) f->%s[r * %lld + c] = %s;", (long long)n->cols,
+                      member, to_stride, v);
         }
         return;
     }
-    emit_line(e, b, "memmove(f->%s, f->%s, sizeof(double) * (size_t)(%s * %lld));", member, emit_member(e, n), rows, to_stride);
+    emit_line(e, b, "memmove(f->%s, f->%s, sizeof(double) * (size_t)(%s * %lld));", member, emit_member(e, n), rows,
+              to_stride);
 }
 
 static void emit_region(Emit *e, const IrRegion *r);
 
-static const char *member_or_empty(Emit *e, const IrNode *v) { return v->op == IR_PROJ || v->op == IR_ARG ? emit_member(e, v) : ""; }
-/* Carried values take their next values together: those that read another carried value of the same loop go through a copy. */
+static const char *member_or_empty(Emit *e, const IrNode *v) {
+    return v->op == IR_PROJ || v->op == IR_ARG ? emit_member(e, v) : "";
+}
+/* Carried values take their next values together: those that read another carried value of the same loop go through a
+ * copy. */
 static void assign_carried(Emit *e, const IrRegion *r, const IrRegion *params, int first) {
     int n = r->results.len;
     bool *late = arena_array(e->arena, bool, n ? n : 1);
     for (int k = 0; k < n; k++) {
         const IrNode *v = r->results.data[k];
-        for (int j = 0; j < n; j++) late[k] = late[k] || (j != k && (v == params->params.data[first + j] || !strcmp(member_or_empty(e, v), emit_member(e, params->params.data[first + j]))));
+        for (int j = 0; j < n; j++)
+            late[k] =
+                late[k] || (j != k && (v == params->params.data[first + j] ||
+                                       !strcmp(member_or_empty(e, v), emit_member(e, params->params.data[first + j]))));
         if (late[k]) {
             const char *tmp = arena_printf(e->arena, "next_%d_%d", r->owner->id, k);
             declare(e, v, tmp);
@@ -243,34 +284,42 @@ static void assign_carried(Emit *e, const IrRegion *r, const IrRegion *params, i
         const char *to = emit_member(e, p);
         if (late[k]) {
             const char *tmp = arena_printf(e->arena, "next_%d_%d", r->owner->id, k);
-            if (emit_is_scalar(v)) emit_line(e, &e->body, "f->%s = f->%s;", to, tmp);
-            else emit_line(e, &e->body, "memcpy(f->%s, f->%s, sizeof(double) * (size_t)(%s));", to, tmp, count_text(e, v));
+            if (emit_is_scalar(v))
+                emit_line(e, &e->body, "f->%s = f->%s;", to, tmp);
+            else
+                emit_line(e, &e->body, "memcpy(f->%s, f->%s, sizeof(double) * (size_t)(%s));", to, tmp,
+                          count_text(e, v));
             continue;
         }
         bool alone = true;
         for (int j = 0; j < n; j++) alone = alone && (j == k || r->results.data[j] != v);
         if (v->rspace && v->home == r && keeps_value(v) && alone) {
-            emit_line(e, &e->body, "{ double *const swap = f->%s; f->%s = f->%s; f->%s = swap; }", to, to, emit_member(e, v), emit_member(e, v));
+            emit_line(e, &e->body, "{ double *const swap = f->%s; f->%s = f->%s; f->%s = swap; }", to, to,
+                      emit_member(e, v), emit_member(e, v));
             continue;
         }
         copy_value(e, to, p, v);
     }
 }
-static void report_carried(Emit *e, const IrNode *loop, const IrRegion *params, int first, const char *at, const char *of) {
+static void report_carried(Emit *e, const IrNode *loop, const IrRegion *params, int first, const char *at,
+                           const char *of) {
     for (int k = 0; first + k < params->params.len; k++) {
         const IrNode *p = params->params.data[first + k];
         const char *m = emit_member(e, p);
         const char *count = p->rspace ? "0" : arena_printf(e->arena, "%lld", (long long)(p->rows * p->cols));
-        emit_line(e, &e->body, "if (rt->carried(rt, %d, %s, %s, %d, %sf->%s, %s)) return 1;", loop->id, at, of, k, emit_is_scalar(p) ? "&" : "", m, count);
+        emit_line(e, &e->body, "if (rt->carried(rt, %d, %s, %s, %d, %sf->%s, %s)) return 1;", loop->id, at, of, k,
+                  emit_is_scalar(p) ? "&" : "", m, count);
     }
-    if (params->params.len == first) emit_line(e, &e->body, "if (rt->carried(rt, %d, %s, %s, -1, 0, 0)) return 1;", loop->id, at, of);
+    if (params->params.len == first)
+        emit_line(e, &e->body, "if (rt->carried(rt, %d, %s, %s, -1, 0, 0)) return 1;", loop->id, at, of);
 }
 static void emit_loop(Emit *e, const IrNode *n) {
     const IrRegion *r = n->regions[0];
     emit_line(e, &e->body, "{ /* %s */", emit_where(e, n));
     e->indent++;
     emit_line(e, &e->body, "const int64_t of = times_of(%s);", emit_small_cell(e, n->args[0], "0", "0"));
-    for (int k = 1; k < r->params.len; k++) copy_value(e, emit_member(e, r->params.data[k]), r->params.data[k], n->args[k]);
+    for (int k = 1; k < r->params.len; k++)
+        copy_value(e, emit_member(e, r->params.data[k]), r->params.data[k], n->args[k]);
     report_carried(e, n, r, 1, "0", "of");
     emit_line(e, &e->body, "for (int64_t at = 1; at <= of; at++) {");
     e->indent++;
@@ -287,7 +336,8 @@ static void emit_while(Emit *e, const IrNode *n) {
     const IrRegion *cond = n->regions[0], *r = n->regions[1];
     emit_line(e, &e->body, "{ /* %s */", emit_where(e, n));
     e->indent++;
-    for (int k = 0; k < r->params.len; k++) copy_value(e, emit_member(e, r->params.data[k]), r->params.data[k], n->args[k]);
+    for (int k = 0; k < r->params.len; k++)
+        copy_value(e, emit_member(e, r->params.data[k]), r->params.data[k], n->args[k]);
     report_carried(e, n, r, 0, "0", "0");
     emit_line(e, &e->body, "for (int64_t at = 1;; at++) {");
     e->indent++;
@@ -306,7 +356,9 @@ static void emit_if(Emit *e, const IrNode *n) {
     for (int side = 0; side < 2; side++) {
         e->indent++;
         emit_region(e, n->regions[side]);
-        for (int k = 0; k < n->regions[side]->results.len; k++) copy_value(e, arena_printf(e->arena, "either_%d_%d", n->id, k), either_shape(n, k), n->regions[side]->results.data[k]);
+        for (int k = 0; k < n->regions[side]->results.len; k++)
+            copy_value(e, arena_printf(e->arena, "either_%d_%d", n->id, k), either_shape(n, k),
+                       n->regions[side]->results.data[k]);
         e->indent--;
         emit_line(e, &e->body, side ? "}" : "} else {");
     }
@@ -317,14 +369,18 @@ static void emit_kernel(Emit *e, const IrNode *n) {
     Buf args = {0};
     for (int a = 0; a < n->nargs; a++) {
         const IrNode *x = n->args[a];
-        bool host = FUSE(x)->opaque || x->op == IR_DATA || x->op == IR_COUNT || x->op == IR_FULL || x->op == IR_IOTA || x->op == IR_CONST;
+        bool host = FUSE(x)->opaque || x->op == IR_DATA || x->op == IR_COUNT || x->op == IR_FULL || x->op == IR_IOTA ||
+                    x->op == IR_CONST;
         if (a) buf_puts(&args, ", ");
-        if (host) buf_puts(&args, "0");
-        else buf_printf(&args, "%sf->%s", emit_is_scalar(x) ? "&" : "", emit_member(e, x));
+        if (host)
+            buf_puts(&args, "0");
+        else
+            buf_printf(&args, "%sf->%s", emit_is_scalar(x) ? "&" : "", emit_member(e, x));
     }
     emit_line(e, b, "    const void *const args[] = {%s};", args.len ? args.data : "0");
     buf_free(&args);
-    const char *out = FUSE(n)->opaque ? "0" : arena_printf(e->arena, "%sf->%s", emit_is_scalar(n) ? "&" : "", emit_member(e, n));
+    const char *out =
+        FUSE(n)->opaque ? "0" : arena_printf(e->arena, "%sf->%s", emit_is_scalar(n) ? "&" : "", emit_member(e, n));
     emit_line(e, b, "    if (rt->kernel(rt, %d, args, %s)) return 1;", n->id, out);
     emit_line(e, b, "}");
 }
@@ -335,7 +391,9 @@ static void emit_pass_call(Emit *e, const FusePass *pass) {
         if (n->op != IR_TAKE_COLS) continue;
         const IrNode *index = n->args[1];
         emit_line(e, b, "for (int64_t k = 0; k < %lld; k++)", (long long)n->cols);
-        emit_line(e, b, "    if (rt->column(rt, %d, %s, %lld)) return 1;", n->id, emit_small_cell(e, index, index->cols == 1 ? "k" : "0", index->cols == 1 ? "0" : "k"), (long long)n->args[0]->cols);
+        emit_line(e, b, "    if (rt->column(rt, %d, %s, %lld)) return 1;", n->id,
+                  emit_small_cell(e, index, index->cols == 1 ? "k" : "0", index->cols == 1 ? "0" : "k"),
+                  (long long)n->args[0]->cols);
     }
     emit_line(e, b, "{");
     emit_line(e, b, "    const int parts = parts_for(f->n_%d, rt->threads);", pass->space);
@@ -345,18 +403,26 @@ static void emit_pass_call(Emit *e, const FusePass *pass) {
         if (FUSE(n)->kind != FUSE_REDUCE) continue;
         const char *m = emit_member(e, n);
         if (n->op == IR_SCATTER) {
-            emit_line(e, b, "    add_parts(f->%s, f->parts_%s, (f->n_%d + 1) * %lld, parts - 1);", m, m, n->rspace, (long long)emit_pad(n->cols));
-            emit_line(e, b, "    memset(f->%s + f->n_%d * %lld, 0, sizeof(double) * %lld);", m, n->rspace, (long long)emit_pad(n->cols), (long long)emit_pad(n->cols));
+            emit_line(e, b, "    add_parts(f->%s, f->parts_%s, (f->n_%d + 1) * %lld, parts - 1);", m, m, n->rspace,
+                      (long long)emit_pad(n->cols));
+            emit_line(e, b, "    memset(f->%s + f->n_%d * %lld, 0, sizeof(double) * %lld);", m, n->rspace,
+                      (long long)emit_pad(n->cols), (long long)emit_pad(n->cols));
             continue;
         }
         long long size = (long long)emit_acc_size(n), stride = (long long)emit_acc_stride(n);
         bool least = n->op == IR_MINALL || n->op == IR_COLMIN, most = n->op == IR_MAXALL || n->op == IR_COLMAX;
-        const char *to = emit_is_scalar(n) ? arena_printf(e->arena, "f->%s", m) : arena_printf(e->arena, "f->%s[r * %lld + c]", m, (long long)n->cols);
+        const char *to = emit_is_scalar(n) ? arena_printf(e->arena, "f->%s", m)
+                                           : arena_printf(e->arena, "f->%s[r * %lld + c]", m, (long long)n->cols);
         const char *from = arena_printf(e->arena, "f->parts_%s[p * %lldL + r * %lld + c]", m, size, stride);
         emit_line(e, b, "    for (int64_t r = 0; r < %lld; r++)", (long long)n->rows);
         emit_line(e, b, "        for (int64_t c = 0; c < %lld; c++) {", (long long)n->cols);
         emit_line(e, b, "            double s = f->parts_%s[r * %lld + c];", m, stride);
-        emit_line(e, b, "            for (int p = 1; p < parts; p++) s = %s;", arena_printf(e->arena, least ? "least_of(s, %s)" : most ? "most_of(s, %s)" : "s + %s", from));
+        emit_line(e, b, "            for (int p = 1; p < parts; p++) s = %s;",
+                  arena_printf(e->arena,
+                               least  ? "least_of(s, %s)"
+                               : most ? "most_of(s, %s)"
+                                      : "s + %s",
+                               from));
         emit_line(e, b, "            %s = s;", to);
         emit_line(e, b, "        }");
     }
@@ -377,9 +443,12 @@ static void emit_region(Emit *e, const IrRegion *r) {
         case FUSE_SMALL: emit_small(e, s->node); break;
         case FUSE_KERNEL: emit_kernel(e, s->node); break;
         default:
-            if (s->node->op == IR_LOOP) emit_loop(e, s->node);
-            else if (s->node->op == IR_WHILE) emit_while(e, s->node);
-            else emit_if(e, s->node);
+            if (s->node->op == IR_LOOP)
+                emit_loop(e, s->node);
+            else if (s->node->op == IR_WHILE)
+                emit_while(e, s->node);
+            else
+                emit_if(e, s->node);
         }
     }
 }
@@ -412,7 +481,12 @@ Emitted *emit_c(FusePlan *plan) {
     }
     Buf t = {0};
     e->indent = 0;
-    emit_line(e, &t, "/* %s, emitted by amal " AMAL_VERSION ". One struct with every value that is kept, one function a pass over the rows, then the\n * control flow. n_S: rows of S; ci_S: the row of S that a target row reads (the number of rows of S: none); D_S: S's numbers. */", f->name);
+    emit_line(e, &t,
+              "/* %s, emitted by amal " AMAL_VERSION
+              ". One struct with every value that is kept, one function a pass over the rows, then the\n * control "
+              "flow. n_S: rows of S; ci_S: the row of S that a target row reads (the number of rows of S: none); D_S: "
+              "S's numbers. */",
+              f->name);
     buf_puts(&t, amal_abi_text);
     buf_puts(&t, helpers);
     buf_puts(&t, "\nstruct Frame {\n    AmalRt *rt;\n");

@@ -1,14 +1,26 @@
 /* emit.h: C text from a fused plan. Private to backends/c.
  *
- * One emitted file holds: the ABI (abi.h), a struct Frame with every value that is kept, one function a pass, and amal_run with the control flow.
- * Text depends on the plan only (names, small dimensions, script lines), never on addresses or data: equal plans give equal text, which is
- * the key of the kernel cache. Sizes of row spaces, data and indicators arrive at run time. */
+ * One emitted file holds: the ABI (abi.h), a struct Frame with every value that is kept, one function a pass, and
+ * amal_run with the control flow. Text depends on the plan only (names, small dimensions, script lines), never on
+ * addresses or data: equal plans give equal text, which is the key of the kernel cache. Sizes of row spaces, data and
+ * indicators arrive at run time. */
 #ifndef AMAL_EMIT_H
 #define AMAL_EMIT_H
 #include "ir/fuse.h"
 
 /* What amal_run's bind[] holds, in order; the host fills it. */
-typedef enum { BIND_DENSE, BIND_ROWPTR, BIND_COLIDX, BIND_VALUES, BIND_CODES, BIND_INDEX, BIND_COUNT, BIND_COLUMNS, BIND_INPUT, BIND_NUMBER } BindKind;
+typedef enum {
+    BIND_DENSE,
+    BIND_ROWPTR,
+    BIND_COLIDX,
+    BIND_VALUES,
+    BIND_CODES,
+    BIND_INDEX,
+    BIND_COUNT,
+    BIND_COLUMNS,
+    BIND_INPUT,
+    BIND_NUMBER
+} BindKind;
 typedef struct Bind {
     BindKind kind;
     int table, index; /* block, indicator, input, or node of a number */
@@ -34,18 +46,19 @@ typedef struct Emit {
     int indent;
     /* the pass being emitted */
     const FusePass *pass;
-    Buf lines;            /* its row block */
-    Buf top;              /* before its loop over blocks */
-    VEC(const char *) copied; /* small rows it keeps padded copies of */
+    Buf lines;                 /* its row block */
+    Buf top;                   /* before its loop over blocks */
+    VEC(const char *) copied;  /* small rows it keeps padded copies of */
     VEC(const char *) hoisted; /* frame members it reads, declared once at its top */
     VEC(const char *) hoisted_decl;
     VEC(const char *) streams; /* blocks whose rows are prefetched already */
-    int block;            /* rows per block */
+    int block;                 /* rows per block */
 } Emit;
 void emit_line(Emit *e, Buf *b, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 const char *emit_number(Emit *e, double v);
-/* The number of a CONST or FULL. It arrives at run time unless it is one of the few that formulas are made of, so that neither the rows of the data
- * nor a step or penalty are in the text: other data and other hyperparameters find the kernel in the cache. */
+/* The number of a CONST or FULL. It arrives at run time unless it is one of the few that formulas are made of, so that
+ * neither the rows of the data nor a step or penalty are in the text: other data and other hyperparameters find the
+ * kernel in the cache. */
 const char *emit_constant(Emit *e, const IrNode *n);
 /* The frame member that keeps n's value (PROJ and carried values resolved). */
 const char *emit_member(Emit *e, const IrNode *n);
@@ -53,14 +66,15 @@ bool emit_is_scalar(const IrNode *n); /* 1 x 1 and small: a plain double member 
 /* The member's name inside the pass, hoisted into a local at its top. */
 const char *emit_hoist(Emit *e, const char *member, const char *ctype);
 const char *emit_bind(Emit *e, BindKind kind, int table, int index);
-const char *emit_cell(Emit *e, const IrNode *n, const char *b, const char *j);          /* in a pass: cell (i + b, j) or of a small value (0, j) */
-const char *emit_small_cell(Emit *e, const IrNode *n, const char *r, const char *c);     /* outside passes */
-const char *emit_operator(Emit *e, const IrNode *n, const char *const *x);               /* elementwise formula over operand texts */
-bool emit_is_local(const Emit *e, const IrNode *n); /* kept in a block-local array */
+const char *emit_cell(Emit *e, const IrNode *n, const char *b,
+                      const char *j); /* in a pass: cell (i + b, j) or of a small value (0, j) */
+const char *emit_small_cell(Emit *e, const IrNode *n, const char *r, const char *c); /* outside passes */
+const char *emit_operator(Emit *e, const IrNode *n, const char *const *x); /* elementwise formula over operand texts */
+bool emit_is_local(const Emit *e, const IrNode *n);                        /* kept in a block-local array */
 bool emit_is_inline(const Emit *e, const IrNode *n);
 bool emit_is_picked_row(const Emit *e, const IrNode *n);
-/* Rows of values that emitted code lays out itself are padded to whole vectors: cells between cols and the stride hold anything and are never
- * read as results. */
+/* Rows of values that emitted code lays out itself are padded to whole vectors: cells between cols and the stride hold
+ * anything and are never read as results. */
 int64_t emit_pad(int64_t cols);
 int64_t emit_stride(const Emit *e, const IrNode *n);
 /* Whether cells (b, cols..stride) of an expression may be read too, so that loops run over whole vectors. */

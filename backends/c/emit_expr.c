@@ -66,8 +66,10 @@ const char *emit_operator(Emit *e, const IrNode *n, const char *const *x) {
     Buf b = {0};
     buf_puts(&b, "(");
     for (const char *p = formula_of(n->op); *p; p++) {
-        if (*p == '$') buf_puts(&b, x[*++p - '0']);
-        else buf_add(&b, p, 1);
+        if (*p == '$')
+            buf_puts(&b, x[*++p - '0']);
+        else
+            buf_add(&b, p, 1);
     }
     buf_puts(&b, ")");
     char *text = buf_take(&b), *kept = arena_strdup(e->arena, text);
@@ -75,7 +77,9 @@ const char *emit_operator(Emit *e, const IrNode *n, const char *const *x) {
     return kept;
 }
 
-bool emit_is_scalar(const IrNode *n) { return n->rows == 1 && n->cols == 1 && !n->rspace && !n->cspace; }
+bool emit_is_scalar(const IrNode *n) {
+    return n->rows == 1 && n->cols == 1 && !n->rspace && !n->cspace;
+}
 
 const char *emit_hoist(Emit *e, const char *member, const char *ctype) {
     if (!e->pass) return arena_printf(e->arena, "f->%s", member);
@@ -85,7 +89,9 @@ const char *emit_hoist(Emit *e, const char *member, const char *ctype) {
     vec_push(e->arena, &e->hoisted_decl, arena_printf(e->arena, "%s%s = f->%s;", ctype, member, member));
     return member;
 }
-int64_t emit_pad(int64_t cols) { return cols <= 2 || cols > 64 ? cols : cols <= 4 ? 4 : (cols + 7) / 8 * 8; }
+int64_t emit_pad(int64_t cols) {
+    return cols <= 2 || cols > 64 ? cols : cols <= 4 ? 4 : (cols + 7) / 8 * 8;
+}
 int64_t emit_stride(const Emit *e, const IrNode *n) {
     if (n->op == IR_DATA) return fuse_block(e->f, n)->data->ld;
     return !n->rspace || n->op == IR_INPUT || n->op == IR_COUNT ? n->cols : emit_pad(n->cols);
@@ -103,7 +109,9 @@ static const char *padded_row(Emit *e, const IrNode *n) {
     e->indent = indent;
     return name;
 }
-static const char *pick_index(Emit *e, int64_t cols, const char *j) { return cols == 1 ? "0" : arena_strdup(e->arena, j); }
+static const char *pick_index(Emit *e, int64_t cols, const char *j) {
+    return cols == 1 ? "0" : arena_strdup(e->arena, j);
+}
 static const char *row_cell(Emit *e, const char *base, int64_t cols, int64_t stride, const char *b, const char *j) {
     if (stride == 1) return arena_printf(e->arena, "%s[i + %s]", base, b);
     return arena_printf(e->arena, "%s[(i + %s) * %lld + %s]", base, b, (long long)stride, cols == 1 ? "0" : j);
@@ -116,7 +124,15 @@ static bool elementwise(const IrNode *n) {
 static bool reads_once(const IrNode *user, const IrNode *n) {
     if (elementwise(user)) return user->cols == n->cols;
     switch (user->op) {
-    case IR_SUM: case IR_COLSUMS: case IR_ROWSUMS: case IR_MINALL: case IR_MAXALL: case IR_COLMIN: case IR_COLMAX: case IR_SLICE_COLS: case IR_STORED: return true;
+    case IR_SUM:
+    case IR_COLSUMS:
+    case IR_ROWSUMS:
+    case IR_MINALL:
+    case IR_MAXALL:
+    case IR_COLMIN:
+    case IR_COLMAX:
+    case IR_SLICE_COLS:
+    case IR_STORED: return true;
     default: return false;
     }
 }
@@ -129,7 +145,8 @@ bool emit_is_inline(const Emit *e, const IrNode *n) {
     const FuseInfo *fi = FUSE(n);
     if (fi->kind != FUSE_ROW || fi->stored || !e->pass || fi->pass != e->pass->id) return false;
     if (emit_is_picked_row(e, n)) return true;
-    if (!elementwise(n) && n->op != IR_GATHER && n->op != IR_SLICE_COLS && n->op != IR_STORED && n->op != IR_TAKE_COLS) return false;
+    if (!elementwise(n) && n->op != IR_GATHER && n->op != IR_SLICE_COLS && n->op != IR_STORED && n->op != IR_TAKE_COLS)
+        return false;
     if (fi->uses != 1 || !fi->only_user || FUSE(fi->only_user)->pass != fi->pass) return false;
     return reads_once(fi->only_user, n);
 }
@@ -139,7 +156,8 @@ static bool onehot_stays_index(const IrNode *n, const FusePass *pass) {
         const IrNode *u = pass->nodes.data[i];
         for (int a = 0; a < u->nargs; a++) {
             if (u->args[a] != n) continue;
-            bool fine = u->op == IR_SCATTER || u->op == IR_COLSUMS || (u->op == IR_MATMUL && u->ta && u->args[0] != u->args[1]);
+            bool fine =
+                u->op == IR_SCATTER || u->op == IR_COLSUMS || (u->op == IR_MATMUL && u->ta && u->args[0] != u->args[1]);
             if (!fine) return false;
         }
     }
@@ -170,13 +188,16 @@ static const char *gather_cell(Emit *e, const IrNode *n, const char *b, const ch
         guarded = !ind->total;
     } else if (u->op == IR_FULL) {
         if (ind->total) return emit_constant(e, u);
-        return arena_printf(e->arena, "(%s[i + %s] < %s ? %s : %s)", idx, b, emit_hoist(e, arena_printf(e->arena, "n_%d", u->rspace), "const int64_t "), emit_constant(e, u), emit_number(e, n->num));
+        return arena_printf(e->arena, "(%s[i + %s] < %s ? %s : %s)", idx, b,
+                            emit_hoist(e, arena_printf(e->arena, "n_%d", u->rspace), "const int64_t "),
+                            emit_constant(e, u), emit_number(e, n->num));
     } else {
         base = emit_hoist(e, emit_member(e, u), "const double *restrict ");
         guarded = !ind->total && (n->num != 0 || u->op == IR_INPUT);
     }
     const char *at = ld == 1 ? arena_printf(e->arena, "%s[%s[i + %s]]", base, idx, b)
-                             : arena_printf(e->arena, "%s[(int64_t)%s[i + %s] * %lld + %s]", base, idx, b, (long long)ld, pick_index(e, u->cols, j));
+                             : arena_printf(e->arena, "%s[(int64_t)%s[i + %s] * %lld + %s]", base, idx, b,
+                                            (long long)ld, pick_index(e, u->cols, j));
     if (!guarded) return at;
     const char *rows = emit_hoist(e, arena_printf(e->arena, "n_%d", u->rspace), "const int64_t ");
     return arena_printf(e->arena, "(%s[i + %s] < %s ? %s : %s)", idx, b, rows, at, emit_number(e, n->num));
@@ -192,13 +213,18 @@ static const char *computed_cell(Emit *e, const IrNode *n, const char *b, const 
     case IR_TAKE_COLS: {
         const IrNode *index = n->args[1];
         const char *col;
-        if (index->op == IR_IOTA) col = arena_printf(e->arena, "(%s + 1)", j);
-        else if (index->op == IR_CONST || index->op == IR_FULL || emit_is_scalar(index)) col = emit_cell(e, index, b, "0");
-        else col = arena_printf(e->arena, "%s[%s]", emit_hoist(e, emit_member(e, index), "const double *restrict "), j);
+        if (index->op == IR_IOTA)
+            col = arena_printf(e->arena, "(%s + 1)", j);
+        else if (index->op == IR_CONST || index->op == IR_FULL || emit_is_scalar(index))
+            col = emit_cell(e, index, b, "0");
+        else
+            col = arena_printf(e->arena, "%s[%s]", emit_hoist(e, emit_member(e, index), "const double *restrict "), j);
         return emit_cell(e, n->args[0], b, arena_printf(e->arena, "((int64_t)%s - 1)", col));
     }
-    case IR_RAND: case IR_RANDN:
-        return arena_printf(e->arena, "f->rt->%s(seed_of(%s), (uint64_t)(%s), (uint64_t)(i + %s))", n->op == IR_RAND ? "uniform" : "normal", emit_cell(e, n->args[0], b, "0"), j, b);
+    case IR_RAND:
+    case IR_RANDN:
+        return arena_printf(e->arena, "f->rt->%s(seed_of(%s), (uint64_t)(%s), (uint64_t)(i + %s))",
+                            n->op == IR_RAND ? "uniform" : "normal", emit_cell(e, n->args[0], b, "0"), j, b);
     default: {
         const char *x[3];
         for (int a = 0; a < n->nargs; a++) x[a] = emit_cell(e, n->args[a], b, n->args[a]->cols == 1 ? "0" : j);
@@ -212,15 +238,19 @@ const char *emit_cell(Emit *e, const IrNode *n, const char *b, const char *j) {
         if (n->op == IR_IOTA) return "1.0";
         if (emit_is_scalar(n)) return emit_hoist(e, emit_member(e, n), "const double ");
         if (n->rows == 1 && n->cols <= 64) return arena_printf(e->arena, "%s[%s]", padded_row(e, n), j);
-        return arena_printf(e->arena, "%s[%s]", emit_hoist(e, emit_member(e, n), "const double *restrict "), pick_index(e, n->cols, j));
+        return arena_printf(e->arena, "%s[%s]", emit_hoist(e, emit_member(e, n), "const double *restrict "),
+                            pick_index(e, n->cols, j));
     }
     switch (n->op) {
     case IR_FULL: return emit_constant(e, n);
     case IR_IOTA: return arena_printf(e->arena, "(double)(i + %s + 1)", b);
-    case IR_COUNT: return row_cell(e, emit_hoist(e, emit_bind(e, BIND_COUNT, n->table, n->indicator), "const double *restrict "), 1, 1, b, j);
+    case IR_COUNT:
+        return row_cell(e, emit_hoist(e, emit_bind(e, BIND_COUNT, n->table, n->indicator), "const double *restrict "),
+                        1, 1, b, j);
     case IR_DATA: {
         const Matrix *m = fuse_block(e->f, n)->data;
-        return row_cell(e, emit_hoist(e, emit_bind(e, BIND_DENSE, n->table, n->block), "const double *restrict "), n->cols, m->ld, b, j);
+        return row_cell(e, emit_hoist(e, emit_bind(e, BIND_DENSE, n->table, n->block), "const double *restrict "),
+                        n->cols, m->ld, b, j);
     }
     default: break;
     }
@@ -234,21 +264,28 @@ const char *emit_cell(Emit *e, const IrNode *n, const char *b, const char *j) {
     return row_cell(e, emit_hoist(e, emit_member(e, n), "double *restrict "), n->cols, emit_stride(e, n), b, j);
 }
 bool emit_is_padded(Emit *e, const IrNode *n, int64_t cols) {
-    if (!n->rspace) return n->op == IR_CONST || n->op == IR_FULL || emit_is_scalar(n) || (n->rows == 1 && n->cols <= 64);
+    if (!n->rspace)
+        return n->op == IR_CONST || n->op == IR_FULL || emit_is_scalar(n) || (n->rows == 1 && n->cols <= 64);
     if (n->cols == 1 || n->op == IR_FULL || n->op == IR_IOTA) return true;
     const FuseInfo *fi = FUSE(n);
     bool here = e->pass && fi->kind == FUSE_ROW && fi->pass == e->pass->id;
     if (!here || fi->stored || emit_is_local(e, n)) return emit_stride(e, n) >= emit_pad(cols);
     switch (n->op) {
     case IR_GATHER: return n->args[0]->op == IR_FULL || emit_stride(e, n->args[0]) >= emit_pad(cols);
-    case IR_SLICE_COLS: case IR_TAKE_COLS: case IR_RAND: case IR_RANDN: case IR_ONEHOT: return false;
+    case IR_SLICE_COLS:
+    case IR_TAKE_COLS:
+    case IR_RAND:
+    case IR_RANDN:
+    case IR_ONEHOT: return false;
     default:
         for (int a = 0; a < n->nargs; a++)
             if (!emit_is_padded(e, n->args[a], cols)) return false;
         return true;
     }
 }
-const char *emit_computed_cell(Emit *e, const IrNode *n, const char *b, const char *j) { return computed_cell(e, n, b, j); }
+const char *emit_computed_cell(Emit *e, const IrNode *n, const char *b, const char *j) {
+    return computed_cell(e, n, b, j);
+}
 
 const char *emit_small_cell(Emit *e, const IrNode *n, const char *r, const char *c) {
     if (n->op == IR_CONST || n->op == IR_FULL) return emit_constant(e, n);

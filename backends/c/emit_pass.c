@@ -1,8 +1,9 @@
 /* emit_pass.c: one pass = one function over a range of rows of a space, in blocks of rows.
  *
- * Values that stay inside the pass are block-local arrays t<id>[rows of the block * columns], small enough for L1; formulas of
- * elementwise operators stand inside each other's loops. Reductions go to arrays of the running thread (g<id>), which amal_run adds up in the
- * order of the threads afterwards: results are the same for a given number of threads. */
+ * Values that stay inside the pass are block-local arrays t<id>[rows of the block * columns], small enough for L1;
+ * formulas of elementwise operators stand inside each other's loops. Reductions go to arrays of the running thread
+ * (g<id>), which amal_run adds up in the order of the threads afterwards: results are the same for a given number of
+ * threads. */
 #include "backends/c/emit.h"
 
 const char *emit_computed_cell(Emit *e, const IrNode *n, const char *b, const char *j);
@@ -10,7 +11,10 @@ const char *emit_computed_cell(Emit *e, const IrNode *n, const char *b, const ch
 #define LINE(...) emit_line(e, &e->lines, __VA_ARGS__)
 #define DOUBLES "const double *restrict "
 
-static bool is_onehot_index(const Emit *e, const IrNode *n) { return n->op == IR_ONEHOT && FUSE(n)->kind == FUSE_ROW && FUSE(n)->pass == e->pass->id && !FUSE(n)->stored && !emit_is_local(e, n); }
+static bool is_onehot_index(const Emit *e, const IrNode *n) {
+    return n->op == IR_ONEHOT && FUSE(n)->kind == FUSE_ROW && FUSE(n)->pass == e->pass->id && !FUSE(n)->stored &&
+           !emit_is_local(e, n);
+}
 /* The 0-based column of a one-hot row, with -1 (or any number outside) for none. */
 static const char *onehot_column(Emit *e, const IrNode *n, const char *b) {
     bool whole = n->args[0]->op == IR_ROWARGMIN || n->args[0]->op == IR_ROWARGMAX;
@@ -25,10 +29,20 @@ static void csr_loop(Emit *e, const IrNode *d) {
     const char *rp = emit_hoist(e, emit_bind(e, BIND_ROWPTR, d->table, d->block), "const int64_t *restrict ");
     LINE("    for (int64_t p = %s[i + b]; p < %s[i + b + 1]; p++)", rp, rp);
 }
-static const char *csr_column(Emit *e, const IrNode *d) { return arena_printf(e->arena, "%s[p]", emit_hoist(e, emit_bind(e, BIND_COLIDX, d->table, d->block), "const int32_t *restrict ")); }
-static const char *code_of(Emit *e, const IrNode *d) { return arena_printf(e->arena, "%s[i + b]", emit_hoist(e, emit_bind(e, BIND_CODES, d->table, d->block), "const int32_t *restrict ")); }
-static bool is_csr(Emit *e, const IrNode *d) { return fuse_is_sparse(e->f, d) && fuse_block(e->f, d)->data->kind == MAT_CSR; }
-static bool is_codes(Emit *e, const IrNode *d) { return fuse_is_sparse(e->f, d) && fuse_block(e->f, d)->data->kind == MAT_CODES; }
+static const char *csr_column(Emit *e, const IrNode *d) {
+    return arena_printf(e->arena, "%s[p]",
+                        emit_hoist(e, emit_bind(e, BIND_COLIDX, d->table, d->block), "const int32_t *restrict "));
+}
+static const char *code_of(Emit *e, const IrNode *d) {
+    return arena_printf(e->arena, "%s[i + b]",
+                        emit_hoist(e, emit_bind(e, BIND_CODES, d->table, d->block), "const int32_t *restrict "));
+}
+static bool is_csr(Emit *e, const IrNode *d) {
+    return fuse_is_sparse(e->f, d) && fuse_block(e->f, d)->data->kind == MAT_CSR;
+}
+static bool is_codes(Emit *e, const IrNode *d) {
+    return fuse_is_sparse(e->f, d) && fuse_block(e->f, d)->data->kind == MAT_CODES;
+}
 
 /* Cell (r, c) of the small operand y of x @ op(y). */
 static const char *small_at(Emit *e, const IrNode *n, const char *r, const char *c) {
@@ -45,12 +59,16 @@ static const char *small_at(Emit *e, const IrNode *n, const char *r, const char 
 }
 static const char *result_cell(Emit *e, const IrNode *n, const char *j) {
     long long stride = (long long)emit_pad(n->cols);
-    if (emit_is_local(e, n)) return n->cols == 1 ? arena_printf(e->arena, "t%d[b]", n->id) : arena_printf(e->arena, "t%d[b * %lld + %s]", n->id, stride, j);
+    if (emit_is_local(e, n))
+        return n->cols == 1 ? arena_printf(e->arena, "t%d[b]", n->id)
+                            : arena_printf(e->arena, "t%d[b * %lld + %s]", n->id, stride, j);
     const char *m = emit_hoist(e, emit_member(e, n), "double *restrict ");
-    return n->cols == 1 ? arena_printf(e->arena, "%s[i + b]", m) : arena_printf(e->arena, "%s[(i + b) * %lld + %s]", m, stride, j);
+    return n->cols == 1 ? arena_printf(e->arena, "%s[i + b]", m)
+                        : arena_printf(e->arena, "%s[(i + b) * %lld + %s]", m, stride, j);
 }
 
-/* z = x @ y: rows of x against a small y. A wide y is read from a copy padded to whole vectors (y<id>, made once at the top of the pass). */
+/* z = x @ y: rows of x against a small y. A wide y is read from a copy padded to whole vectors (y<id>, made once at the
+ * top of the pass). */
 /* ---- explicit vectors over the columns of a row ---- */
 /* Where row b of a value lies in memory, or NULL when it is computed cell by cell. */
 static const char *row_address(Emit *e, const IrNode *n) {
@@ -60,11 +78,18 @@ static const char *row_address(Emit *e, const IrNode *n) {
         const char *idx = emit_hoist(e, emit_bind(e, BIND_INDEX, n->table, n->indicator), "const int32_t *restrict ");
         return arena_printf(e->arena, "%s + (int64_t)%s[i + b] * %lld", base, idx, (long long)emit_stride(e, d));
     }
-    if (n->op == IR_FULL || n->op == IR_IOTA || fuse_is_sparse(e->f, n) || is_onehot_index(e, n) || emit_is_inline(e, n)) return NULL;
+    if (n->op == IR_FULL || n->op == IR_IOTA || fuse_is_sparse(e->f, n) || is_onehot_index(e, n) ||
+        emit_is_inline(e, n))
+        return NULL;
     const FuseInfo *fi = FUSE(n);
-    if (fi->kind == FUSE_ROW && fi->pass == e->pass->id && emit_is_local(e, n)) return arena_printf(e->arena, "t%d + b * %lld", n->id, (long long)emit_pad(n->cols));
-    const char *base = n->op == IR_DATA ? emit_bind(e, BIND_DENSE, n->table, n->block) : n->op == IR_COUNT ? emit_bind(e, BIND_COUNT, n->table, n->indicator) : emit_member(e, n);
-    return arena_printf(e->arena, "%s + (i + b) * %lld", emit_hoist(e, base, n->op == IR_DATA || n->op == IR_COUNT ? DOUBLES : "double *restrict "), (long long)emit_stride(e, n));
+    if (fi->kind == FUSE_ROW && fi->pass == e->pass->id && emit_is_local(e, n))
+        return arena_printf(e->arena, "t%d + b * %lld", n->id, (long long)emit_pad(n->cols));
+    const char *base = n->op == IR_DATA    ? emit_bind(e, BIND_DENSE, n->table, n->block)
+                       : n->op == IR_COUNT ? emit_bind(e, BIND_COUNT, n->table, n->indicator)
+                                           : emit_member(e, n);
+    return arena_printf(e->arena, "%s + (i + b) * %lld",
+                        emit_hoist(e, base, n->op == IR_DATA || n->op == IR_COUNT ? DOUBLES : "double *restrict "),
+                        (long long)emit_stride(e, n));
 }
 /* Columns 0..cols as vectors of 8, then 4, 2, 1; whole vectors where the rows are padded. */
 typedef struct Lanes {
@@ -80,11 +105,13 @@ static Lanes lanes_of(Emit *e, const IrNode *n) {
     }
     return l;
 }
-static const char *lane_type(int width) { return width == 8 ? "v8d" : width == 4 ? "v4d" : width == 2 ? "v2d" : "double"; }
+static const char *lane_type(int width) {
+    return width == 8 ? "v8d" : width == 4 ? "v4d" : width == 2 ? "v2d" : "double";
+}
 enum { SUMS_MOST = 20, TILES_MOST = 8 };
 
-/* Rows that stream past are asked for some rows ahead: one thread alone does not keep enough loads under way. Prefetching beyond the end is
- * harmless. */
+/* Rows that stream past are asked for some rows ahead: one thread alone does not keep enough loads under way.
+ * Prefetching beyond the end is harmless. */
 enum { AHEAD = 32, LINES_MOST = 8 };
 static void prefetch_stream(Emit *e, const IrNode *x, const char *b, int rows) {
     if (x->op != IR_DATA || fuse_is_sparse(e->f, x)) return;
@@ -94,7 +121,8 @@ static void prefetch_stream(Emit *e, const IrNode *x, const char *b, int rows) {
     vec_push(e->arena, &e->streams, name);
     long long bytes = 8 * (long long)emit_stride(e, x) * rows;
     if (bytes < 32 || bytes > 64 * 4 * LINES_MOST) return;
-    LINE("    for (int l = 0; l < %lld; l += 64) __builtin_prefetch((const char *)(%s + (i + %s + %d) * %lld) + l);", bytes, emit_hoist(e, name, DOUBLES), b, AHEAD, (long long)emit_stride(e, x));
+    LINE("    for (int l = 0; l < %lld; l += 64) __builtin_prefetch((const char *)(%s + (i + %s + %d) * %lld) + l);",
+         bytes, emit_hoist(e, name, DOUBLES), b, AHEAD, (long long)emit_stride(e, x));
 }
 /* Rows that an index picks are asked for one block ahead. */
 static void prefetch_picked(Emit *e, const IrNode *n) {
@@ -102,11 +130,14 @@ static void prefetch_picked(Emit *e, const IrNode *n) {
     bool to = n->op == IR_SCATTER;
     long long stride = (long long)(to ? emit_pad(n->cols) : emit_stride(e, u));
     if (stride < 3 || stride > 8 * LINES_MOST || u->op == IR_FULL) return;
-    const char *base = to ? arena_printf(e->arena, "g%d", n->id)
-                          : emit_hoist(e, u->op == IR_DATA ? emit_bind(e, BIND_DENSE, u->table, u->block) : emit_member(e, u), DOUBLES);
+    const char *base =
+        to ? arena_printf(e->arena, "g%d", n->id)
+           : emit_hoist(e, u->op == IR_DATA ? emit_bind(e, BIND_DENSE, u->table, u->block) : emit_member(e, u),
+                        DOUBLES);
     const char *idx = emit_hoist(e, emit_bind(e, BIND_INDEX, n->table, n->indicator), "const int32_t *restrict ");
     LINE("for (int64_t r = i + %d; r < i + %d && r < last; r++)", e->block, 2 * e->block);
-    LINE("    for (int l = 0; l < %lld; l += 8) __builtin_prefetch(%s + (int64_t)%s[r] * %lld + l%s);", stride, base, idx, stride, to ? ", 1" : "");
+    LINE("    for (int l = 0; l < %lld; l += 8) __builtin_prefetch(%s + (int64_t)%s[r] * %lld + l%s);", stride, base,
+         idx, stride, to ? ", 1" : "");
 }
 
 /* Four rows at a time against whole vectors of columns, sums in named vectors. */
@@ -131,8 +162,11 @@ static void vector_product(Emit *e, const IrNode *n, int64_t inner, int64_t widt
     LINE("    }");
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++) {
-            const char *to = emit_is_local(e, n) ? arena_printf(e->arena, "t%d + b%d * %lld", n->id, r + 1, (long long)width)
-                                                 : arena_printf(e->arena, "%s + (i + b%d) * %lld", emit_hoist(e, emit_member(e, n), "double *restrict "), r + 1, (long long)width);
+            const char *to =
+                emit_is_local(e, n)
+                    ? arena_printf(e->arena, "t%d + b%d * %lld", n->id, r + 1, (long long)width)
+                    : arena_printf(e->arena, "%s + (i + b%d) * %lld",
+                                   emit_hoist(e, emit_member(e, n), "double *restrict "), r + 1, (long long)width);
             LINE("    memcpy(%s + %d, &s%d_%d, sizeof(v8d));", to, 8 * v, r, v);
         }
     LINE("}");
@@ -152,12 +186,15 @@ static bool vector_dot(Emit *e, const IrNode *n) {
     int indent = e->indent;
     e->indent = 1;
     emit_line(e, top, "double w%d[%lld] __attribute__((aligned(64)));", n->id, (long long)x->cols);
-    emit_line(e, top, "for (int j = 0; j < %lld; j++) w%d[j] = %s;", (long long)x->cols, n->id, small_at(e, n, "j", "0"));
+    emit_line(e, top, "for (int j = 0; j < %lld; j++) w%d[j] = %s;", (long long)x->cols, n->id,
+              small_at(e, n, "j", "0"));
     e->indent = indent;
     LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
     prefetch_stream(e, x, "b", 1);
     LINE("    const double *const x = %s;", row);
-    for (int v = 0; v < l.n; v++) LINE("    %s x%d, w%d_; memcpy(&x%d, x + %d, sizeof x%d); memcpy(&w%d_, w%d + %d, sizeof x%d);", lane_type(l.width[v]), v, v, v, l.at[v], v, v, n->id, l.at[v], v);
+    for (int v = 0; v < l.n; v++)
+        LINE("    %s x%d, w%d_; memcpy(&x%d, x + %d, sizeof x%d); memcpy(&w%d_, w%d + %d, sizeof x%d);",
+             lane_type(l.width[v]), v, v, v, l.at[v], v, v, n->id, l.at[v], v);
     Buf sum = {0};
     /* lanes of one width add up before they are folded */
     for (int v = 0; v < l.n;) {
@@ -190,7 +227,8 @@ static void row_product(Emit *e, const IrNode *n) {
         } else {
             prefetch_stream(e, x, "b", 1);
             LINE("    double s = 0;");
-            LINE("    for (int j = 0; j < %lld; j++) s += %s * %s;", (long long)inner, emit_cell(e, x, "b", "j"), small_at(e, n, "j", "0"));
+            LINE("    for (int j = 0; j < %lld; j++) s += %s * %s;", (long long)inner, emit_cell(e, x, "b", "j"),
+                 small_at(e, n, "j", "0"));
             LINE("    %s = s;", result_cell(e, n, "0"));
         }
         LINE("}");
@@ -202,9 +240,12 @@ static void row_product(Emit *e, const IrNode *n) {
         Buf *top = &e->top;
         int indent = e->indent;
         e->indent = 1;
-        emit_line(e, top, "double y%d[%lld][%lld] __attribute__((aligned(64)));", n->id, (long long)(inner ? inner : 1), (long long)kp);
+        emit_line(e, top, "double y%d[%lld][%lld] __attribute__((aligned(64)));", n->id, (long long)(inner ? inner : 1),
+                  (long long)kp);
         emit_line(e, top, "for (int j = 0; j < %lld; j++)", (long long)inner);
-        emit_line(e, top, "    for (int k = 0; k < %lld; k++) y%d[j][k] = k < %lld ? %s : 0;", (long long)kp, n->id, (long long)k, small_at(e, n, "j", k == kp ? "k" : arena_printf(e->arena, "(k < %lld ? k : 0)", (long long)k)));
+        emit_line(e, top, "    for (int k = 0; k < %lld; k++) y%d[j][k] = k < %lld ? %s : 0;", (long long)kp, n->id,
+                  (long long)k,
+                  small_at(e, n, "j", k == kp ? "k" : arena_printf(e->arena, "(k < %lld ? k : 0)", (long long)k)));
         e->indent = indent;
     }
     const char *dense_row = copy ? arena_printf(e->arena, "y%d[j][k]", n->id) : small_at(e, n, "j", "k");
@@ -219,11 +260,13 @@ static void row_product(Emit *e, const IrNode *n) {
     if (is_csr(e, x)) {
         csr_loop(e, x);
         LINE("        for (int k = 0; k < %lld; k++) s[k] += %s * %s;", (long long)width, csr_value(e, x),
-             copy ? arena_printf(e->arena, "y%d[%s][k]", n->id, csr_column(e, x)) : small_at(e, n, csr_column(e, x), "k"));
+             copy ? arena_printf(e->arena, "y%d[%s][k]", n->id, csr_column(e, x))
+                  : small_at(e, n, csr_column(e, x), "k"));
     } else if (is_codes(e, x)) {
         LINE("    const int64_t a = %s;", code_of(e, x));
         LINE("    if (a >= 0)");
-        LINE("        for (int k = 0; k < %lld; k++) s[k] = %s;", (long long)width, copy ? arena_printf(e->arena, "y%d[a][k]", n->id) : small_at(e, n, "a", "k"));
+        LINE("        for (int k = 0; k < %lld; k++) s[k] = %s;", (long long)width,
+             copy ? arena_printf(e->arena, "y%d[a][k]", n->id) : small_at(e, n, "a", "k"));
     } else {
         LINE("    for (int j = 0; j < %lld; j++) {", (long long)inner);
         LINE("        const double v = %s;", emit_cell(e, x, "b", "j"));
@@ -239,8 +282,10 @@ static void row_extreme(Emit *e, const IrNode *n) {
     const IrNode *x = n->args[0];
     bool least = n->op == IR_ROWMIN || n->op == IR_ROWARGMIN, arg = n->op == IR_ROWARGMIN || n->op == IR_ROWARGMAX;
     const char *none = least ? "__builtin_inf()" : "-__builtin_inf()";
-    LINE("double best%d[%d], %s%d[%d]; /* %s */", n->id, e->block, arg ? "at" : "unused", n->id, arg ? e->block : 1, emit_where(e, n));
-    LINE("for (int b = 0; b < m; b++) best%d[b] = %s%s;", n->id, none, arg ? arena_printf(e->arena, ", at%d[b] = 1", n->id) : "");
+    LINE("double best%d[%d], %s%d[%d]; /* %s */", n->id, e->block, arg ? "at" : "unused", n->id, arg ? e->block : 1,
+         emit_where(e, n));
+    LINE("for (int b = 0; b < m; b++) best%d[b] = %s%s;", n->id, none,
+         arg ? arena_printf(e->arena, ", at%d[b] = 1", n->id) : "");
     if (!arg) LINE("(void)unused%d;", n->id);
     LINE("for (int j = 0; j < %lld; j++)", (long long)x->cols);
     LINE("    for (int b = 0; b < m; b++) {");
@@ -270,7 +315,8 @@ static void row_reduce(Emit *e, const IrNode *n) {
             csr_loop(e, x);
             LINE("        s += %s;", csr_value(e, x));
         } else {
-            LINE("    for (int j = 0; j < %lld; j++) s += %s;", (long long)x->cols, emit_cell(e, x, "b", x->cols == 1 ? "0" : "j"));
+            LINE("    for (int j = 0; j < %lld; j++) s += %s;", (long long)x->cols,
+                 emit_cell(e, x, "b", x->cols == 1 ? "0" : "j"));
         }
         LINE("    %s = s;", result_cell(e, n, "0"));
     }
@@ -283,11 +329,13 @@ static void row_expand(Emit *e, const IrNode *n) {
     for (int a = 0; a < n->nargs; a++) {
         const IrNode *x = n->args[a];
         const IntBlock *blk = &in->blocks[n->blocks[a]];
-        const char *cols = emit_hoist(e, emit_bind(e, BIND_COLUMNS, n->table, n->blocks[a]), "const int32_t *restrict ");
+        const char *cols =
+            emit_hoist(e, emit_bind(e, BIND_COLUMNS, n->table, n->blocks[a]), "const int32_t *restrict ");
         bool here = x->rspace == n->rspace;
         const char *row = "i + b";
         if (!here) {
-            const char *idx = emit_hoist(e, emit_bind(e, BIND_INDEX, n->table, blk->indicator), "const int32_t *restrict ");
+            const char *idx =
+                emit_hoist(e, emit_bind(e, BIND_INDEX, n->table, blk->indicator), "const int32_t *restrict ");
             row = arena_printf(e->arena, "%s[i + b]", idx);
             LINE("    if (%s < %s) {", row, emit_hoist(e, arena_printf(e->arena, "n_%d", x->rspace), "const int64_t "));
         } else {
@@ -296,20 +344,29 @@ static void row_expand(Emit *e, const IrNode *n) {
         LINE("        const int64_t r = %s;", row);
         if (is_csr(e, x)) {
             const char *rp = emit_hoist(e, emit_bind(e, BIND_ROWPTR, x->table, x->block), "const int64_t *restrict ");
-            LINE("        for (int64_t p = %s[r]; p < %s[r + 1]; p++) %s = %s;", rp, rp, result_cell(e, n, arena_printf(e->arena, "%s[%s]", cols, csr_column(e, x))), csr_value(e, x));
+            LINE("        for (int64_t p = %s[r]; p < %s[r + 1]; p++) %s = %s;", rp, rp,
+                 result_cell(e, n, arena_printf(e->arena, "%s[%s]", cols, csr_column(e, x))), csr_value(e, x));
         } else if (is_codes(e, x)) {
             const char *codes = emit_hoist(e, emit_bind(e, BIND_CODES, x->table, x->block), "const int32_t *restrict ");
-            LINE("        if (%s[r] >= 0) %s = 1;", codes, result_cell(e, n, arena_printf(e->arena, "%s[%s[r]]", cols, codes)));
+            LINE("        if (%s[r] >= 0) %s = 1;", codes,
+                 result_cell(e, n, arena_printf(e->arena, "%s[%s[r]]", cols, codes)));
         } else {
             const char *v;
-            if (here) v = emit_cell(e, x, "b", x->cols == 1 ? "0" : "j");
-            else if (x->op == IR_FULL) v = emit_constant(e, x);
+            if (here)
+                v = emit_cell(e, x, "b", x->cols == 1 ? "0" : "j");
+            else if (x->op == IR_FULL)
+                v = emit_constant(e, x);
             else {
                 bool data = x->op == IR_DATA;
-                const char *base = emit_hoist(e, data ? emit_bind(e, BIND_DENSE, x->table, x->block) : x->op == IR_COUNT ? emit_bind(e, BIND_COUNT, x->table, x->indicator) : emit_member(e, x), DOUBLES);
+                const char *base = emit_hoist(e,
+                                              data                ? emit_bind(e, BIND_DENSE, x->table, x->block)
+                                              : x->op == IR_COUNT ? emit_bind(e, BIND_COUNT, x->table, x->indicator)
+                                                                  : emit_member(e, x),
+                                              DOUBLES);
                 v = arena_printf(e->arena, "%s[r * %lld + j]", base, (long long)emit_stride(e, x));
             }
-            LINE("        for (int j = 0; j < %lld; j++) %s = %s;", (long long)x->cols, result_cell(e, n, arena_printf(e->arena, "%s[j]", cols)), v);
+            LINE("        for (int j = 0; j < %lld; j++) %s = %s;", (long long)x->cols,
+                 result_cell(e, n, arena_printf(e->arena, "%s[j]", cols)), v);
         }
         LINE("        (void)r;");
         LINE("    }");
@@ -321,7 +378,9 @@ static void row_bind(Emit *e, const IrNode *n) {
     for (int a = 0; a < n->nargs; a++) {
         const IrNode *x = n->args[a];
         LINE("for (int b = 0; b < m; b++)");
-        LINE("    for (int j = 0; j < %lld; j++) %s = %s;", (long long)x->cols, result_cell(e, n, arena_printf(e->arena, "(j + %lld)", (long long)offset)), emit_cell(e, x, "b", x->cols == 1 ? "0" : "j"));
+        LINE("    for (int j = 0; j < %lld; j++) %s = %s;", (long long)x->cols,
+             result_cell(e, n, arena_printf(e->arena, "(j + %lld)", (long long)offset)),
+             emit_cell(e, x, "b", x->cols == 1 ? "0" : "j"));
         offset += x->cols;
     }
 }
@@ -329,7 +388,11 @@ static void row_node(Emit *e, const IrNode *n) {
     if (emit_is_inline(e, n) || is_onehot_index(e, n)) return;
     switch (n->op) {
     case IR_MATMUL: row_product(e, n); return;
-    case IR_ROWSUMS: case IR_ROWMIN: case IR_ROWMAX: case IR_ROWARGMIN: case IR_ROWARGMAX: row_reduce(e, n); return;
+    case IR_ROWSUMS:
+    case IR_ROWMIN:
+    case IR_ROWMAX:
+    case IR_ROWARGMIN:
+    case IR_ROWARGMAX: row_reduce(e, n); return;
     case IR_EXPAND: row_expand(e, n); return;
     case IR_CBIND: row_bind(e, n); return;
     case IR_ONEHOT:
@@ -341,26 +404,39 @@ static void row_node(Emit *e, const IrNode *n) {
     default: break;
     }
     if (n->cols == 1) {
-        LINE("for (int b = 0; b < m; b++) %s = %s; /* %s */", result_cell(e, n, "0"), emit_computed_cell(e, n, "b", "0"), emit_where(e, n));
+        LINE("for (int b = 0; b < m; b++) %s = %s; /* %s */", result_cell(e, n, "0"),
+             emit_computed_cell(e, n, "b", "0"), emit_where(e, n));
         return;
     }
     bool padded = n->op != IR_RAND && n->op != IR_RANDN && n->op != IR_SLICE_COLS && n->op != IR_TAKE_COLS;
-    if (n->op == IR_GATHER) padded = n->args[0]->op == IR_FULL || emit_stride(e, n->args[0]) >= emit_pad(n->cols);
+    if (n->op == IR_GATHER)
+        padded = n->args[0]->op == IR_FULL || emit_stride(e, n->args[0]) >= emit_pad(n->cols);
     else
         for (int a = 0; a < n->nargs; a++) padded = padded && emit_is_padded(e, n->args[a], n->cols);
     LINE("for (int b = 0; b < m; b++) /* %s */", emit_where(e, n));
-    LINE("    for (int j = 0; j < %lld; j++) %s = %s;", (long long)(padded ? emit_pad(n->cols) : n->cols), result_cell(e, n, "j"), emit_computed_cell(e, n, "b", "j"));
+    LINE("    for (int j = 0; j < %lld; j++) %s = %s;", (long long)(padded ? emit_pad(n->cols) : n->cols),
+         result_cell(e, n, "j"), emit_computed_cell(e, n, "b", "j"));
 }
 
-int64_t emit_acc_stride(const IrNode *n) { return emit_pad(n->cols); }
-int64_t emit_acc_size(const IrNode *n) { return n->rows * emit_acc_stride(n); }
+int64_t emit_acc_stride(const IrNode *n) {
+    return emit_pad(n->cols);
+}
+int64_t emit_acc_size(const IrNode *n) {
+    return n->rows * emit_acc_stride(n);
+}
 static const char *acc(Emit *e, const IrNode *n, const char *r, const char *c) {
-    if (n->rows == 1 && n->op != IR_SCATTER) return n->cols == 1 ? arena_printf(e->arena, "g%d[0]", n->id) : arena_printf(e->arena, "g%d[%s]", n->id, c);
-    return n->cols == 1 ? arena_printf(e->arena, "g%d[%s]", n->id, r) : arena_printf(e->arena, "g%d[(int64_t)(%s) * %lld + %s]", n->id, r, (long long)emit_acc_stride(n), c);
+    if (n->rows == 1 && n->op != IR_SCATTER)
+        return n->cols == 1 ? arena_printf(e->arena, "g%d[0]", n->id) : arena_printf(e->arena, "g%d[%s]", n->id, c);
+    return n->cols == 1
+               ? arena_printf(e->arena, "g%d[%s]", n->id, r)
+               : arena_printf(e->arena, "g%d[(int64_t)(%s) * %lld + %s]", n->id, r, (long long)emit_acc_stride(n), c);
 }
 /* How far a loop over n's columns may run when its other operand is v. */
-static long long columns(Emit *e, const IrNode *n, const IrNode *v) { return (long long)(emit_is_padded(e, v, n->cols) ? emit_acc_stride(n) : n->cols); }
-/* g += x' y for dense rows: sums stay in registers while a block passes, some rows of g at a time. false: too large, or not in memory. */
+static long long columns(Emit *e, const IrNode *n, const IrNode *v) {
+    return (long long)(emit_is_padded(e, v, n->cols) ? emit_acc_stride(n) : n->cols);
+}
+/* g += x' y for dense rows: sums stay in registers while a block passes, some rows of g at a time. false: too large, or
+ * not in memory. */
 static bool vector_outer_product(Emit *e, const IrNode *n, const IrNode *x, const IrNode *y, int64_t acc_stride) {
     const char *row = row_address(e, y);
     if (!row || y->cols > 64) return false;
@@ -372,16 +448,21 @@ static bool vector_outer_product(Emit *e, const IrNode *n, const IrNode *x, cons
         LINE("{ /* %s */", emit_where(e, n));
         for (int64_t j = j0; j < j1; j++)
             for (int v = 0; v < l.n; v++)
-                LINE("    %s s%lld_%d; memcpy(&s%lld_%d, g%d + %lld, sizeof s%lld_%d);", lane_type(l.width[v]), (long long)j, v, (long long)j, v, n->id, (long long)(j * acc_stride + l.at[v]), (long long)j, v);
+                LINE("    %s s%lld_%d; memcpy(&s%lld_%d, g%d + %lld, sizeof s%lld_%d);", lane_type(l.width[v]),
+                     (long long)j, v, (long long)j, v, n->id, (long long)(j * acc_stride + l.at[v]), (long long)j, v);
         LINE("    for (int b = 0; b < m; b++) {");
-        for (int v = 0; v < l.n; v++) LINE("        %s y%d; memcpy(&y%d, %s + %d, sizeof y%d);", lane_type(l.width[v]), v, v, row, l.at[v], v);
+        for (int v = 0; v < l.n; v++)
+            LINE("        %s y%d; memcpy(&y%d, %s + %d, sizeof y%d);", lane_type(l.width[v]), v, v, row, l.at[v], v);
         for (int64_t j = j0; j < j1; j++) {
-            LINE("        const double x%lld = %s;", (long long)j, emit_cell(e, x, "b", arena_printf(e->arena, "%lld", (long long)j)));
+            LINE("        const double x%lld = %s;", (long long)j,
+                 emit_cell(e, x, "b", arena_printf(e->arena, "%lld", (long long)j)));
             for (int v = 0; v < l.n; v++) LINE("        s%lld_%d += x%lld * y%d;", (long long)j, v, (long long)j, v);
         }
         LINE("    }");
         for (int64_t j = j0; j < j1; j++)
-            for (int v = 0; v < l.n; v++) LINE("    memcpy(g%d + %lld, &s%lld_%d, sizeof s%lld_%d);", n->id, (long long)(j * acc_stride + l.at[v]), (long long)j, v, (long long)j, v);
+            for (int v = 0; v < l.n; v++)
+                LINE("    memcpy(g%d + %lld, &s%lld_%d, sizeof s%lld_%d);", n->id,
+                     (long long)(j * acc_stride + l.at[v]), (long long)j, v, (long long)j, v);
         LINE("}");
     }
     return true;
@@ -390,7 +471,8 @@ static bool vector_outer_product(Emit *e, const IrNode *n, const IrNode *x, cons
 /* x' @ y, both over this pass's rows: one rank-one update a row. */
 static void outer_product(Emit *e, const IrNode *n) {
     const IrNode *x = n->args[0], *y = n->args[1];
-    bool dense = !fuse_is_sparse(e->f, x) && !is_onehot_index(e, x) && !fuse_is_sparse(e->f, y) && !is_onehot_index(e, y);
+    bool dense =
+        !fuse_is_sparse(e->f, x) && !is_onehot_index(e, x) && !fuse_is_sparse(e->f, y) && !is_onehot_index(e, y);
     if (dense && n->cols == 1 && vector_outer_product(e, n, y, x, 0)) return;
     if (dense && n->cols > 1 && vector_outer_product(e, n, x, y, emit_acc_stride(n))) return;
     LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
@@ -409,7 +491,10 @@ static void outer_product(Emit *e, const IrNode *n) {
     }
     if (fuse_is_sparse(e->f, x) || is_onehot_index(e, x)) {
         bool once = n->cols == 1;
-        if (once) LINE("    const double v = %s;", is_onehot_index(e, y) ? arena_printf(e->arena, "(double)(%s == 0)", onehot_column(e, y, "b")) : emit_cell(e, y, "b", "0"));
+        if (once)
+            LINE("    const double v = %s;", is_onehot_index(e, y)
+                                                 ? arena_printf(e->arena, "(double)(%s == 0)", onehot_column(e, y, "b"))
+                                                 : emit_cell(e, y, "b", "0"));
         const char *row, *value = "1.0";
         if (is_csr(e, x)) {
             csr_loop(e, x);
@@ -421,9 +506,14 @@ static void outer_product(Emit *e, const IrNode *n) {
             row = "a";
         }
         const char *times = strcmp(value, "1.0") ? arena_printf(e->arena, "%s * ", value) : "";
-        if (once) LINE("        %s += %sv;", acc(e, n, row, "0"), times);
-        else if (is_onehot_index(e, y)) LINE("        { const int64_t k = %s; if (k >= 0 && k < %lld) %s += %s; }", onehot_column(e, y, "b"), (long long)n->cols, acc(e, n, row, "k"), value);
-        else LINE("        for (int k = 0; k < %lld; k++) %s += %s%s;", columns(e, n, y), acc(e, n, row, "k"), times, emit_cell(e, y, "b", "k"));
+        if (once)
+            LINE("        %s += %sv;", acc(e, n, row, "0"), times);
+        else if (is_onehot_index(e, y))
+            LINE("        { const int64_t k = %s; if (k >= 0 && k < %lld) %s += %s; }", onehot_column(e, y, "b"),
+                 (long long)n->cols, acc(e, n, row, "k"), value);
+        else
+            LINE("        for (int k = 0; k < %lld; k++) %s += %s%s;", columns(e, n, y), acc(e, n, row, "k"), times,
+                 emit_cell(e, y, "b", "k"));
         LINE("}");
         return;
     }
@@ -438,7 +528,8 @@ static void outer_product(Emit *e, const IrNode *n) {
             LINE("    if (a >= 0 && a < %lld)", (long long)n->cols);
             col = "a";
         }
-        LINE("        for (int j = 0; j < %lld; j++) %s += %s * %s;", (long long)n->rows, acc(e, n, "j", col), emit_cell(e, x, "b", n->rows == 1 ? "0" : "j"), value);
+        LINE("        for (int j = 0; j < %lld; j++) %s += %s * %s;", (long long)n->rows, acc(e, n, "j", col),
+             emit_cell(e, x, "b", n->rows == 1 ? "0" : "j"), value);
         LINE("}");
         return;
     }
@@ -446,11 +537,13 @@ static void outer_product(Emit *e, const IrNode *n) {
         bool row = n->rows == 1 && n->cols > 1;
         int64_t count = row ? n->cols : n->rows;
         LINE("    const double v = %s;", emit_cell(e, row ? x : y, "b", "0"));
-        LINE("    for (int j = 0; j < %lld; j++) g%d[j] += v * %s;", (long long)count, n->id, emit_cell(e, row ? y : x, "b", count == 1 ? "0" : "j"));
+        LINE("    for (int j = 0; j < %lld; j++) g%d[j] += v * %s;", (long long)count, n->id,
+             emit_cell(e, row ? y : x, "b", count == 1 ? "0" : "j"));
     } else {
         LINE("    for (int j = 0; j < %lld; j++) {", (long long)n->rows);
         LINE("        const double v = %s;", emit_cell(e, x, "b", "j"));
-        LINE("        for (int k = 0; k < %lld; k++) %s += v * %s;", columns(e, n, y), acc(e, n, "j", "k"), emit_cell(e, y, "b", "k"));
+        LINE("        for (int k = 0; k < %lld; k++) %s += v * %s;", columns(e, n, y), acc(e, n, "j", "k"),
+             emit_cell(e, y, "b", "k"));
         LINE("    }");
     }
     LINE("}");
@@ -471,7 +564,8 @@ static void reduce_node(Emit *e, const IrNode *n) {
         } else if (n->cols == 1) {
             LINE("    %s += %s;", acc(e, n, row, "0"), emit_cell(e, x, "b", "0"));
         } else {
-            LINE("    for (int j = 0; j < %lld; j++) %s += %s;", columns(e, n, x), acc(e, n, row, "j"), emit_cell(e, x, "b", "j"));
+            LINE("    for (int j = 0; j < %lld; j++) %s += %s;", columns(e, n, x), acc(e, n, row, "j"),
+                 emit_cell(e, x, "b", "j"));
         }
         LINE("}");
         return;
@@ -487,12 +581,15 @@ static void reduce_node(Emit *e, const IrNode *n) {
         LINE("}");
         return;
     }
-    const char *to = n->rows == 1 && n->cols == 1 ? arena_printf(e->arena, "g%d[0]", n->id) : arena_printf(e->arena, "g%d[j]", n->id);
+    const char *to = n->rows == 1 && n->cols == 1 ? arena_printf(e->arena, "g%d[0]", n->id)
+                                                  : arena_printf(e->arena, "g%d[j]", n->id);
     const char *v = emit_cell(e, x, "b", x->cols == 1 ? "0" : "j");
     LINE("    for (int j = 0; j < %lld; j++) {", (long long)x->cols);
     switch (n->op) {
-    case IR_SUM: case IR_COLSUMS: LINE("        %s += %s;", to, v); break;
-    case IR_MINALL: case IR_COLMIN: LINE("        const double x = %s; %s = x < %s || x != x ? x : %s;", v, to, to, to); break;
+    case IR_SUM:
+    case IR_COLSUMS: LINE("        %s += %s;", to, v); break;
+    case IR_MINALL:
+    case IR_COLMIN: LINE("        const double x = %s; %s = x < %s || x != x ? x : %s;", v, to, to, to); break;
     default: LINE("        const double x = %s; %s = x > %s || x != x ? x : %s;", v, to, to, to); break;
     }
     LINE("    }");
@@ -500,7 +597,9 @@ static void reduce_node(Emit *e, const IrNode *n) {
 }
 
 /* Accumulators that fit stay on the stack of the pass until it ends. */
-static bool on_stack(const IrNode *n) { return n->op != IR_SCATTER && emit_acc_size(n) <= 2048; }
+static bool on_stack(const IrNode *n) {
+    return n->op != IR_SCATTER && emit_acc_size(n) <= 2048;
+}
 
 void emit_pass(Emit *e, const FusePass *pass) {
     e->pass = pass;
@@ -511,34 +610,46 @@ void emit_pass(Emit *e, const FusePass *pass) {
     Buf tail = {0};
     int64_t widest = 1;
     for (int k = 0; k < pass->nodes.len; k++)
-        if (emit_is_local(e, pass->nodes.data[k]) && pass->nodes.data[k]->cols > widest) widest = pass->nodes.data[k]->cols;
+        if (emit_is_local(e, pass->nodes.data[k]) && pass->nodes.data[k]->cols > widest)
+            widest = pass->nodes.data[k]->cols;
     e->block = 64;
     while (e->block > 8 && e->block * widest > 8192) e->block /= 2;
     e->indent = 1;
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
         if (FUSE(n)->kind == FUSE_REDUCE) {
-            const char *none = n->op == IR_MINALL || n->op == IR_COLMIN ? "__builtin_inf()" : n->op == IR_MAXALL || n->op == IR_COLMAX ? "-__builtin_inf()" : NULL;
+            const char *none = n->op == IR_MINALL || n->op == IR_COLMIN   ? "__builtin_inf()"
+                               : n->op == IR_MAXALL || n->op == IR_COLMAX ? "-__builtin_inf()"
+                                                                          : NULL;
             const char *m = emit_member(e, n);
             long long width = (long long)emit_acc_size(n);
             if (on_stack(n)) {
-                emit_line(e, &e->top, "double g%d[%lld] __attribute__((aligned(64)))%s;", n->id, width ? width : 1, none ? "" : " = {0}");
+                emit_line(e, &e->top, "double g%d[%lld] __attribute__((aligned(64)))%s;", n->id, width ? width : 1,
+                          none ? "" : " = {0}");
                 if (none) emit_line(e, &e->top, "for (int j = 0; j < %lld; j++) g%d[j] = %s;", width, n->id, none);
-                emit_line(e, &tail, "for (int j = 0; j < %lld; j++) f->parts_%s[part * %lldL + j] = g%d[j];", width, m, width, n->id);
+                emit_line(e, &tail, "for (int j = 0; j < %lld; j++) f->parts_%s[part * %lldL + j] = g%d[j];", width, m,
+                          width, n->id);
             } else if (n->op == IR_SCATTER) {
-                emit_line(e, &e->top, "double *restrict g%d = part ? f->parts_%s + (part - 1) * (f->n_%d + 1) * %lld : f->%s;", n->id, m, n->rspace, (long long)emit_pad(n->cols), m);
-                emit_line(e, &e->top, "memset(g%d, 0, sizeof(double) * (size_t)(f->n_%d + 1) * %lld);", n->id, n->rspace, (long long)emit_pad(n->cols));
+                emit_line(e, &e->top,
+                          "double *restrict g%d = part ? f->parts_%s + (part - 1) * (f->n_%d + 1) * %lld : f->%s;",
+                          n->id, m, n->rspace, (long long)emit_pad(n->cols), m);
+                emit_line(e, &e->top, "memset(g%d, 0, sizeof(double) * (size_t)(f->n_%d + 1) * %lld);", n->id,
+                          n->rspace, (long long)emit_pad(n->cols));
             } else {
                 emit_line(e, &e->top, "double *restrict g%d = f->parts_%s + part * %lldL;", n->id, m, width);
-                if (none) emit_line(e, &e->top, "for (int64_t j = 0; j < %lld; j++) g%d[j] = %s;", width, n->id, none);
-                else emit_line(e, &e->top, "memset(g%d, 0, sizeof(double) * %lldL);", n->id, width);
+                if (none)
+                    emit_line(e, &e->top, "for (int64_t j = 0; j < %lld; j++) g%d[j] = %s;", width, n->id, none);
+                else
+                    emit_line(e, &e->top, "memset(g%d, 0, sizeof(double) * %lldL);", n->id, width);
             }
         }
     }
     e->indent = 2;
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
-        if (emit_is_local(e, n)) LINE("double t%d[%lld] __attribute__((aligned(64)));", n->id, (long long)(e->block * (n->cols ? emit_pad(n->cols) : 1)));
+        if (emit_is_local(e, n))
+            LINE("double t%d[%lld] __attribute__((aligned(64)));", n->id,
+                 (long long)(e->block * (n->cols ? emit_pad(n->cols) : 1)));
     }
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
@@ -546,14 +657,17 @@ void emit_pass(Emit *e, const FusePass *pass) {
     }
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
-        if (FUSE(n)->kind == FUSE_ROW) row_node(e, n);
-        else reduce_node(e, n);
+        if (FUSE(n)->kind == FUSE_ROW)
+            row_node(e, n);
+        else
+            reduce_node(e, n);
     }
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
         if (!FUSE(n)->in_place) continue;
         const char *m = emit_hoist(e, emit_member(e, n), "double *restrict ");
-        LINE("memcpy(%s + i * %lld, t%d, sizeof(double) * (size_t)m * %lld);", m, (long long)emit_pad(n->cols), n->id, (long long)emit_pad(n->cols));
+        LINE("memcpy(%s + i * %lld, t%d, sizeof(double) * (size_t)m * %lld);", m, (long long)emit_pad(n->cols), n->id,
+             (long long)emit_pad(n->cols));
     }
     Buf *p = &e->passes;
     e->indent = 0;
@@ -562,7 +676,8 @@ void emit_pass(Emit *e, const FusePass *pass) {
     emit_line(e, p, "static void pass_%d(void *frame, int part, int parts) {", pass->id);
     e->indent = 1;
     emit_line(e, p, "struct Frame *const f = frame;");
-    emit_line(e, p, "const int64_t first = share(f->n_%d, part, parts), last = share(f->n_%d, part + 1, parts);", pass->space, pass->space);
+    emit_line(e, p, "const int64_t first = share(f->n_%d, part, parts), last = share(f->n_%d, part + 1, parts);",
+              pass->space, pass->space);
     for (int k = 0; k < e->hoisted_decl.len; k++) emit_line(e, p, "%s", e->hoisted_decl.data[k]);
     if (e->top.len) buf_add(p, e->top.data, e->top.len);
     emit_line(e, p, "for (int64_t i = first; i < last; i += %d) {", e->block);

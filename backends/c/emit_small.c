@@ -6,23 +6,28 @@ static void loops_begin(Emit *e, int64_t rows, int64_t cols) {
     emit_line(e, &e->body, "    for (int64_t c = 0; c < %lld; c++)", (long long)cols);
 }
 static const char *target(Emit *e, const IrNode *n) {
-    return emit_is_scalar(n) ? arena_printf(e->arena, "f->%s", emit_member(e, n)) : arena_printf(e->arena, "f->%s[r * %lld + c]", emit_member(e, n), (long long)n->cols);
+    return emit_is_scalar(n) ? arena_printf(e->arena, "f->%s", emit_member(e, n))
+                             : arena_printf(e->arena, "f->%s[r * %lld + c]", emit_member(e, n), (long long)n->cols);
 }
 /* out(r, c) = text, where text may use r and c */
 static void fill(Emit *e, const IrNode *n, const char *text) {
     if (emit_is_scalar(n)) {
-        emit_line(e, &e->body, "{ const int64_t r = 0, c = 0; (void)r, (void)c; f->%s = %s; }", emit_member(e, n), text);
+        emit_line(e, &e->body, "{ const int64_t r = 0, c = 0; (void)r, (void)c; f->%s = %s; }", emit_member(e, n),
+                  text);
         return;
     }
     loops_begin(e, n->rows, n->cols);
     emit_line(e, &e->body, "        %s = %s;", target(e, n), text);
 }
-static const char *at(Emit *e, const IrNode *x, const char *r, const char *c) { return emit_small_cell(e, x, x->rows == 1 ? "0" : r, x->cols == 1 ? "0" : c); }
+static const char *at(Emit *e, const IrNode *x, const char *r, const char *c) {
+    return emit_small_cell(e, x, x->rows == 1 ? "0" : r, x->cols == 1 ? "0" : c);
+}
 
 static void small_product(Emit *e, const IrNode *n) {
     const IrNode *x = n->args[0], *y = n->args[1];
     int64_t inner = n->ta ? x->rows : x->cols;
-    const char *xs = n->ta ? at(e, x, "k", "r") : at(e, x, "r", "k"), *ys = n->tb ? at(e, y, "c", "k") : at(e, y, "k", "c");
+    const char *xs = n->ta ? at(e, x, "k", "r") : at(e, x, "r", "k"),
+               *ys = n->tb ? at(e, y, "c", "k") : at(e, y, "k", "c");
     emit_line(e, &e->body, "for (int64_t r = 0; r < %lld; r++)", (long long)n->rows);
     emit_line(e, &e->body, "    for (int64_t c = 0; c < %lld; c++) {", (long long)n->cols);
     emit_line(e, &e->body, "        double s = 0;");
@@ -33,30 +38,42 @@ static void small_product(Emit *e, const IrNode *n) {
 static void small_reduce(Emit *e, const IrNode *n) {
     const IrNode *x = n->args[0];
     const char *v = at(e, x, "r", "c");
-    bool rows = n->op == IR_ROWSUMS || n->op == IR_ROWMIN || n->op == IR_ROWMAX || n->op == IR_ROWARGMIN || n->op == IR_ROWARGMAX;
+    bool rows = n->op == IR_ROWSUMS || n->op == IR_ROWMIN || n->op == IR_ROWMAX || n->op == IR_ROWARGMIN ||
+                n->op == IR_ROWARGMAX;
     bool cols = n->op == IR_COLSUMS || n->op == IR_COLMIN || n->op == IR_COLMAX;
     const char *start = "0", *step = "s += x;";
     switch (n->op) {
-    case IR_ROWMIN: case IR_COLMIN: case IR_MINALL: start = "__builtin_inf()", step = "s = x < s || x != x ? x : s;"; break;
-    case IR_ROWMAX: case IR_COLMAX: case IR_MAXALL: start = "-__builtin_inf()", step = "s = x > s || x != x ? x : s;"; break;
+    case IR_ROWMIN:
+    case IR_COLMIN:
+    case IR_MINALL: start = "__builtin_inf()", step = "s = x < s || x != x ? x : s;"; break;
+    case IR_ROWMAX:
+    case IR_COLMAX:
+    case IR_MAXALL: start = "-__builtin_inf()", step = "s = x > s || x != x ? x : s;"; break;
     case IR_ROWARGMIN: start = "1", step = "if (x < best) best = x, s = c + 1;"; break;
     case IR_ROWARGMAX: start = "1", step = "if (x > best) best = x, s = c + 1;"; break;
     default: break;
     }
-    const char *best = n->op == IR_ROWARGMIN ? " double best = __builtin_inf();" : n->op == IR_ROWARGMAX ? " double best = -__builtin_inf();" : "";
+    const char *best = n->op == IR_ROWARGMIN   ? " double best = __builtin_inf();"
+                       : n->op == IR_ROWARGMAX ? " double best = -__builtin_inf();"
+                                               : "";
     if (rows || cols) {
-        emit_line(e, &e->body, "for (int64_t %c = 0; %c < %lld; %c++) {", rows ? 'r' : 'c', rows ? 'r' : 'c', (long long)(rows ? x->rows : x->cols), rows ? 'r' : 'c');
+        emit_line(e, &e->body, "for (int64_t %c = 0; %c < %lld; %c++) {", rows ? 'r' : 'c', rows ? 'r' : 'c',
+                  (long long)(rows ? x->rows : x->cols), rows ? 'r' : 'c');
         emit_line(e, &e->body, "    double s = %s;%s", start, best);
-        emit_line(e, &e->body, "    for (int64_t %c = 0; %c < %lld; %c++) { const double x = %s; %s }", rows ? 'c' : 'r', rows ? 'c' : 'r', (long long)(rows ? x->cols : x->rows), rows ? 'c' : 'r', v, step);
-        if (emit_is_scalar(n)) emit_line(e, &e->body, "    f->%s = s;", emit_member(e, n));
-        else emit_line(e, &e->body, "    f->%s[%c] = s;", emit_member(e, n), rows ? 'r' : 'c');
+        emit_line(e, &e->body, "    for (int64_t %c = 0; %c < %lld; %c++) { const double x = %s; %s }",
+                  rows ? 'c' : 'r', rows ? 'c' : 'r', (long long)(rows ? x->cols : x->rows), rows ? 'c' : 'r', v, step);
+        if (emit_is_scalar(n))
+            emit_line(e, &e->body, "    f->%s = s;", emit_member(e, n));
+        else
+            emit_line(e, &e->body, "    f->%s[%c] = s;", emit_member(e, n), rows ? 'r' : 'c');
         emit_line(e, &e->body, "}");
         return;
     }
     emit_line(e, &e->body, "{");
     emit_line(e, &e->body, "    double s = %s;", start);
     emit_line(e, &e->body, "    for (int64_t r = 0; r < %lld; r++)", (long long)x->rows);
-    emit_line(e, &e->body, "        for (int64_t c = 0; c < %lld; c++) { const double x = %s; %s }", (long long)x->cols, v, step);
+    emit_line(e, &e->body, "        for (int64_t c = 0; c < %lld; c++) { const double x = %s; %s }", (long long)x->cols,
+              v, step);
     emit_line(e, &e->body, "    f->%s = s;", emit_member(e, n));
     emit_line(e, &e->body, "}");
 }
@@ -66,31 +83,46 @@ static void small_bind(Emit *e, const IrNode *n) {
         const IrNode *x = n->args[a];
         int64_t rows = n->op == IR_CBIND ? n->rows : x->rows;
         loops_begin(e, rows, x->cols);
-        if (emit_is_scalar(n)) emit_line(e, &e->body, "        f->%s = %s;", emit_member(e, n), at(e, x, "r", "c"));
-        else if (n->op == IR_CBIND) emit_line(e, &e->body, "        f->%s[r * %lld + c + %lld] = %s;", emit_member(e, n), (long long)n->cols, (long long)offset, at(e, x, "r", "c"));
-        else emit_line(e, &e->body, "        f->%s[(r + %lld) * %lld + c] = %s;", emit_member(e, n), (long long)offset, (long long)n->cols, at(e, x, "r", "c"));
+        if (emit_is_scalar(n))
+            emit_line(e, &e->body, "        f->%s = %s;", emit_member(e, n), at(e, x, "r", "c"));
+        else if (n->op == IR_CBIND)
+            emit_line(e, &e->body, "        f->%s[r * %lld + c + %lld] = %s;", emit_member(e, n), (long long)n->cols,
+                      (long long)offset, at(e, x, "r", "c"));
+        else
+            emit_line(e, &e->body, "        f->%s[(r + %lld) * %lld + c] = %s;", emit_member(e, n), (long long)offset,
+                      (long long)n->cols, at(e, x, "r", "c"));
         offset += n->op == IR_CBIND ? x->cols : x->rows;
     }
 }
 static void small_pick(Emit *e, const IrNode *n) {
     const char *cols = arena_printf(e->arena, "f->%s", emit_bind(e, BIND_COLUMNS, n->table, n->block));
     const IrNode *x = n->args[0];
-    if (n->op == IR_PICK) fill(e, n, at(e, x, arena_printf(e->arena, "%s[r]", cols), "c"));
-    else fill(e, n, at(e, x, "r", arena_printf(e->arena, "%s[c]", cols)));
+    if (n->op == IR_PICK)
+        fill(e, n, at(e, x, arena_printf(e->arena, "%s[r]", cols), "c"));
+    else
+        fill(e, n, at(e, x, "r", arena_printf(e->arena, "%s[c]", cols)));
 }
 static void small_place(Emit *e, const IrNode *n) {
-    const char *start = n->op == IR_PLACE_COLS && n->i0 == 1 ? "__builtin_inf()" : n->op == IR_PLACE_COLS && n->i0 == 2 ? "-__builtin_inf()" : "0";
+    const char *start = n->op == IR_PLACE_COLS && n->i0 == 1   ? "__builtin_inf()"
+                        : n->op == IR_PLACE_COLS && n->i0 == 2 ? "-__builtin_inf()"
+                                                               : "0";
     fill(e, n, start);
     for (int a = 0; a < n->nargs; a++) {
         const IrNode *x = n->args[a];
         const char *cols = arena_printf(e->arena, "f->%s", emit_bind(e, BIND_COLUMNS, n->table, n->blocks[a])), *to;
-        if (emit_is_scalar(n)) to = arena_printf(e->arena, "f->%s", emit_member(e, n));
-        else if (n->op == IR_PLACE) to = arena_printf(e->arena, "f->%s[(int64_t)%s[r] * %lld + c]", emit_member(e, n), cols, (long long)n->cols);
-        else to = arena_printf(e->arena, "f->%s[r * %lld + %s[c]]", emit_member(e, n), (long long)n->cols, cols);
+        if (emit_is_scalar(n))
+            to = arena_printf(e->arena, "f->%s", emit_member(e, n));
+        else if (n->op == IR_PLACE)
+            to =
+                arena_printf(e->arena, "f->%s[(int64_t)%s[r] * %lld + c]", emit_member(e, n), cols, (long long)n->cols);
+        else
+            to = arena_printf(e->arena, "f->%s[r * %lld + %s[c]]", emit_member(e, n), (long long)n->cols, cols);
         loops_begin(e, x->rows, x->cols);
         const char *v = at(e, x, "r", "c");
-        if (n->op == IR_PLACE || n->i0 == 0) emit_line(e, &e->body, "        %s += %s;", to, v);
-        else emit_line(e, &e->body, "        %s = %s(%s, %s);", to, n->i0 == 1 ? "least_of" : "most_of", to, v);
+        if (n->op == IR_PLACE || n->i0 == 0)
+            emit_line(e, &e->body, "        %s += %s;", to, v);
+        else
+            emit_line(e, &e->body, "        %s = %s(%s, %s);", to, n->i0 == 1 ? "least_of" : "most_of", to, v);
     }
 }
 void emit_small(Emit *e, const IrNode *n) {
@@ -98,21 +130,40 @@ void emit_small(Emit *e, const IrNode *n) {
     const IrNode *x = n->nargs ? n->args[0] : NULL;
     switch (n->op) {
     case IR_MATMUL: small_product(e, n); break;
-    case IR_SUM: case IR_MINALL: case IR_MAXALL: case IR_COLSUMS: case IR_COLMIN: case IR_COLMAX: case IR_ROWSUMS: case IR_ROWMIN: case IR_ROWMAX:
-    case IR_ROWARGMIN: case IR_ROWARGMAX: small_reduce(e, n); break;
+    case IR_SUM:
+    case IR_MINALL:
+    case IR_MAXALL:
+    case IR_COLSUMS:
+    case IR_COLMIN:
+    case IR_COLMAX:
+    case IR_ROWSUMS:
+    case IR_ROWMIN:
+    case IR_ROWMAX:
+    case IR_ROWARGMIN:
+    case IR_ROWARGMAX: small_reduce(e, n); break;
     case IR_TRANSPOSE: fill(e, n, at(e, x, "c", "r")); break;
-    case IR_CBIND: case IR_RBIND: small_bind(e, n); break;
-    case IR_SLICE_COLS: fill(e, n, emit_small_cell(e, x, "r", arena_printf(e->arena, "(c + %lld)", (long long)n->i0))); break;
-    case IR_SLICE_ROWS: fill(e, n, emit_small_cell(e, x, arena_printf(e->arena, "(r + %lld)", (long long)n->i0), "c")); break;
+    case IR_CBIND:
+    case IR_RBIND: small_bind(e, n); break;
+    case IR_SLICE_COLS:
+        fill(e, n, emit_small_cell(e, x, "r", arena_printf(e->arena, "(c + %lld)", (long long)n->i0)));
+        break;
+    case IR_SLICE_ROWS:
+        fill(e, n, emit_small_cell(e, x, arena_printf(e->arena, "(r + %lld)", (long long)n->i0), "c"));
+        break;
     case IR_ONEHOT: fill(e, n, arena_printf(e->arena, "(double)(%s == c + 1)", at(e, x, "r", "0"))); break;
     case IR_EYE: fill(e, n, "(double)(r == c)"); break;
     case IR_DIAG:
-        if (x->cols == 1 && x->rows == n->rows) fill(e, n, arena_printf(e->arena, "(r == c ? %s : 0)", at(e, x, "r", "0")));
-        else if (x->rows == 1 && n->rows > 1) fill(e, n, arena_printf(e->arena, "(r == c ? %s : 0)", at(e, x, "0", "r")));
-        else fill(e, n, at(e, x, "r", "r"));
+        if (x->cols == 1 && x->rows == n->rows)
+            fill(e, n, arena_printf(e->arena, "(r == c ? %s : 0)", at(e, x, "r", "0")));
+        else if (x->rows == 1 && n->rows > 1)
+            fill(e, n, arena_printf(e->arena, "(r == c ? %s : 0)", at(e, x, "0", "r")));
+        else
+            fill(e, n, at(e, x, "r", "r"));
         break;
-    case IR_PICK: case IR_PICK_COLS: small_pick(e, n); break;
-    case IR_PLACE: case IR_PLACE_COLS: small_place(e, n); break;
+    case IR_PICK:
+    case IR_PICK_COLS: small_pick(e, n); break;
+    case IR_PLACE:
+    case IR_PLACE_COLS: small_place(e, n); break;
     case IR_STORED: fill(e, n, at(e, x, "r", "c")); break;
     default: {
         const char *a[3];
