@@ -1,0 +1,183 @@
+/* emit_reduce.c: what a pass accumulates over its rows: sums, extremes, x' y, scatter. */
+#include "backends/c/emit_row.h"
+
+enum { SUMS_MOST = 20, TILES_MOST = 8 }; /* registers that hold sums; rereadings of a block */
+
+int64_t emit_acc_stride(const IrNode *n) {
+    return emit_pad(n->cols);
+}
+int64_t emit_acc_size(const IrNode *n) {
+    return n->rows * emit_acc_stride(n);
+}
+static const char *acc(Emit *e, const IrNode *n, const char *r, const char *c) {
+    if (n->rows == 1 && n->op != IR_SCATTER)
+        return n->cols == 1 ? arena_printf(e->arena, "g%d[0]", n->id) : arena_printf(e->arena, "g%d[%s]", n->id, c);
+    return n->cols == 1
+               ? arena_printf(e->arena, "g%d[%s]", n->id, r)
+               : arena_printf(e->arena, "g%d[(int64_t)(%s) * %lld + %s]", n->id, r, (long long)emit_acc_stride(n), c);
+}
+/* How far a loop over n's columns may run when its other operand is v. */
+static long long columns(Emit *e, const IrNode *n, const IrNode *v) {
+    return (long long)(emit_is_padded(e, v, n->cols) ? emit_acc_stride(n) : n->cols);
+}
+/* g += x' y for dense rows: sums stay in registers while a block passes, some rows of g at a time. false: too large, or
+ * not in memory. */
+static bool vector_outer_product(Emit *e, const IrNode *n, const IrNode *x, const IrNode *y, int64_t acc_stride) {
+    const char *row = emit_row_address(e, y);
+    if (!row || y->cols > 64) return false;
+    Lanes l = emit_lanes_of(e, y);
+    int per = SUMS_MOST / l.n > 0 ? SUMS_MOST / l.n : 1;
+    if (l.n > SUMS_MOST || x->cols > (int64_t)per * TILES_MOST) return false;
+    for (int64_t j0 = 0; j0 < x->cols; j0 += per) {
+        int64_t j1 = j0 + per < x->cols ? j0 + per : x->cols;
+        LINE("{ /* %s */", emit_where(e, n));
+        for (int64_t j = j0; j < j1; j++)
+            for (int v = 0; v < l.n; v++)
+                LINE("    %s s%lld_%d; memcpy(&s%lld_%d, g%d + %lld, sizeof s%lld_%d);", emit_lane_type(l.width[v]),
+                     (long long)j, v, (long long)j, v, n->id, (long long)(j * acc_stride + l.at[v]), (long long)j, v);
+        LINE("    for (int b = 0; b < m; b++) {");
+        for (int v = 0; v < l.n; v++)
+            LINE("        %s y%d; memcpy(&y%d, %s + %d, sizeof y%d);", emit_lane_type(l.width[v]), v, v, row, l.at[v],
+                 v);
+        for (int64_t j = j0; j < j1; j++) {
+            LINE("        const double x%lld = %s;", (long long)j,
+                 emit_cell(e, x, "b", arena_printf(e->arena, "%lld", (long long)j)));
+            for (int v = 0; v < l.n; v++) LINE("        s%lld_%d += x%lld * y%d;", (long long)j, v, (long long)j, v);
+        }
+        LINE("    }");
+        for (int64_t j = j0; j < j1; j++)
+            for (int v = 0; v < l.n; v++)
+                LINE("    memcpy(g%d + %lld, &s%lld_%d, sizeof s%lld_%d);", n->id,
+                     (long long)(j * acc_stride + l.at[v]), (long long)j, v, (long long)j, v);
+        LINE("}");
+    }
+    return true;
+}
+
+/* x' @ y, both over this pass's rows: one rank-one update a row. */
+static void outer_product(Emit *e, const IrNode *n) {
+    const IrNode *x = n->args[0], *y = n->args[1];
+    bool dense = !fuse_is_sparse(e->f, x) && !emit_is_onehot_index(e, x) && !fuse_is_sparse(e->f, y) &&
+                 !emit_is_onehot_index(e, y);
+    if (dense && n->cols == 1 && vector_outer_product(e, n, y, x, 0)) return;
+    if (dense && n->cols > 1 && vector_outer_product(e, n, x, y, emit_acc_stride(n))) return;
+    LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
+    if (emit_is_onehot_index(e, x) && fuse_is_sparse(e->f, y)) {
+        LINE("    const int64_t r = %s;", emit_onehot_column(e, x, "b"));
+        LINE("    if (r < 0 || r >= %lld) continue;", (long long)n->rows);
+        if (emit_is_csr(e, y)) {
+            emit_csr_loop(e, y);
+            LINE("        %s += %s;", acc(e, n, "r", emit_csr_column(e, y)), emit_csr_value(e, y));
+        } else {
+            LINE("    const int64_t a = %s;", emit_code_of(e, y));
+            LINE("    if (a >= 0) %s += 1;", acc(e, n, "r", "a"));
+        }
+        LINE("}");
+        return;
+    }
+    if (fuse_is_sparse(e->f, x) || emit_is_onehot_index(e, x)) {
+        bool once = n->cols == 1;
+        if (once)
+            LINE("    const double v = %s;",
+                 emit_is_onehot_index(e, y) ? arena_printf(e->arena, "(double)(%s == 0)", emit_onehot_column(e, y, "b"))
+                                            : emit_cell(e, y, "b", "0"));
+        const char *row, *value = "1.0";
+        if (emit_is_csr(e, x)) {
+            emit_csr_loop(e, x);
+            row = emit_csr_column(e, x);
+            value = emit_csr_value(e, x);
+        } else {
+            LINE("    const int64_t a = %s;", emit_is_codes(e, x) ? emit_code_of(e, x) : emit_onehot_column(e, x, "b"));
+            LINE("    if (a >= 0 && a < %lld)", (long long)n->rows);
+            row = "a";
+        }
+        const char *times = strcmp(value, "1.0") ? arena_printf(e->arena, "%s * ", value) : "";
+        if (once)
+            LINE("        %s += %sv;", acc(e, n, row, "0"), times);
+        else if (emit_is_onehot_index(e, y))
+            LINE("        { const int64_t k = %s; if (k >= 0 && k < %lld) %s += %s; }", emit_onehot_column(e, y, "b"),
+                 (long long)n->cols, acc(e, n, row, "k"), value);
+        else
+            LINE("        for (int k = 0; k < %lld; k++) %s += %s%s;", columns(e, n, y), acc(e, n, row, "k"), times,
+                 emit_cell(e, y, "b", "k"));
+        LINE("}");
+        return;
+    }
+    if (fuse_is_sparse(e->f, y) || emit_is_onehot_index(e, y)) {
+        const char *col, *value = "1.0";
+        if (emit_is_csr(e, y)) {
+            emit_csr_loop(e, y);
+            col = emit_csr_column(e, y);
+            value = emit_csr_value(e, y);
+        } else {
+            LINE("    const int64_t a = %s;", emit_is_codes(e, y) ? emit_code_of(e, y) : emit_onehot_column(e, y, "b"));
+            LINE("    if (a >= 0 && a < %lld)", (long long)n->cols);
+            col = "a";
+        }
+        LINE("        for (int j = 0; j < %lld; j++) %s += %s * %s;", (long long)n->rows, acc(e, n, "j", col),
+             emit_cell(e, x, "b", n->rows == 1 ? "0" : "j"), value);
+        LINE("}");
+        return;
+    }
+    if (n->rows == 1 || n->cols == 1) {
+        bool row = n->rows == 1 && n->cols > 1;
+        int64_t count = row ? n->cols : n->rows;
+        LINE("    const double v = %s;", emit_cell(e, row ? x : y, "b", "0"));
+        LINE("    for (int j = 0; j < %lld; j++) g%d[j] += v * %s;", (long long)count, n->id,
+             emit_cell(e, row ? y : x, "b", count == 1 ? "0" : "j"));
+    } else {
+        LINE("    for (int j = 0; j < %lld; j++) {", (long long)n->rows);
+        LINE("        const double v = %s;", emit_cell(e, x, "b", "j"));
+        LINE("        for (int k = 0; k < %lld; k++) %s += v * %s;", columns(e, n, y), acc(e, n, "j", "k"),
+             emit_cell(e, y, "b", "k"));
+        LINE("    }");
+    }
+    LINE("}");
+}
+void emit_reduce_node(Emit *e, const IrNode *n) {
+    const IrNode *x = n->args[0];
+    if (n->op == IR_MATMUL) {
+        outer_product(e, n);
+        return;
+    }
+    LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
+    if (n->op == IR_SCATTER) {
+        const char *idx = emit_hoist(e, emit_bind(e, BIND_INDEX, n->table, n->indicator), "const int32_t *restrict ");
+        const char *row = arena_printf(e->arena, "%s[i + b]", idx);
+        if (emit_is_onehot_index(e, x)) {
+            LINE("    const int64_t a = %s;", emit_onehot_column(e, x, "b"));
+            LINE("    if (a >= 0 && a < %lld) %s += 1;", (long long)n->cols, acc(e, n, row, "a"));
+        } else if (n->cols == 1) {
+            LINE("    %s += %s;", acc(e, n, row, "0"), emit_cell(e, x, "b", "0"));
+        } else {
+            LINE("    for (int j = 0; j < %lld; j++) %s += %s;", columns(e, n, x), acc(e, n, row, "j"),
+                 emit_cell(e, x, "b", "j"));
+        }
+        LINE("}");
+        return;
+    }
+    if (n->op == IR_COLSUMS && (fuse_is_sparse(e->f, x) || emit_is_onehot_index(e, x))) {
+        if (emit_is_csr(e, x)) {
+            emit_csr_loop(e, x);
+            LINE("        g%d[%s] += %s;", n->id, emit_csr_column(e, x), emit_csr_value(e, x));
+        } else {
+            LINE("    const int64_t a = %s;", emit_is_codes(e, x) ? emit_code_of(e, x) : emit_onehot_column(e, x, "b"));
+            LINE("    if (a >= 0 && a < %lld) g%d[a] += 1;", (long long)n->cols, n->id);
+        }
+        LINE("}");
+        return;
+    }
+    const char *to = n->rows == 1 && n->cols == 1 ? arena_printf(e->arena, "g%d[0]", n->id)
+                                                  : arena_printf(e->arena, "g%d[j]", n->id);
+    const char *v = emit_cell(e, x, "b", x->cols == 1 ? "0" : "j");
+    LINE("    for (int j = 0; j < %lld; j++) {", (long long)x->cols);
+    switch (n->op) {
+    case IR_SUM:
+    case IR_COLSUMS: LINE("        %s += %s;", to, v); break;
+    case IR_MINALL:
+    case IR_COLMIN: LINE("        const double x = %s; %s = x < %s || x != x ? x : %s;", v, to, to, to); break;
+    default: LINE("        const double x = %s; %s = x > %s || x != x ? x : %s;", v, to, to, to); break;
+    }
+    LINE("    }");
+    LINE("}");
+}

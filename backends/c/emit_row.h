@@ -1,0 +1,31 @@
+/* emit_row.h: what the emitters of rows, reductions and passes share. Private to backends/c. */
+#ifndef AMAL_EMIT_ROW_H
+#define AMAL_EMIT_ROW_H
+#include "backends/c/emit.h"
+
+#define LINE(...) emit_line(e, &e->lines, __VA_ARGS__)
+#define DOUBLES "const double *restrict "
+
+const char *emit_computed_cell(Emit *e, const IrNode *n, const char *b, const char *j);
+/* A one-hot row that stays its index, and its 0-based column: -1, or any number outside, for none. */
+bool emit_is_onehot_index(const Emit *e, const IrNode *n);
+const char *emit_onehot_column(Emit *e, const IrNode *n, const char *b);
+/* Sparse blocks: the loop over a row's entries p, their columns and values; the code of a one-hot row. */
+bool emit_is_csr(Emit *e, const IrNode *d);
+bool emit_is_codes(Emit *e, const IrNode *d);
+void emit_csr_loop(Emit *e, const IrNode *d);
+const char *emit_csr_column(Emit *e, const IrNode *d);
+const char *emit_csr_value(Emit *e, const IrNode *d);
+const char *emit_code_of(Emit *e, const IrNode *d);
+/* Where row b of a value lies in memory, or NULL when it is computed cell by cell. */
+const char *emit_row_address(Emit *e, const IrNode *n);
+/* Columns 0..cols as vectors of 8, then 4, 2, 1; whole vectors where the rows are padded. */
+typedef struct Lanes {
+    int n, at[64], width[64];
+} Lanes;
+Lanes emit_lanes_of(Emit *e, const IrNode *n);
+const char *emit_lane_type(int width);
+void emit_prefetch_picked(Emit *e, const IrNode *n);
+void emit_row_node(Emit *e, const IrNode *n);
+void emit_reduce_node(Emit *e, const IrNode *n);
+#endif
