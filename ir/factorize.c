@@ -167,6 +167,20 @@ static IrNode *operand_at(Factorizer *z, const Norm *n, int part, IrNode *v, Nor
     return node_of(z, IR_PICK_COLS, n->table, n->parts[part].block, 0, 1, &row);
 }
 
+/* Rows that T never reads count 0 times, and 0 * f(x) must be 0 also where f(x) is not finite: log(X) over a table with
+ * zeros in such rows. */
+static IrNode *unused_rows_zero(Factorizer *z, const Norm *n, int part, const IrNode *made_by, IrNode *value) {
+    static const IrOp unbounded[] = {IR_EXP, IR_LOG, IR_LOG1P, IR_EXPM1, IR_SQRT, IR_RECIP, IR_DIV, IR_POW, IR_MOD};
+    const Integration *in = norm_data(z, n);
+    const IntBlock *b = &in->blocks[n->parts[part].block];
+    const Indicator *ind = &in->indicators[b->indicator];
+    bool may = false;
+    for (size_t i = 0; i < sizeof unbounded / sizeof *unbounded; i++) may = may || made_by->op == unbounded[i];
+    if (!may || b->data->kind != MAT_DENSE || ind->used >= in->spaces[b->space].rows) return value;
+    IrNode *count = node_of(z, IR_COUNT, n->table, 0, b->indicator, 0, NULL);
+    return ir_where(z->b, count, value, ir_const(z->b, 0));
+}
+
 /* Elementwise operators over T-like operands, scalars and rows. NULL: not T-like. */
 static Norm *norm_elementwise(Factorizer *z, IrNode *v) {
     Norm *ns[3] = {0}, *shape = NULL;
@@ -201,7 +215,7 @@ static Norm *norm_elementwise(Factorizer *z, IrNode *v) {
     for (int p = 0; p < r->nparts; p++) {
         IrNode *a[3];
         for (int i = 0; i < v->nargs; i++) a[i] = operand_at(z, shape, p, v->args[i], ns[i]);
-        r->parts[p].value = ir_make(z->b, v, a);
+        r->parts[p].value = unused_rows_zero(z, r, p, v, ir_make(z->b, v, a));
         if (!shape->parts[p].row) continue;
         for (int i = 0; i < v->nargs; i++)
             if (ns[i]) a[i] = ns[i]->parts[p].row;
