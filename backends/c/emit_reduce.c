@@ -6,8 +6,9 @@ enum { SUMS_MOST = 20, TILES_MOST = 8 }; /* registers that hold sums; rereadings
 int64_t emit_acc_stride(const IrNode *n) {
     return emit_pad(n->cols);
 }
+/* A single column is added up as a row is, in whole vectors. */
 int64_t emit_acc_size(const IrNode *n) {
-    return n->rows * emit_acc_stride(n);
+    return n->cols == 1 ? emit_pad(n->rows) : n->rows * emit_acc_stride(n);
 }
 static const char *acc(Emit *e, const IrNode *n, const char *r, const char *c) {
     if (n->rows == 1 && n->op != IR_SCATTER)
