@@ -132,7 +132,9 @@ static Norm *norm_table(Factorizer *z, int table) {
     *n = (Norm){.table = table, .nparts = in->nblocks, .c1 = in->cols};
     n->parts = arena_array(z->arena, Part, in->nblocks ? in->nblocks : 1);
     for (int p = 0; p < in->nblocks; p++) {
-        n->parts[p] = (Part){.block = p, .value = node_of(z, IR_DATA, table, p, 0, 0, NULL)};
+        IrNode data = {.op = IR_DATA, .table = table, .block = p, .span = z->b->span};
+        data.name = in->spaces[in->blocks[p].space].name; /* plans and comments say whose rows */
+        n->parts[p] = (Part){.block = p, .value = ir_make(z->b, &data, NULL)};
         if (!in_target_space(z, n, p) && read_by_row(in, p)) {
             IrNode proto = {
                 .op = IR_GATHER, .table = table, .indicator = in->blocks[p].indicator, .nargs = 1, .span = z->b->span};

@@ -322,14 +322,16 @@ static void c_describe(const Executable *x, Buf *out) {
         fuse_pass_bytes(x->plan, p, &read, &written);
         const IrSpace *s = &x->func->spaces.data[p->space];
         bool repeated = p->region->kind != REGION_FUNC && p->region->kind != REGION_BRANCH;
-        buf_printf(out, "  pass %d over %lld rows of %s%s: reads %.1f MB, writes %.1f MB\n", p->id, (long long)s->rows,
-                   s->name, repeated ? ", each iteration" : ", once", read / 1e6, written / 1e6);
+        buf_printf(out, "  pass %d over %lld rows of %s%s: reads %.*f %s, writes %.*f %s\n", p->id,
+                   (long long)s->rows, s->name, repeated ? ", each iteration" : ", once", read < 1e5 ? 2 : 1,
+                   read < 1e5 ? read / 1e3 : read / 1e6, read < 1e5 ? "kB" : "MB", written < 1e5 ? 2 : 1,
+                   written < 1e5 ? written / 1e3 : written / 1e6, written < 1e5 ? "kB" : "MB");
         for (int k = 0; k < p->nodes.len; k++) {
             const IrNode *n = p->nodes.data[k];
             int line = 0, column = 0;
             if (x->func->diags && n->span.file) diag_locate(x->func->diags, n->span, &line, &column);
-            buf_printf(out, "    %s", n->name ? n->name : ir_ops[n->op].text);
-            buf_puts(out, " = ");
+            if (n->name) buf_printf(out, "    %s = ", n->name);
+            else buf_printf(out, "    %%%d = ", n->id); /* as the operands of others name it */
             ir_print_expr(out, n, 1);
             if (line) buf_printf(out, "   # line %d", line);
             if (FUSE(n)->stored) buf_puts(out, FUSE(n)->in_place ? ", stored in place" : ", stored");
