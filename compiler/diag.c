@@ -424,7 +424,7 @@ void diag_print(Diags *ds, FILE *out, bool colour) {
     ds->unkept_printed = unkept;
 }
 
-static void json_text(Buf *out, const char *s) {
+void diag_json_text(Buf *out, const char *s) {
     buf_puts(out, "\"");
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
@@ -447,7 +447,7 @@ static void json_place(const Diags *ds, Span at, Buf *out) {
     diag_locate(ds, at, &line, &column);
     buf_puts(out, "\"file\": ");
     if (line)
-        json_text(out, diag_file_path(ds, at.file));
+        diag_json_text(out, diag_file_path(ds, at.file));
     else
         buf_puts(out, "null");
     buf_printf(out, ", \"line\": %d, \"column\": %d", line, column);
@@ -461,24 +461,24 @@ void diag_print_json(Diags *ds, Buf *out) {
                    d->level == DIAG_ERROR ? "error" : "warning");
         if (d->data_file) {
             buf_puts(out, "\"file\": ");
-            json_text(out, d->data_file);
+            diag_json_text(out, d->data_file);
             buf_printf(out, ", \"line\": %lld, \"column\": 0", (long long)d->data_line);
         } else {
             json_place(ds, d->at, out);
         }
         buf_puts(out, ", \"message\": ");
-        json_text(out, d->text);
+        diag_json_text(out, d->text);
         buf_puts(out, ", \"notes\": [");
         for (int k = 0; k < d->notes.len; k++) {
             buf_puts(out, k ? ", {" : "{");
             json_place(ds, d->notes.data[k].at, out);
             buf_puts(out, ", \"message\": ");
-            json_text(out, d->notes.data[k].text);
+            diag_json_text(out, d->notes.data[k].text);
             buf_puts(out, "}");
         }
         buf_puts(out, "], \"help\": ");
         if (d->help)
-            json_text(out, d->help);
+            diag_json_text(out, d->help);
         else
             buf_puts(out, "null");
         buf_puts(out, "}");

@@ -40,6 +40,7 @@ const char *diag_last_code(const Diags *ds);
 bool diag_set_warning(Diags *ds, const char *option); /* "W122", "no-W122", "error=W122", "error", "none"; false: unknown */
 void diag_print(Diags *ds, FILE *out, bool colour);   /* prints what has not been printed yet */
 void diag_print_json(Diags *ds, Buf *out);            /* array of {code, level, file, line, column, message, notes, help} */
+void diag_json_text(Buf *out, const char *s);         /* s as a JSON string, quotes included */
 bool diag_explain(const char *code, FILE *out);       /* false: no such code */
 /* Impossible states: prints E901 with file:line and aborts through the handler set by main (exit 70). */
 _Noreturn void internal_error_(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -180,21 +180,7 @@ void report_number(Buf *out, double v) {
 }
 
 void report_text(Buf *out, const char *s) {
-    buf_puts(out, "\"");
-    for (; s && *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            buf_printf(out, "\\%c", c);
-        else if (c == '\n')
-            buf_puts(out, "\\n");
-        else if (c == '\t')
-            buf_puts(out, "\\t");
-        else if (c < 0x20)
-            buf_printf(out, "\\u%04x", c);
-        else
-            buf_add(out, s, 1);
-    }
-    buf_puts(out, "\"");
+    diag_json_text(out, s ? s : "");
 }
 
 static void key(Buf *out, bool *first, const char *name) {
