@@ -59,6 +59,9 @@ $(BUILD)/obj/%.o: %.c Makefile | $(GENERATED_HEADERS)
 	$(say) cc $<
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
+# The text of these headers is part of an object.
+$(BUILD)/obj/backends/c/emit.o: backends/c/abi.h backends/c/prelude.h ir/cells.h
+
 # What re2c and Bison write is theirs: it is compiled without the warnings that only their style raises.
 $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c Makefile | $(GENERATED_HEADERS)
 	@mkdir -p $(@D)

@@ -15,7 +15,6 @@
 typedef enum {
 #define OP(NAME, ...) IR_##NAME,
 #include "ir/ops.def"
-#undef OP
     IR_COUNT_OF_OPS
 } IrOp;
 typedef enum { IRC_LEAF, IRC_UNARY, IRC_BINARY, IRC_ROWWISE, IRC_REDUCE, IRC_SMALL, IRC_CONTROL, IRC_FACT } IrClass;
@@ -35,6 +34,8 @@ typedef struct IrOpInfo {
 extern const IrOpInfo ir_ops[IR_COUNT_OF_OPS];
 static inline bool ir_op_has(IrOp op, char flag) { return strchr(ir_ops[op].flags, flag) != NULL; }
 IrOp ir_op_by_name(const char *script_name, int nargs); /* flag N only; IR_COUNT_OF_OPS: none */
+/* The C expression of an operator that works cell by cell, with the operands' texts in the places of x, y and z. */
+void ir_cell_code(Buf *out, IrOp op, const char *const *cells);
 
 typedef struct IrNode IrNode;
 typedef struct IrRegion IrRegion;

@@ -2,62 +2,17 @@
 #include "backends/c/emit.h"
 #include <ctype.h>
 
-__asm__(".section .rodata\n"
-        ".global amal_abi_text\n"
-        "amal_abi_text:\n"
-        ".incbin \"backends/c/abi.h\"\n"
-        ".byte 0\n"
-        ".previous\n");
-extern const char amal_abi_text[];
-
-static const char helpers[] =
-    "\n"
-    "/* Vectors of 8, 4 and 2 numbers, whatever the processor has for them; fold adds a vector's lanes. */\n"
-    "typedef double v8d __attribute__((vector_size(64)));\n"
-    "typedef double v4d __attribute__((vector_size(32)));\n"
-    "typedef double v2d __attribute__((vector_size(16)));\n"
-    "static inline double fold2(v2d v) { return v[0] + v[1]; }\n"
-    "static inline double fold4(v4d v) {\n"
-    "    v2d a, b;\n"
-    "    memcpy(&a, &v, sizeof a);\n"
-    "    memcpy(&b, (const char *)&v + sizeof a, sizeof b);\n"
-    "    return fold2(a + b);\n"
-    "}\n"
-    "static inline double fold8(v8d v) {\n"
-    "    v4d a, b;\n"
-    "    memcpy(&a, &v, sizeof a);\n"
-    "    memcpy(&b, (const char *)&v + sizeof a, sizeof b);\n"
-    "    return fold4(a + b);\n"
-    "}\n"
-    "/* exp, log and their kin a vector at a time, where the C library has them. */\n"
-    "#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)\n"
-    "extern double exp(double) __attribute__((simd(\"notinbranch\"), const, nothrow));\n"
-    "extern double log(double) __attribute__((simd(\"notinbranch\"), const, nothrow));\n"
-    "extern double sin(double) __attribute__((simd(\"notinbranch\"), const, nothrow));\n"
-    "extern double cos(double) __attribute__((simd(\"notinbranch\"), const, nothrow));\n"
-    "#endif\n"
-    "static inline double square_of(double x) { return x * x; }\n"
-    "static inline double sign_of(double x) { return x != x ? x : (x > 0) - (x < 0); }\n"
-    "static inline double is_nan(double x) { return x != x; }\n"
-    "static inline double least_of(double x, double y) { return x < y || x != x ? x : y; }\n"
-    "static inline double most_of(double x, double y) { return x > y || x != x ? x : y; }\n"
-    "static inline double mod_of(double x, double y) { return x - y * floor(x / y); }\n"
-    "/* A seed, a number of rounds, the column of a one-hot row: as whole numbers, also of numbers that are none. */\n"
-    "static inline uint64_t seed_of(double x) { return fabs(x) < 9.0e18 ? (uint64_t)(int64_t)floor(x) : 0; }\n"
-    "static inline int64_t times_of(double x) { return x >= 1 ? x < 9e15 ? (int64_t)x : INT64_MAX : 0; }\n"
-    "static inline int64_t column_of(double x) { return x >= 1 && x < 9e15 && x == floor(x) ? (int64_t)x - 1 : -1; }\n"
-    "/* The first row of a part: whole blocks of 64, so that parts do not share cache lines. */\n"
-    "static inline int64_t share(int64_t n, int part, int parts) { return part == parts ? n : n / 64 * part / parts * "
-    "64; }\n"
-    "/* As many parts as threads, but none with fewer than 1024 rows. */\n"
-    "static inline int parts_for(int64_t n, int threads) {\n"
-    "    const int64_t most = n / 1024 + 1;\n"
-    "    return most < threads ? (int)most : threads;\n"
-    "}\n"
-    "static void add_parts(double *restrict to, const double *restrict parts, int64_t n, int count) {\n"
-    "    for (int p = 0; p < count; p++)\n"
-    "        for (int64_t j = 0; j < n; j++) to[j] += parts[p * n + j];\n"
-    "}\n";
+/* Headers whose text stands at the top of every emitted file. */
+#define TEXT_OF(name, path)                                                                                            \
+    __asm__(".section .rodata\n"                                                                                       \
+            ".global " #name "\n" #name ":\n"                                                                          \
+            ".incbin \"" path "\"\n"                                                                                   \
+            ".byte 0\n"                                                                                                \
+            ".previous\n");                                                                                            \
+    extern const char name[]
+TEXT_OF(amal_abi_text, "backends/c/abi.h");
+TEXT_OF(amal_cells_text, "ir/cells.h");
+TEXT_OF(amal_prelude_text, "backends/c/prelude.h");
 
 void emit_line(Emit *e, Buf *b, const char *fmt, ...) {
     for (int i = 0; i < e->indent; i++) buf_puts(b, "    ");
@@ -488,7 +443,8 @@ Emitted *emit_c(FusePlan *plan) {
               "S's numbers. */",
               f->name);
     buf_puts(&t, amal_abi_text);
-    buf_puts(&t, helpers);
+    buf_puts(&t, amal_cells_text);
+    buf_puts(&t, amal_prelude_text);
     buf_puts(&t, "\nstruct Frame {\n    AmalRt *rt;\n");
     if (e->members.len) buf_add(&t, e->members.data, e->members.len);
     buf_puts(&t, "};\n\n");

@@ -20,57 +20,10 @@ const char *emit_constant(Emit *e, const IrNode *n) {
     return emit_hoist(e, emit_bind(e, BIND_NUMBER, 0, n->id), "const double ");
 }
 
-/* Formulas over operand texts, one row an operator: $0 $1 $2 are the operands. Helpers stand in the emitted prelude. */
-static const char *formula_of(IrOp op) {
-    switch (op) {
-    case IR_NEG: return "-$0";
-    case IR_NOT: return "(double)($0 == 0)";
-    case IR_EXP: return "exp($0)";
-    case IR_LOG: return "log($0)";
-    case IR_LOG1P: return "log1p($0)";
-    case IR_EXPM1: return "expm1($0)";
-    case IR_SQRT: return "sqrt($0)";
-    case IR_ABS: return "fabs($0)";
-    case IR_SIGN: return "sign_of($0)";
-    case IR_SIGMOID: return "1 / (1 + exp(-$0))";
-    case IR_TANH: return "tanh($0)";
-    case IR_SIN: return "sin($0)";
-    case IR_COS: return "cos($0)";
-    case IR_FLOOR: return "floor($0)";
-    case IR_CEIL: return "ceil($0)";
-    case IR_ROUND: return "round($0)";
-    case IR_SQUARE: return "square_of($0)";
-    case IR_RECIP: return "1 / $0";
-    case IR_ISNAN: return "is_nan($0)";
-    case IR_ADD: return "$0 + $1";
-    case IR_SUB: return "$0 - $1";
-    case IR_MUL: return "$0 * $1";
-    case IR_DIV: return "$0 / $1";
-    case IR_POW: return "pow($0, $1)";
-    case IR_MOD: return "mod_of($0, $1)";
-    case IR_MIN2: return "least_of($0, $1)";
-    case IR_MAX2: return "most_of($0, $1)";
-    case IR_EQ: return "(double)($0 == $1)";
-    case IR_NE: return "(double)($0 != $1)";
-    case IR_LT: return "(double)($0 < $1)";
-    case IR_LE: return "(double)($0 <= $1)";
-    case IR_GT: return "(double)($0 > $1)";
-    case IR_GE: return "(double)($0 >= $1)";
-    case IR_AND: return "(double)($0 != 0 && $1 != 0)";
-    case IR_OR: return "(double)($0 != 0 || $1 != 0)";
-    case IR_WHERE: return "$0 != 0 ? $1 : $2";
-    default: internal_error("no C formula for %s", ir_ops[op].name);
-    }
-}
 const char *emit_operator(Emit *e, const IrNode *n, const char *const *x) {
     Buf b = {0};
     buf_puts(&b, "(");
-    for (const char *p = formula_of(n->op); *p; p++) {
-        if (*p == '$')
-            buf_puts(&b, x[*++p - '0']);
-        else
-            buf_add(&b, p, 1);
-    }
+    ir_cell_code(&b, n->op, x);
     buf_puts(&b, ")");
     char *text = buf_take(&b), *kept = arena_strdup(e->arena, text);
     mem_free(text);

@@ -5,102 +5,65 @@
  * operand is finite (and, as a divisor, not zero). Everything else makes dense. Not-a-number: pmin and pmax return it
  * when either operand is one; comparisons with it are false except !=. */
 #include "backends/runtime/kernels_private.h"
+#include "ir/cells.h"
 
-static inline double f_sigmoid(double x) {
-    if (x >= 0) return 1 / (1 + exp(-x));
-    double e = exp(x); /* no overflow for large -x */
-    return e / (1 + e);
-}
-static inline double f_sign(double x) {
-    return x != x ? x : (double)((x > 0) - (x < 0));
-}
-static inline double f_mod(double x, double y) {
-    return x - y * floor(x / y);
-}
-static inline double f_min(double x, double y) {
-    return x < y || x != x ? x : y;
-}
-static inline double f_max(double x, double y) {
-    return x > y || x != x ? x : y;
-}
+/* The formulas of one class of operators, as cases of a switch: from their rows in ops.def. */
+#define NO_CASE(NAME, ...)
 
 static void unary_run(IrOp op, int64_t n, const double *restrict in, double *restrict out) {
-#define CASE(NAME, F)                                                                                                  \
+#define CASE_UNARY(NAME, ...)                                                                                          \
     case IR_##NAME:                                                                                                    \
         for (int64_t i = 0; i < n; i++) {                                                                              \
             double x = in[i];                                                                                          \
-            out[i] = (F);                                                                                              \
+            out[i] = (__VA_ARGS__);                                                                                    \
         }                                                                                                              \
         return;
+#define CASE_BINARY NO_CASE
+#define CASE_ROWWISE NO_CASE
+#define OP NO_CASE
+#define CELL(NAME, text, arity, shape, cls, flags, formula, ...) CASE_##cls(NAME, __VA_ARGS__)
     switch (op) {
-        CASE(NEG, -x)
-        CASE(NOT, x == 0)
-        CASE(EXP, exp(x))
-        CASE(LOG, log(x))
-        CASE(LOG1P, log1p(x))
-        CASE(EXPM1, expm1(x))
-        CASE(SQRT, sqrt(x))
-        CASE(ABS, fabs(x))
-        CASE(SIGN, f_sign(x))
-        CASE(SIGMOID, f_sigmoid(x))
-        CASE(TANH, tanh(x))
-        CASE(SIN, sin(x))
-        CASE(COS, cos(x))
-        CASE(FLOOR, floor(x))
-        CASE(CEIL, ceil(x))
-        CASE(ROUND, round(x))
-        CASE(SQUARE, x * x)
-        CASE(RECIP, 1 / x)
-        CASE(ISNAN, x != x)
+#include "ir/ops.def"
     default: internal_error("%s is not an operator of one operand", ir_ops[op].name);
     }
-#undef CASE
+#undef CASE_UNARY
+#undef CASE_BINARY
 }
 
 /* out[i] = f(x[i * xi], y[i * yi]) with xi, yi 0 or 1: loops that vectorize. */
 static void binary_run(IrOp op, int64_t n, const double *xs, int xi, const double *ys, int yi, double *restrict out) {
-#define CASE(NAME, F)                                                                                                  \
+#define CASE_BINARY(NAME, ...)                                                                                         \
     case IR_##NAME:                                                                                                    \
         if (xi && yi) {                                                                                                \
             for (int64_t i = 0; i < n; i++) {                                                                          \
                 double x = xs[i], y = ys[i];                                                                           \
-                out[i] = (F);                                                                                          \
+                out[i] = (__VA_ARGS__);                                                                                \
             }                                                                                                          \
         } else if (xi) {                                                                                               \
             const double y = *ys;                                                                                      \
             for (int64_t i = 0; i < n; i++) {                                                                          \
                 double x = xs[i];                                                                                      \
-                out[i] = (F);                                                                                          \
+                out[i] = (__VA_ARGS__);                                                                                \
             }                                                                                                          \
         } else {                                                                                                       \
             const double x = *xs;                                                                                      \
             for (int64_t i = 0; i < n; i++) {                                                                          \
                 double y = ys[i * yi];                                                                                 \
-                out[i] = (F);                                                                                          \
+                out[i] = (__VA_ARGS__);                                                                                \
             }                                                                                                          \
         }                                                                                                              \
         return;
+#define CASE_UNARY NO_CASE
+#define OP NO_CASE
+#define CELL(NAME, text, arity, shape, cls, flags, formula, ...) CASE_##cls(NAME, __VA_ARGS__)
     if (n <= 0) return;
     switch (op) {
-        CASE(ADD, x + y)
-        CASE(SUB, x - y)
-        CASE(MUL, x * y)
-        CASE(DIV, x / y)
-        CASE(POW, pow(x, y))
-        CASE(MOD, f_mod(x, y))
-        CASE(MIN2, f_min(x, y))
-        CASE(MAX2, f_max(x, y))
-        CASE(EQ, x == y)
-        CASE(NE, x != y)
-        CASE(LT, x < y)
-        CASE(LE, x <= y)
-        CASE(GT, x > y)
-        CASE(GE, x >= y)
-        CASE(AND, x != 0 && y != 0)
-        CASE(OR, x != 0 || y != 0)
+#include "ir/ops.def"
     default: internal_error("%s is not an operator of two operands", ir_ops[op].name);
     }
-#undef CASE
+#undef CASE_UNARY
+#undef CASE_BINARY
+#undef CASE_ROWWISE
 }
 
 /* ---- one operand ---- */
