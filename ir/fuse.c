@@ -328,14 +328,24 @@ static void mark_carried(IrRegion *r) {
 }
 
 /* The array of a carried row value may be overwritten in place when everything that reads it runs no later than the
- * pass that writes it, reads only its own row, and the new value is used by nothing else. */
+ * pass that writes it, reads only its own row, and the new value is used by nothing outside that pass. */
+static bool used_in_its_pass_only(const IrRegion *r, const IrNode *v) {
+    int results = 0;
+    for (int k = 0; k < r->results.len; k++) results += r->results.data[k] == v;
+    for (int i = 0; i < r->nodes.len; i++) {
+        const IrNode *n = r->nodes.data[i];
+        for (int a = 0; a < n->nargs; a++)
+            if (n->args[a] == v && (FUSE(n)->pass != FUSE(v)->pass || n->op == IR_GATHER)) return false;
+    }
+    return results == 1;
+}
 static void mark_in_place(const FusePlan *p, IrRegion *r) {
     for (int i = 0; i < r->nodes.len; i++)
         for (int k = 0; k < r->nodes.data[i]->nregions; k++) mark_in_place(p, r->nodes.data[i]->regions[k]);
     if (r->kind != REGION_LOOP) return;
     for (int c = 0; c < r->results.len; c++) {
         IrNode *v = r->results.data[c], *param = r->params.data[c + 1];
-        if (FUSE(v)->kind != FUSE_ROW || v->home != r || FUSE(v)->uses != 1) continue;
+        if (FUSE(v)->kind != FUSE_ROW || v->home != r || !used_in_its_pass_only(r, v)) continue;
         bool ok = true;
         for (int i = 0; i < r->nodes.len && ok; i++) {
             IrNode *n = r->nodes.data[i];

@@ -161,12 +161,15 @@ bool ir_plain_number(double v); /* one of the few that formulas are made of: 0, 
  * returns a replacement built with b, or NULL to keep the operator. ---- */
 typedef IrNode *(*IrVisit)(IrBuilder *b, const IrNode *old, IrNode **new_args, void *ctx);
 IrFunc *ir_rebuild(const IrFunc *f, IrVisit visit, void *ctx, bool cse, bool hoist);
+/* As ir_rebuild, without a visitor; each loop (by its id: f->next_id entries) carries the values of its body in carry[id] too. Their operands inside the
+ * body are carried values, or made of carried values by operators that cannot fail. */
+IrFunc *ir_rebuild_carrying(const IrFunc *f, const IrNodeVec *carry, bool cse, bool hoist);
 /* Removes nodes that no result needs, unneeded carried values, and loops that run a known zero times. */
 void ir_dead_code(IrFunc *f);
 
 /* ---- passes: pass.c holds the table {name, one line, function, requires, breaks}. ---- */
 /* Bits of PassOptions.disabled; rewrite groups follow from IR_OFF_GROUP on in the order of their first rule. */
-enum { IR_OFF_CSE, IR_OFF_HOIST, IR_OFF_SIMPLIFY, IR_OFF_CHAIN, IR_OFF_FACTORIZE, IR_OFF_GROUP };
+enum { IR_OFF_CSE, IR_OFF_HOIST, IR_OFF_SIMPLIFY, IR_OFF_CHAIN, IR_OFF_FACTORIZE, IR_OFF_ROTATE, IR_OFF_GROUP };
 typedef struct PassOptions {
     uint64_t disabled;            /* bit per pass and rewrite group, see ir_disable() */
     uint64_t disabled_rules[4];   /* bit per rule of rewrites.def */
@@ -181,6 +184,7 @@ const char *const *ir_disable_names(int *count);
 IrFunc *ir_simplify(const IrFunc *f, const PassOptions *o);  /* level 1 -> 1: rewrites.def to a fixed point, cse, hoist */
 IrFunc *ir_chain(const IrFunc *f, const PassOptions *o);     /* level 1 -> 1: order of products, Gram across loops, by cost weighted with trip counts */
 IrFunc *ir_factorize(const IrFunc *f, const PassOptions *o); /* level 1 -> 2 */
+IrFunc *ir_rotate(const IrFunc *f, const PassOptions *o);    /* level 2 -> 2: reductions of carried row values one iteration earlier */
 IrFunc *ir_optimize(const IrFunc *f, const PassOptions *o);  /* all of them in the order of the table */
 
 /* ---- cost.c: what one evaluation of the function takes (loops weighted by trip counts; unknown counts 10) ---- */

@@ -24,6 +24,8 @@ static const Pass passes[] = {
     {"settle", "simplify again, with shifts split out of products", ir_simplify, IR_OFF_SIMPLIFY, "chosen products",
      "nothing"},
     {"factorize", "T's blocks and indicators instead of T", run_factorize, IR_OFF_FACTORIZE, "simplified", "level 1"},
+    {"rotate", "sums over a carried value of the rows are made where its next value is, one iteration earlier", ir_rotate,
+     IR_OFF_ROTATE, "level 2", "nothing"},
 };
 enum { PASS_COUNT = sizeof passes / sizeof passes[0] };
 
@@ -34,6 +36,7 @@ static const struct {
 } switches[] = {
     {"cse", IR_OFF_CSE},         {"hoist", IR_OFF_HOIST}, {"simplify", IR_OFF_SIMPLIFY},
     {"settle", IR_OFF_SIMPLIFY}, {"chain", IR_OFF_CHAIN}, {"factorize", IR_OFF_FACTORIZE},
+    {"rotate", IR_OFF_ROTATE},
 };
 enum { SWITCH_COUNT = sizeof switches / sizeof switches[0] };
 

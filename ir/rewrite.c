@@ -2,7 +2,10 @@
  *
  * Rebuilding goes through the regions in order and keeps a map from old nodes to new ones. On the way control nodes are
  * settled: a loop that is known not to run gives its initial values, a carried value that no iteration changes is its
- * initial value, and of a conditional with a known condition only the branch taken is rebuilt, in place. */
+ * initial value, and of a conditional with a known condition only the branch taken is rebuilt, in place.
+ *
+ * A loop may be told to carry values of its body too (ir_rebuild_carrying, for rotate): such a value e(p), of carried
+ * values p, becomes a parameter that starts as e(initial p) and that each iteration sets to e(next p). */
 #include "ir/ir.h"
 
 typedef struct Rebuild {
@@ -13,6 +16,8 @@ typedef struct Rebuild {
     IrNode **
         *known;  /* old control's id -> what its results are without it; NULL entries: read from the new control node */
     int **index; /* old control's id -> number of each result in the new control node */
+    int nodes;   /* ids of old nodes are below it */
+    const IrNodeVec *carry; /* old loop's id -> values of its body that it is to carry; NULL: none */
 } Rebuild;
 
 static void rebuild_nodes(Rebuild *z, const IrRegion *r);
@@ -20,9 +25,25 @@ static IrNode *mapped(const Rebuild *z, const IrNode *n) {
     return z->map[n->id];
 }
 
-/* Rebuilds r with the parameters and results that `keep` names (NULL: all). Parameters before `first` always stay. */
-static IrRegion *rebuild_region(Rebuild *z, const IrRegion *r, int first, const bool *keep, bool keep_results) {
+/* n, a value of region r's body, computed from `values` instead of r's parameters from `first` on. `made` remembers, by
+ * id, what has been computed already. */
+static IrNode *recompute(Rebuild *z, const IrRegion *r, int first, const IrNode *n, IrNode *const *values,
+                         IrNode **made) {
+    if (n->home != r) return mapped(z, n);
+    if (n->op == IR_ARG) return values[n->i0 - first];
+    if (made[n->id]) return made[n->id];
+    IrNode **args = arena_array(z->b->func->arena, IrNode *, n->nargs ? n->nargs : 1);
+    for (int i = 0; i < n->nargs; i++) args[i] = recompute(z, r, first, n->args[i], values, made);
+    z->b->span = n->span;
+    z->b->name = NULL;
+    return made[n->id] = ir_make(z->b, n, args);
+}
+/* Rebuilds r with the parameters and results that `keep` names (NULL: all), and those that it is to carry besides.
+ * Parameters before `first` always stay. */
+static IrRegion *rebuild_region(Rebuild *z, const IrRegion *r, int first, const bool *keep, bool keep_results,
+                                const IrNodeVec *carry) {
     Arena *a = z->b->func->arena;
+    int ncarry = carry ? carry->len : 0;
     IrRegion *made = ir_region_begin(z->b, r->kind);
     for (int i = 0; i < r->params.len; i++) {
         const IrNode *p = r->params.data[i];
@@ -32,11 +53,23 @@ static IrRegion *rebuild_region(Rebuild *z, const IrRegion *r, int first, const 
         q->cspace = p->cspace;
         z->map[p->id] = q;
     }
+    bool body = r->kind != REGION_WHILE_COND;
+    for (int i = 0; i < ncarry; i++) {
+        const IrNode *e = carry->data[i];
+        z->b->span = e->span;
+        IrNode *q = ir_region_param(z->b, e->rows, e->cols, e->rspace, NULL);
+        if (body) z->map[e->id] = q;
+    }
     rebuild_nodes(z, r);
-    IrNode **results = arena_array(a, IrNode *, r->results.len ? r->results.len : 1);
+    IrNode **results = arena_array(a, IrNode *, r->results.len + ncarry + 1),
+           **next = arena_array(a, IrNode *, r->results.len + 1);
     int n = 0;
-    for (int i = 0; i < r->results.len; i++)
-        if (keep_results || !keep || keep[i]) results[n++] = mapped(z, r->results.data[i]);
+    for (int i = 0; i < r->results.len; i++) {
+        next[i] = mapped(z, r->results.data[i]);
+        if (keep_results || !keep || keep[i]) results[n++] = next[i];
+    }
+    IrNode **made_of_next = body && ncarry ? arena_array(a, IrNode *, z->nodes) : NULL;
+    for (int i = 0; body && i < ncarry; i++) results[n++] = recompute(z, r, first, carry->data[i], next, made_of_next);
     ir_region_end(z->b, n, results);
     return made;
 }
@@ -45,15 +78,17 @@ static void rebuild_loop(Rebuild *z, const IrNode *n) {
     bool counted = n->op == IR_LOOP;
     int first = counted ? 1 : 0, carried = n->nargs - first, kept = 0;
     const IrRegion *body = n->regions[counted ? 0 : 1];
+    const IrNodeVec *carry = z->carry && z->carry[n->id].len ? &z->carry[n->id] : NULL;
     IrNode **known = z->known[n->id] = arena_array(a, IrNode *, carried + 1),
-           **init = arena_array(a, IrNode *, carried + 1);
+           **from_all = arena_array(a, IrNode *, carried + 1),
+           **init = arena_array(a, IrNode *, carried + (carry ? carry->len : 0) + 1);
     int *index = z->index[n->id] = arena_array(a, int, carried + 1);
     bool *keep = arena_array(a, bool, carried + 1);
     const IrNode *count = counted ? mapped(z, n->args[0]) : NULL;
     bool never = count && count->op == IR_CONST && count->num < 1;
     for (int i = 0; i < carried; i++) {
         const IrNode *p = body->params.data[first + i];
-        IrNode *from = mapped(z, n->args[first + i]);
+        IrNode *from = from_all[i] = mapped(z, n->args[first + i]);
         if (never || body->results.data[i] == p) {
             known[i] = from;
             z->map[p->id] = from;
@@ -65,14 +100,19 @@ static void rebuild_loop(Rebuild *z, const IrNode *n) {
         }
     }
     if (never) return;
+    IrNode **made_of_init = carry ? arena_array(a, IrNode *, z->nodes) : NULL;
+    for (int i = 0; carry && i < carry->len; i++)
+        init[kept + i] = recompute(z, body, first, carry->data[i], from_all, made_of_init);
+    if (carry) kept += carry->len;
     z->b->span = n->span;
     z->b->name = n->name;
     if (counted) {
-        IrRegion *r = rebuild_region(z, body, 1, keep, false);
+        IrRegion *r = rebuild_region(z, body, 1, keep, false, carry);
         z->b->span = n->span;
         z->map[n->id] = ir_loop(z->b, mapped(z, n->args[0]), r, kept, init);
     } else {
-        IrRegion *cond = rebuild_region(z, n->regions[0], 0, keep, true), *r = rebuild_region(z, body, 0, keep, false);
+        IrRegion *cond = rebuild_region(z, n->regions[0], 0, keep, true, carry),
+                 *r = rebuild_region(z, body, 0, keep, false, carry);
         z->b->span = n->span;
         z->map[n->id] = ir_while(z->b, cond, r, kept, init);
     }
@@ -89,8 +129,8 @@ static void rebuild_if(Rebuild *z, const IrNode *n) {
         for (int i = 0; i < results; i++) known[i] = mapped(z, taken->results.data[i]);
         return;
     }
-    IrRegion *then = rebuild_region(z, n->regions[0], 0, NULL, true),
-             *otherwise = rebuild_region(z, n->regions[1], 0, NULL, true);
+    IrRegion *then = rebuild_region(z, n->regions[0], 0, NULL, true, NULL),
+             *otherwise = rebuild_region(z, n->regions[1], 0, NULL, true, NULL);
     z->b->span = n->span;
     z->map[n->id] = ir_if(z->b, mapped(z, n->args[0]), then, otherwise);
     z->map[n->id]->name = n->name;
@@ -107,6 +147,7 @@ static IrNode *rebuild_result(Rebuild *z, const IrNode *n) {
 static void rebuild_nodes(Rebuild *z, const IrRegion *r) {
     for (int i = 0; i < r->nodes.len; i++) {
         const IrNode *n = r->nodes.data[i];
+        if (z->carry && z->map[n->id]) continue; /* carried by this loop now */
         if (n->op == IR_LOOP || n->op == IR_WHILE)
             rebuild_loop(z, n);
         else if (n->op == IR_IF)
@@ -125,7 +166,7 @@ static void rebuild_nodes(Rebuild *z, const IrRegion *r) {
         }
     }
 }
-IrFunc *ir_rebuild(const IrFunc *f, IrVisit visit, void *ctx, bool cse, bool hoist) {
+static IrFunc *rebuild(const IrFunc *f, IrVisit visit, void *ctx, bool cse, bool hoist, const IrNodeVec *carry) {
     Arena *a = f->arena;
     IrFunc *g = ir_func_new(a, f->diags, f->name);
     g->factorized = f->factorized;
@@ -135,7 +176,7 @@ IrFunc *ir_rebuild(const IrFunc *f, IrVisit visit, void *ctx, bool cse, bool hoi
     for (int i = 0; i < f->inputs.len; i++) vec_push(a, &g->inputs, f->inputs.data[i]);
     for (int i = 0; i < f->output_names.len; i++) vec_push(a, &g->output_names, f->output_names.data[i]);
     for (int i = 0; i < f->notes.len; i++) vec_push(a, &g->notes, f->notes.data[i]);
-    Rebuild z = {.b = ir_builder(g), .visit = visit, .ctx = ctx};
+    Rebuild z = {.b = ir_builder(g), .visit = visit, .ctx = ctx, .nodes = f->next_id, .carry = carry};
     z.b->cse = cse;
     z.b->hoist = hoist;
     z.map = arena_array(a, IrNode *, f->next_id + 1);
@@ -144,6 +185,12 @@ IrFunc *ir_rebuild(const IrFunc *f, IrVisit visit, void *ctx, bool cse, bool hoi
     rebuild_nodes(&z, f->body);
     for (int i = 0; i < f->body->results.len; i++) vec_push(a, &g->body->results, mapped(&z, f->body->results.data[i]));
     return g;
+}
+IrFunc *ir_rebuild(const IrFunc *f, IrVisit visit, void *ctx, bool cse, bool hoist) {
+    return rebuild(f, visit, ctx, cse, hoist, NULL);
+}
+IrFunc *ir_rebuild_carrying(const IrFunc *f, const IrNodeVec *carry, bool cse, bool hoist) {
+    return rebuild(f, NULL, NULL, cse, hoist, carry);
 }
 
 /* ---- dead code ---- */

@@ -219,8 +219,8 @@ static bool in_a_loop(const IrNode *n) {
 static int host_carried(AmalRt *rt, int loop, int64_t at, int64_t of, int k, const double *v, int64_t n) {
     Host *h = (Host *)rt;
     const IrNode *l = h->x->by_id[loop];
-    if (h->rc->check_finite && n) {
-        const IrNode *p = l->regions[l->nregions - 1]->params.data[k + (l->op == IR_LOOP)];
+    const IrNode *p = k < 0 ? NULL : l->regions[l->nregions - 1]->params.data[k + (l->op == IR_LOOP)];
+    if (h->rc->check_finite && n && p && p->name) { /* values without a name are not the script's: rotate made them */
         bool finite = true;
         for (int64_t i = 0; i < n; i++) finite = finite && isfinite(v[i]);
         if (!at)

@@ -295,7 +295,8 @@ static bool *watch_carried(const Runner *r, const IrRegion *body, Value *const *
     bool *watched = mem_alloc(sizeof *watched * ((size_t)body->results.len + 1));
     double bad;
     for (int i = 0; r->rc->check_finite && i < body->results.len; i++)
-        watched[i] = !body->params.data[first_param + i]->rspace && is_finite(carried[i]->m, &bad);
+        watched[i] = body->params.data[first_param + i]->name && !body->params.data[first_param + i]->rspace &&
+                     is_finite(carried[i]->m, &bad);
     return watched;
 }
 
