@@ -147,15 +147,41 @@ kernels() { (cd "$tmp/command" && AMAL_CACHE="$tmp/kernel-cache" timeout 60 "$am
 for i in 1 2 3 4 5 6; do kernels >"$tmp/run$i" 2>&1 & done
 wait
 for i in 2 3 4 5 6; do if cmp -s "$tmp/run1" "$tmp/run$i"; then ok; else bad "runs that share an empty cache" "$(cat "$tmp/run$i")"; fi; done
-holds "only kernels stay in the cache" sh -c '! ls -A "$1" | grep -v "\.so$"' sh "$tmp/kernel-cache"
+holds "only kernels stay in the cache" sh -c '! ls -A "$1" | grep -v "\.so$"' sh "$tmp/kernel-cache/kernels"
 for size in 0 64 3000; do
-    for kernel in "$tmp"/kernel-cache/*.so; do truncate -s "$size" "$kernel"; done
+    for kernel in "$tmp"/kernel-cache/kernels/*.so; do truncate -s "$size" "$kernel"; done
     kernels >"$tmp/again" 2>&1
     if cmp -s "$tmp/run1" "$tmp/again"; then ok; else bad "kernels cut to $size bytes" "$(cat "$tmp/again")"; fi
 done
-for kernel in "$tmp"/kernel-cache/*.so; do printf damaged | dd of="$kernel" bs=1 seek=5000 conv=notrunc status=none; done
+for kernel in "$tmp"/kernel-cache/kernels/*.so; do printf damaged | dd of="$kernel" bs=1 seek=5000 conv=notrunc status=none; done
 kernels >"$tmp/again" 2>&1
 if cmp -s "$tmp/run1" "$tmp/again"; then ok; else bad "kernels with other bytes" "$(cat "$tmp/again")"; fi
+holds "a cache that cannot be used is said" sh -c 'AMAL_CACHE="$2/points.csv/x" "$1" run points.amal --backend c 2>&1 | grep -q "warning\[W603\]: .*/points.csv/x/kernels cannot be used (Not a directory): /tmp/amal-.* is used instead"' sh "$amal" "$tmp/command"
+
+# what a compiler says of itself is asked once, and again when its file changes; of a script, which may start anything, each time
+asked() { (cd "$tmp/command" && rm -f "$tmp/asked" && CC="$tmp/command/$1" AMAL_CACHE="$tmp/asked-cache" "$amal" run points.amal --quiet --backend c >/dev/null && cat "$tmp/asked" 2>/dev/null | grep -c -- --version); }
+cat >"$tmp/command/front.c" <<END
+#include <stdio.h>
+#include <unistd.h>
+int main(int n, char **v) {
+    FILE *f = fopen("$tmp/asked", "a");
+    for (int i = 1; i < n; i++) fprintf(f, "%s\n", v[i]);
+    fclose(f);
+    v[0] = "${CC:-cc}";
+    execvp(v[0], v);
+    return 1;
+}
+END
+printf '#!/bin/sh\nexec "%s" "$@"\n' "$tmp/command/front" >"$tmp/command/script"
+chmod +x "$tmp/command/script"
+if ${CC:-cc} -o "$tmp/command/front" "$tmp/command/front.c" 2>/dev/null; then
+    got="$(asked front) $(asked front) $(touch "$tmp/command/front" && asked front) $(asked front) $(asked script) $(asked script)"
+    if [ "$got" = "1 0 1 0 1 1" ]; then ok; else bad "how often the compiler is asked for its version" "$got"; fi
+    for memo in "$tmp"/asked-cache/compilers/*; do printf x | dd of="$memo" bs=1 seek=40 conv=notrunc status=none; done
+    if [ "$(asked front)" = 1 ]; then ok; else bad "a damaged version is asked for again" "$(ls -l "$tmp/asked-cache/compilers")"; fi
+else
+    skip "how often the compiler is asked" "CC is not one word"
+fi
 holds "CC may name arguments" env CC="${CC:-cc} -O1" AMAL_CACHE="$tmp/other-cache" "$amal" run points.amal --backend c
 
 # emitted text depends on the script and the schema: not on the run, the number of rows, or the numbers of the script

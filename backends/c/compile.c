@@ -1,13 +1,12 @@
 /* compile.c: see compile.h. */
-#define _GNU_SOURCE /* pipe2 */
 #include "backends/c/compile.h"
+#include "backends/c/compiler.h"
+#include "backends/runtime/cache_folder.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* Sums may be reassociated so that loops vectorize; NaN and infinities keep their meaning. */
@@ -29,86 +28,14 @@ static const char *compiler_of(const BackendOptions *o) {
     const char *cc = getenv("CC");
     return cc && *cc ? cc : "cc";
 }
-/* CC may name arguments too: `ccache gcc`, `gcc -m64`. Words of `cc`, kept in `words`; their number. */
-enum { CC_WORDS = 16, CC_LENGTH = 1024 };
-static int compiler_words(const char *cc, char *words, char **argv) {
-    int n = 0;
-    snprintf(words, CC_LENGTH, "%s", cc);
-    for (char *save = NULL, *w = strtok_r(words, " \t", &save); w && n < CC_WORDS; w = strtok_r(NULL, " \t", &save))
-        argv[n++] = w;
-    if (!n) argv[n++] = words;
-    return n;
-}
-/* Runs argv, the first `most - 1` bytes of its standard error and output kept in `said`. Returns the exit status, -1
- * when it cannot be started, -2 when ctrl-C (which reaches it too) or a request to end stopped it. */
-static int run_program(char *const *argv, char *said, size_t most) {
-    int fd[2];
-    said[0] = 0;
-    if (pipe2(fd, O_CLOEXEC)) return -1;
-    pid_t pid = fork();
-    if (pid < 0) {
-        close(fd[0]), close(fd[1]);
-        return -1;
-    }
-    if (!pid) {
-        dup2(fd[1], 1), dup2(fd[1], 2);
-        int null = open("/dev/null", O_RDONLY);
-        if (null >= 0) dup2(null, 0);
-        execvp(argv[0], argv);
-        _exit(127);
-    }
-    close(fd[1]);
-    size_t len = 0;
-    char chunk[4096];
-    ssize_t got;
-    while ((got = read(fd[0], chunk, sizeof chunk)) > 0 || (got < 0 && errno == EINTR)) {
-        if (got < 0) continue;
-        size_t take = (size_t)got < most - 1 - len ? (size_t)got : most - 1 - len;
-        memcpy(said + len, chunk, take);
-        len += take;
-    }
-    said[len] = 0;
-    close(fd[0]);
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR) return -1;
-    if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM)) return -2;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 bool compile_available(const char *cc, const char **why_not) {
-    static char said[512];
     BackendOptions o = {.cc = cc};
-    char words[CC_LENGTH], *argv[CC_WORDS + 2];
-    int n = compiler_words(compiler_of(&o), words, argv);
-    argv[n] = "--version", argv[n + 1] = NULL;
-    if (run_program(argv, said, sizeof said) == 0) return true;
+    char version[COMPILER_VERSION];
+    if (compiler_version(compiler_of(&o), version)) return true;
     *why_not = "no C compiler: install gcc, or set CC";
     return false;
 }
 
-/* What a kernel depends on besides its text: compiler, and the processor that -march=native means. */
-static void machine_text(const char *cc, Buf *b) {
-    static char version[512], cached_cc[256];
-    if (strcmp(cached_cc, cc)) {
-        char words[CC_LENGTH], *argv[CC_WORDS + 2];
-        int n = compiler_words(cc, words, argv);
-        argv[n] = "--version", argv[n + 1] = NULL;
-        run_program(argv, version, sizeof version);
-        snprintf(cached_cc, sizeof cached_cc, "%s", cc);
-    }
-    buf_puts(b, version);
-    for (int i = 0; i < NFLAGS; i++) buf_puts(b, flags[i]);
-    FILE *f = fopen("/proc/cpuinfo", "r");
-    if (!f) return;
-    char line[4096];
-    while (fgets(line, sizeof line, f))
-        if (!strncmp(line, "flags", 5) || !strncmp(line, "Features", 8)) {
-            buf_puts(b, line);
-            break;
-        }
-    fclose(f);
-}
 static bool wide_vectors(void) {
     FILE *f = fopen("/proc/cpuinfo", "r");
     bool wide = false;
@@ -122,38 +49,10 @@ static bool wide_vectors(void) {
     return wide;
 }
 
-static bool make_folders(char *path) {
-    for (char *p = path + 1; *p; p++)
-        if (*p == '/') {
-            *p = 0;
-            if (mkdir(path, 0755) && errno != EEXIST) {
-                *p = '/';
-                return false;
-            }
-            *p = '/';
-        }
-    return !mkdir(path, 0755) || errno == EEXIST;
-}
-/* Code is loaded from here: the folder must be ours and nobody else may write into it. */
-static bool usable_folder(char *path) {
-    struct stat st;
-    if (!make_folders(path) || access(path, W_OK) || stat(path, &st)) return false;
-    return st.st_uid == getuid() && !(st.st_mode & 022);
-}
-static bool cache_folder(const BackendOptions *o, char *out, size_t size) {
-    const char *dir = o->cache_dir, *env;
-    if (!dir && (env = getenv("AMAL_CACHE")) && *env) dir = env;
-    if (dir)
-        snprintf(out, size, "%s", dir);
-    else if ((env = getenv("XDG_CACHE_HOME")) && *env)
-        snprintf(out, size, "%s/amal/kernels", env);
-    else if ((env = getenv("HOME")) && *env)
-        snprintf(out, size, "%s/.cache/amal/kernels", env);
-    else
-        snprintf(out, size, "/tmp/amal-%ld", (long)getuid());
-    if (usable_folder(out)) return true;
-    snprintf(out, size, "/tmp/amal-%ld", (long)getuid());
-    return usable_folder(out);
+static bool kernel_folder(Diags *ds, const BackendOptions *o, char *out, size_t size) {
+    if (!o->cache_dir) return cache_folder_open(ds, "kernels", out, size);
+    snprintf(out, size, "%s", o->cache_dir);
+    return cache_folder_make(out);
 }
 static bool write_text(const char *path, const char *text) {
     FILE *f = fopen(path, "w");
@@ -217,21 +116,21 @@ bool compile_load(Diags *ds, const char *name, const char *text, const BackendOp
     *out = (Loaded){0};
     const char *cc = compiler_of(o);
     if (o->keep_dir) {
-        char folder[2048], kept[4096];
-        snprintf(folder, sizeof folder, "%s", o->keep_dir);
+        char kept[4096];
         snprintf(kept, sizeof kept, "%s/%s.c", o->keep_dir, name);
-        if (!make_folders(folder) || !write_text(kept, text)) {
+        if (!cache_folder_make(o->keep_dir) || !write_text(kept, text)) {
             diag_error(ds, "E603", (Span){0}, "cannot keep the emitted C in %s: %s", kept, strerror(errno));
             return false;
         }
     }
     Buf key = {0};
     buf_puts(&key, text);
-    machine_text(cc, &key);
+    compiler_identity(cc, &key);
+    for (int i = 0; i < NFLAGS; i++) buf_puts(&key, flags[i]);
     uint64_t a = hash_bytes(key.data, key.len, 1), b = hash_bytes(key.data, key.len, 2);
     buf_free(&key);
-    char folder[2048];
-    if (!cache_folder(o, folder, sizeof folder)) {
+    char folder[CACHE_PATH];
+    if (!kernel_folder(ds, o, folder, sizeof folder)) {
         diag_help(diag_error(ds, "E603", (Span){0}, "no folder for compiled kernels: %s cannot be written", folder),
                   "set AMAL_CACHE to a folder that can be written");
         return false;
@@ -267,7 +166,7 @@ bool compile_load(Diags *ds, const char *name, const char *text, const BackendOp
 #endif
     argv[n++] = "-lm";
     argv[n] = NULL;
-    int status = run_program(argv, said, sizeof said);
+    int status = compiler_run(argv, said, sizeof said);
     bool ok = status == 0 && seal(made) && !rename(made, out->path);
     if (!ok) {
         unlink(made);

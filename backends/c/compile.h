@@ -2,7 +2,7 @@
  *
  * Key: the text, the compiler's version line, the flags, and the processor's feature line: a kernel is never loaded
  * where it was not made for. Cache: DIR/<key>.so written under a temporary name and renamed, so that concurrent runs
- * share it. DIR is $AMAL_CACHE, else $XDG_CACHE_HOME/amal/kernels, else ~/.cache/amal/kernels. A kernel is sealed with
+ * share it. DIR is kernels/ of the cache (backends/runtime/cache_folder.h). A kernel is sealed with
  * the hash of its bytes; a file that is not whole, or does not load, is never run but made again. */
 #ifndef AMAL_COMPILE_H
 #define AMAL_COMPILE_H
