@@ -4,7 +4,7 @@
 #   unit          each program of tests/unit and tests/differential, its own counts; one that was not built is a failure
 #   golden        tests/golden/*.amal: what goes to standard error against .expected (and to standard output against .stdout where there is one)
 #   command       tests/command.sh: options, exit codes, model files, signals
-#   examples      examples/*/*.amal, and the files they write against *.expected.csv
+#   examples      examples/*/*.amal: what they compute against *.expect, the files they write against *.expected.csv
 #   reference     tests/reference/*.amal against the numbers in ../shared/data/*/reference.json
 #   docs          tests/docs/*.sh: every code explained and tested, every name in the reference, the tutorial's commands and what they write
 #   differential  tests/differential/*.amal: {interp, c} x {factorize, materialize} x each rewrite switched off, all the same to 1e-9
@@ -129,10 +129,14 @@ run_examples() {
             skip "$script" "its data are in ../shared/data, which is not here"
             continue
         fi
-        if ! timeout 600 "$amal" run "$tmp/tree/$script" >"$tmp/stdout" 2>"$tmp/stderr"; then
+        if ! timeout 600 "$amal" run "$tmp/tree/$script" --json "$tmp/out.json" >"$tmp/stdout" 2>"$tmp/stderr"; then
             bad "$script" "$(cat "$tmp/stderr")"
             continue
         fi
+        expected="${script%.amal}.expect"
+        if [ ! -e "$expected" ]; then
+            [ -e "${script%.amal}.expected.csv" ] || bad "$script" "it has neither an .expect nor an .expected.csv"
+        elif "$json" check "$tmp/out.json" "$expected" "$shared" >"$tmp/diff" 2>&1; then ok; else bad "$script" "$(cat "$tmp/diff")"; fi
         expected="${script%.amal}.expected.csv"
         written="$tmp/tree/${script%.amal}.csv"
         if [ -e "$expected" ] && ! diff -u "$expected" "$written" >"$tmp/diff" 2>&1; then bad "$script" "$(cat "$tmp/diff")"; else ok; fi
