@@ -39,7 +39,7 @@ say = @printf '  %-5s %s\n'
 Q = @
 endif
 
-.PHONY: all demo test test-programs golden-update bench install asan ubsan cov fuzz fmt deps clean help
+.PHONY: all demo test test-programs golden-update bench install docs asan ubsan cov fuzz fmt deps clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -134,6 +134,10 @@ install: all ## into PREFIX (/usr/local), below DESTDIR when given
 	if [ -f build/deps/libduckdb.so ]; then install -m 755 build/deps/libduckdb.so $(DESTDIR)$(PREFIX)/lib/libduckdb.so; fi
 	if [ -f build/deps/libduckdb.LICENSE ]; then install -m 644 build/deps/libduckdb.LICENSE $(DESTDIR)$(PREFIX)/share/amal/; fi
 	cp -r examples $(DESTDIR)$(PREFIX)/share/amal/
+
+docs: all ## writes docs/commands.md from compiler/commands.def
+	$(BUILD)/amal help markdown > docs/commands.md.tmp
+	mv docs/commands.md.tmp docs/commands.md
 
 asan: ## all tests under the address and undefined-behaviour sanitizers
 	ASAN_OPTIONS=detect_leaks=0 $(MAKE) --no-print-directory BUILD=$(BUILD)/asan OPT="-O1 -g -fno-omit-frame-pointer" \

@@ -50,15 +50,16 @@ expect 2 "there is no option --zzzzzzzz" run points.amal --zzzzzzzz
 expect 2 "wants a value" run points.amal --json
 expect 2 "--threads" run points.amal --threads none
 expect 2 "--max-rows" run points.amal --max-rows 0
-expect 2 "not built into version" run points.amal --backend cuda
-expect 2 "is not known" run points.amal --backend fortran
-expect 2 "is not known" run points.amal --strategy fast
+expect 2 "c|interp" run points.amal --backend fortran
+expect 2 "did you mean factorize?" run points.amal --strategy factorise
+expect 2 "fmt takes no --threads" fmt points.amal --threads 2
 expect 2 "is not known" run points.amal --disable nothing-of-the-kind
 expect 2 "NAME=value" run points.amal --set lambda
 expect 2 "-Wnonsense" run points.amal -Wnonsense
 expect 2 "takes no value" run points.amal --quiet=1
-expect 2 "one script" run
-expect 2 "one script" run points.amal loaded.amal
+expect 2 "wants an argument: amal run FILE.amal" run
+expect 2 "takes at most 1 argument, not 2" run points.amal loaded.amal
+expect 2 "takes no arguments" doctor now
 expect 2 "not built into version" repl
 expect 2 "not built into version" build points.amal
 expect 2 "not built into version" bench
@@ -66,6 +67,10 @@ expect 2 "not built into version" calibrate
 expect 2 "there is no code E000" explain E000
 expect 0 "amal 0.1.0" --version
 expect 0 "amal run" help
+expect 2 "amal run"
+expect 0 "--max-rows N" run --help
+expect 2 "did you mean run?" help rum
+expect 2 "bash, zsh or fish" help completion tcsh
 if "$amal" doctor | grep -qE '^ +-- +DuckDB'; then
     expect 3 "Some scripts will not run" doctor
     skip "amal doctor where all is there" "libduckdb was not found"

@@ -205,6 +205,8 @@ run_command() {
     . tests/command.sh
     # shellcheck source=tests/command_data.sh
     . tests/command_data.sh
+    # shellcheck source=tests/command_pages.sh
+    . tests/command_pages.sh
 }
 
 run_docs() {

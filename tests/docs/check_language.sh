@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # docs/language.md names everything there is, and every script in docs/ is one. Called by tests/run_tests.sh; alone: BUILD=build tests/docs/check_language.sh
 #
-#   names    functions of algebra and of rows, algorithms and metrics of the standard library, commands and options of the command
+#   names    functions of algebra and of rows, algorithms and metrics of the standard library
+#   command  docs/commands.md is what compiler/commands.def says
 #   scripts  each block ```amal of docs/*.md parses, and its canonical form parses to the same
 #
 # The last line is `N passed, N failed`; the exit code is 1 when something failed.
@@ -32,10 +33,9 @@ for f in $(sed -nE 's/^FN\([A-Z]+, *"([a-z]+)".*/\1/p' compiler/functions.def) \
 done
 for a in $(sed -nE 's/^algorithm ([a-z_]+).*/\1/p' stdlib/*.amal); do named algorithm "$a" "^\| \`$a\` \|"; done
 for m in $(sed -nE 's/^metric ([a-z0-9_]+).*/\1/p' stdlib/*.amal); do named metric "$m" "\`$m\`[,.]"; done
-for o in $("$amal" help | grep -oE '^  --[a-z-]+' | sort -u); do
-    [ "$o" = --version ] || named option "$o" "^\| \`$o[ \`]"
-done
-for c in $("$amal" help | sed -nE 's/^  amal ([a-z]+) .*/\1/p'); do named command "$c" "^\| \`amal $c[ \`]"; done
+
+# ---- command ----
+if said=$("$amal" help markdown | diff -u docs/commands.md - 2>&1); then ok; else bad "docs/commands.md is not what \`make docs\` writes" "$said"; fi
 
 # ---- scripts ----
 for page in docs/*.md; do

@@ -1,0 +1,111 @@
+/* command.h: the command line: which commands and options there are (commands.def), what was given, and the ways out.
+ *
+ *   command.c             parses by the table, calls the command's function
+ *   command_options.c     the options' setters
+ *   command_help.c        `amal help`, `amal CMD --help`, man pages, docs/commands.md
+ *   command_completion.c  completions of the shells
+ *   commands.c            the small commands; the others stand in files of their own
+ *
+ * Results go to standard output, progress and diagnostics to standard error. */
+#ifndef AMAL_COMMAND_H
+#define AMAL_COMMAND_H
+#include "compiler/driver.h"
+
+enum { EXIT_WRONG = 1, EXIT_USAGE = 2, EXIT_MISSING = 3, EXIT_INTERNAL = 70, EXIT_INTERRUPTED = 130 };
+
+typedef enum CommandKind {
+    VALUE_NONE,
+    VALUE_CHOICE,
+    VALUE_COUNT,
+    VALUE_FILE,
+    VALUE_FOLDER,
+    VALUE_TEXT,
+    VALUE_PASS,
+    VALUE_REWRITE
+} CommandKind;
+
+typedef enum CommandOption {
+#define EXIT(code, text)
+#define VARIABLE(name, text)
+#define OPTION(id, name, value, kind, most, set, help) OPTION_##id,
+#define COMMAND(name, function, arguments, least, most, help, options, exits, text)
+#define RESERVED(name)
+#include "compiler/commands.def"
+    NOPTIONS
+} CommandOption;
+
+typedef struct Command Command;
+typedef struct Invocation {
+    const Command *command;
+    RunOptions run;
+    VEC(Setting) settings;
+    VEC(const char *) warnings;
+    VEC(const char *) arguments;
+    const char *values[NOPTIONS]; /* what was given, the last time; NULL: nothing. Options without a value: "" */
+    Arena *arena;
+} Invocation;
+
+typedef struct OptionRow {
+    const char *id, *name, *value;
+    CommandKind kind;
+    int64_t most;
+    int (*set)(Invocation *v, const char *value);
+    const char *help;
+} OptionRow;
+struct Command {
+    const char *name;
+    int (*run)(Invocation *v);
+    const char *arguments;
+    int least, most;
+    const char *help, *options, *exits, *text;
+};
+typedef struct ExitRow {
+    int code;
+    const char *text;
+} ExitRow;
+typedef struct VariableRow {
+    const char *name, *text;
+} VariableRow;
+
+/* ---- command.c: the table ---- */
+extern const OptionRow command_options[NOPTIONS];
+extern const Command command_table[];
+extern const ExitRow command_exits[];
+extern const VariableRow command_variables[];
+extern const int command_count, command_exit_count, command_variable_count;
+const Command *command_by_name(const char *name);      /* NULL: there is none */
+bool command_takes(const Command *c, CommandOption o); /* every command takes --help */
+bool command_exits_with(const Command *c, const ExitRow *e);
+bool command_list_has(const char *list, const char *word);      /* words separated by blanks */
+const char *command_option_text(Arena *arena, CommandOption o); /* "--threads N", "-W[no-|error=]W123|error|none" */
+int command_option_order(const CommandOption **order);          /* all by name; their number */
+/* The i-th of a CHOICE's "a|b|c", in the arena; NULL: there are fewer. */
+const char *command_choice(Arena *arena, CommandOption o, int i);
+
+/* ---- command.c: what commands use ---- */
+int command_invoke(Arena *arena, int argc, char **argv); /* the whole command line; its exit code */
+/* `amal: …` on standard error; EXIT_USAGE. */
+int command_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+const char *command_value(const Invocation *v, CommandOption o); /* of an option without a setter; NULL: not given */
+/* A new collection of diagnostics with the -W options applied. NULL: an option is unknown, said (EXIT_USAGE). */
+Diags *command_diags(Invocation *v);
+/* Prints the diagnostics after standard output was flushed; the exit code: `code`, or 1 when there were errors. */
+int command_finish(Diags *ds, int code);
+bool command_colour(void); /* may standard error be coloured? */
+/* Opens the script that is the only argument (v->run.script from here on) with its --set values. NULL: reported in ds,
+ * *code says with what to leave. */
+Program *command_open(Invocation *v, Diags *ds, int *code);
+
+/* ---- command_help.c, command_completion.c: pages, in `out` ---- */
+void command_page(Buf *out, const Command *c); /* NULL: `amal help` */
+void command_man(Buf *out, const Command *c);  /* NULL: amal.1 */
+void command_markdown(Buf *out);
+bool command_completion(Buf *out, const char *shell); /* false: the shell is not known */
+
+#define EXIT(code, text)
+#define VARIABLE(name, text)
+#define OPTION(id, name, value, kind, most, set, help)
+#define COMMAND(name, function, arguments, least, most, help, options, exits, text) int function(Invocation *v);
+#define RESERVED(name)
+#include "compiler/commands.def"
+#endif

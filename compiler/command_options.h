@@ -1,0 +1,17 @@
+/* command_options.h: the setters that rows of commands.def name. For command.c and command_options.c. */
+#ifndef AMAL_COMMAND_OPTIONS_H
+#define AMAL_COMMAND_OPTIONS_H
+#include "compiler/command.h"
+
+int set_backend(Invocation *v, const char *x);
+int set_disable(Invocation *v, const char *x);
+int set_dump_after(Invocation *v, const char *x);
+int set_json(Invocation *v, const char *x);
+int set_keep_c(Invocation *v, const char *x);
+int set_max_rows(Invocation *v, const char *x);
+int set_param(Invocation *v, const char *x);
+int set_quiet(Invocation *v, const char *x);
+int set_strategy(Invocation *v, const char *x);
+int set_threads(Invocation *v, const char *x);
+int set_warning(Invocation *v, const char *x);
+#endif
