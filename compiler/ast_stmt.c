@@ -2,6 +2,7 @@
  *
  * Words that are not keywords of the grammar (types, roles, encodings) are looked up here, so that a mistyped
  * one gets an answer with the nearest that exists. */
+#include "compiler/words.h"
 #include "grammar/parse_internal.h"
 #include <ctype.h>
 #include <math.h>
@@ -149,8 +150,9 @@ static Atom *atom_new(ParseState *ps, const Item *item, const Expr *call, bool n
 
 /* Functions of texts that are conditions when they stand alone in a body. */
 static bool is_text_function(const char *name) {
-    static const char *const names[] = {"contains", "starts", "ends", "matches"};
-    return word_index(name, names, COUNT(names)) >= 0;
+    int count;
+    const char *const *names = words_at(WORDS_TEXT_CONDITIONS, &count);
+    return word_index(name, names, count) >= 0;
 }
 
 static bool has_marks(const Expr *call) {
@@ -257,14 +259,15 @@ SourceDecl *ast_source(ParseState *ps, Name name, Name silo, Expr *uri, ArgVec *
 }
 
 ColumnDecl *ast_column(ParseState *ps, Name name, Name type, ArgVec *args, Span type_span) {
-    static const char *const words[] = {"num", "int", "bool", "text", "cat", "date", "time", "vector", "rowid"};
+    int nwords;
+    const char *const *words = words_at(WORDS_COLUMN_TYPES, &nwords);
     static const TypeKind kinds[] = {TY_NUM, TY_INT, TY_BOOL, TY_TEXT, TY_CAT, TY_DATE, TY_TIME, TY_VECTOR, TY_ROWID};
     ColumnDecl *c = arena_new_of(ps->arena, ColumnDecl);
     c->name = name;
     c->type_span = type_span;
-    int i = word_index(type.text, words, COUNT(words));
+    int i = word_index(type.text, words, nwords);
     if (i < 0) {
-        unknown_word(ps, "E014", "type of a column", type, words, COUNT(words));
+        unknown_word(ps, "E014", "type of a column", type, words, nwords);
         return c;
     }
     c->type = kinds[i];
@@ -308,10 +311,10 @@ TargetDecl *ast_target(ParseState *ps, Name name) {
 }
 
 TargetDecl *ast_target_word(ParseState *ps, TargetDecl *t, const char *clause, Name value) {
-    static const char *const orders[] = {"tgd", "base"}, *const conflicts[] = {"base", "nonnull", "mean", "error"};
     bool order = !strcmp(clause, "order");
-    const char *const *words = order ? orders : conflicts;
-    int count = order ? COUNT(orders) : COUNT(conflicts), i = word_index(value.text, words, count);
+    int count;
+    const char *const *words = words_at(order ? WORDS_ORDERS : WORDS_CONFLICTS, &count);
+    int i = word_index(value.text, words, count);
     Span *span = order ? &t->order_span : &t->conflict_span;
     if (span->file) diag_error(ps->ds, "E017", value.span, "`%s` is said twice for one target", clause);
     if (i < 0)
@@ -325,11 +328,12 @@ TargetDecl *ast_target_word(ParseState *ps, TargetDecl *t, const char *clause, N
 }
 
 static void column_encoding(ParseState *ps, TargetColumn *c, const Expr *e) {
-    static const char *const words[] = {"num", "onehot", "ordinal", "hash", "days", "vector", "text"};
+    int nwords;
+    const char *const *words = words_at(WORDS_ENCODINGS, &nwords);
     static const Encoding kinds[] = {ENC_NUM, ENC_ONEHOT, ENC_ORDINAL, ENC_HASH, ENC_DAYS, ENC_VECTOR, ENC_TEXT};
-    int i = word_index(e->text, words, COUNT(words));
+    int i = word_index(e->text, words, nwords);
     if (i < 0) {
-        unknown_word(ps, "E016", "encoding", ast_name(e->text, e->text_span), words, COUNT(words));
+        unknown_word(ps, "E016", "encoding", ast_name(e->text, e->text_span), words, nwords);
         return;
     }
     c->encoding = kinds[i];
@@ -355,7 +359,8 @@ static void column_encoding(ParseState *ps, TargetColumn *c, const Expr *e) {
 }
 
 static void column_missing(ParseState *ps, TargetColumn *c, Expr *e) {
-    static const char *const words[] = {"mean", "drop", "error"};
+    int nwords;
+    const char *const *words = words_at(WORDS_MISSING, &nwords);
     static const MissingKind kinds[] = {MISS_MEAN, MISS_DROP, MISS_ERROR};
     c->missing_span = e->span;
     c->missing = MISS_CONST;
@@ -363,22 +368,23 @@ static void column_missing(ParseState *ps, TargetColumn *c, Expr *e) {
         c->missing_value = e;
         return;
     }
-    int i = word_index(e->text, words, COUNT(words));
+    int i = word_index(e->text, words, nwords);
     if (i >= 0)
         c->missing = kinds[i];
     else {
-        unknown_word(ps, "E024", "way to fill missing values", ast_name(e->text, e->span), words, COUNT(words));
+        unknown_word(ps, "E024", "way to fill missing values", ast_name(e->text, e->span), words, nwords);
         c->missing = MISS_DEFAULT;
     }
 }
 
 void ast_target_column(ParseState *ps, Name name, Name role, Expr *encoding, Expr *missing) {
-    static const char *const words[] = {"feature", "label", "weight", "id"};
+    int nwords;
+    const char *const *words = words_at(WORDS_TARGET_ROLES, &nwords);
     static const ColumnRole kinds[] = {ROLE_FEATURE, ROLE_LABEL, ROLE_WEIGHT, ROLE_ID};
     TargetColumn c = {.name = name};
-    int i = word_index(role.text, words, COUNT(words));
+    int i = word_index(role.text, words, nwords);
     if (i < 0)
-        unknown_word(ps, "E015", "role of a column", role, words, COUNT(words));
+        unknown_word(ps, "E015", "role of a column", role, words, nwords);
     else
         c.role = kinds[i];
     c.encoding = c.role == ROLE_ID ? ENC_TEXT : ENC_NUM;

@@ -4,25 +4,31 @@
 enum { ANY_COUNT = 1 << 20 }; /* cbind and rbind take as many operands as are written */
 
 static const FuncInfo functions[] = {
-#define FN(KIND, name, least, most, last, usage, formula) {FN_##KIND, name, least, most, last, usage, IR_COUNT_OF_OPS},
+#define FN(KIND, name, least, most, last, usage, formula) {FN_##KIND, name, least, most, last, usage, formula, IR_COUNT_OF_OPS},
 #include "compiler/functions.def"
 #undef FN
 };
 enum { NFUNCTIONS = (int)(sizeof functions / sizeof functions[0]) };
 
-bool func_find(const char *name, FuncInfo *out) {
-    for (int i = 0; i < NFUNCTIONS; i++)
-        if (strcmp(functions[i].name, name) == 0) {
-            *out = functions[i];
-            return true;
-        }
-    for (int op = 0; op < IR_COUNT_OF_OPS; op++) {
-        const IrOpInfo *o = &ir_ops[op];
-        if (!ir_op_has((IrOp)op, 'N') || strcmp(o->text, name) != 0) continue;
-        int least = o->arity < 0 ? 1 : o->arity, most = o->arity < 0 ? ANY_COUNT : o->arity;
-        *out = (FuncInfo){FN_OP, o->text, least, most, "", NULL, (IrOp)op};
+bool func_at(int i, FuncInfo *out) {
+    if (i < NFUNCTIONS) {
+        *out = functions[i];
         return true;
     }
+    int rest = i - NFUNCTIONS;
+    for (int op = 0; op < IR_COUNT_OF_OPS; op++) {
+        const IrOpInfo *o = &ir_ops[op];
+        if (!ir_op_has((IrOp)op, 'N') || rest-- > 0) continue;
+        int least = o->arity < 0 ? 1 : o->arity, most = o->arity < 0 ? ANY_COUNT : o->arity;
+        *out = (FuncInfo){FN_OP, o->text, least, most, "", NULL, o->formula, (IrOp)op};
+        return true;
+    }
+    return false;
+}
+
+bool func_find(const char *name, FuncInfo *out) {
+    for (int i = 0; func_at(i, out); i++)
+        if (strcmp(out->name, name) == 0) return true;
     return false;
 }
 

@@ -17,11 +17,13 @@ typedef struct FuncInfo {
     const char *name;
     int least, most;  /* arguments */
     const char *last; /* the final argument may be given by this name; "" when none may */
-    const char *usage;
-    IrOp op; /* FN_OP */
+    const char *usage, *formula; /* how it is called (NULL for operators), what it gives */
+    IrOp op;                     /* FN_OP */
 } FuncInfo;
 
 bool func_find(const char *name, FuncInfo *out);
+/* All of them by number, 0 and up; false: there are no more. */
+bool func_at(int i, FuncInfo *out);
 const char *func_nearest(const char *name); /* for "did you mean"; NULL when nothing is near */
 
 /* The arguments of a call in order, a named last one included: args has room for at least 8 or call->nargs + 1. Reports

@@ -7,6 +7,7 @@
  * hold. Without a key: the source's column of the same name, else its only key(…) column. `rowid` as key is the row's
  * number, from 1. Errors: E112, E130, E151. */
 #include "compiler/resolve_internal.h"
+#include "compiler/words.h"
 
 static int role_index(const MapCtx *m, const char *name) {
     for (int i = 0; i < m->roles.len; i++)
@@ -145,13 +146,14 @@ static bool link_key(MapCtx *m, const MatchDecl *d, int role, const char *side, 
 }
 
 static bool match_via(MapCtx *m, const MatchDecl *d, MatchSpec *s) {
-    static const char *const known[] = {"left", "right", "left_key", "right_key", "score"};
+    int nknown;
+    const char *const *known = words_at(WORDS_LINK_COLUMNS, &nknown);
     bool ok = true;
     for (int i = 0; i < d->via_args.len; i++) {
         Name n = d->via_args.data[i].name;
         TextVec names = {0};
         bool found = false;
-        for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+        for (int k = 0; k < nknown; k++) {
             vec_push(m->arena, &names, known[k]);
             found |= !strcmp(known[k], n.text);
         }

@@ -4,6 +4,7 @@
  *
  * Errors: E113, E114, E117, E118, E171, E175, E176. */
 #include "compiler/resolve_internal.h"
+#include "compiler/words.h"
 
 #include <math.h>
 
@@ -50,48 +51,46 @@ static void check_split(Program *p, const Stmt *s) {
     }
 }
 
-typedef struct OptionRow {
-    const char *name;
-    const char *const *words; /* what it may be; NULL: a positive whole number */
-} OptionRow;
-static const char *const egd_words[] = {"error", "warn", NULL};
-static const char *const strategy_words[] = {"auto", "factorize", "materialize", NULL};
-static const char *const backend_words[] = {"c", "interp", "cuda", NULL};
-static const OptionRow option_rows[] = {
-    {"backend", backend_words}, {"egd", egd_words}, {"max_rows", NULL}, {"strategy", strategy_words}, {"threads", NULL},
-};
+/* The words that an option may be; WORDS_COUNT_OF_PLACES: it takes a positive whole number. */
+static WordPlace option_values(const char *name) {
+    if (!strcmp(name, "backend")) return WORDS_BACKEND_VALUES;
+    if (!strcmp(name, "egd")) return WORDS_EGD_VALUES;
+    return !strcmp(name, "strategy") ? WORDS_STRATEGY_VALUES : WORDS_COUNT_OF_PLACES;
+}
 
 static void check_option(Program *p, const Stmt *s) {
-    int nrows = (int)(sizeof option_rows / sizeof *option_rows);
-    const OptionRow *row = NULL;
+    int count;
+    const char *const *options = words_at(WORDS_OPTIONS, &count), *option = NULL;
     TextVec names = {0};
-    for (int i = 0; i < nrows; i++) {
-        vec_push(p->arena, &names, option_rows[i].name);
-        if (!strcmp(option_rows[i].name, s->option.name.text)) row = &option_rows[i];
+    for (int i = 0; i < count; i++) {
+        vec_push(p->arena, &names, options[i]);
+        if (!strcmp(options[i], s->option.name.text)) option = options[i];
     }
-    if (!row) {
+    if (!option) {
         Diag *d = diag_error(p->diags, "E176", s->option.name.span, "there is no option `%s`", s->option.name.text);
         resolve_help_names(d, s->option.name.text, &names, "option");
         return;
     }
     const Expr *v = s->option.value;
     Span at = v ? v->span : s->span;
-    if (!row->words) {
+    WordPlace values = option_values(option);
+    if (values == WORDS_COUNT_OF_PLACES) {
         const Expr *c = resolve_constant(p, v);
         if (c && c->kind == EX_NUM && c->num >= 1 && c->num == floor(c->num) && c->num <= 9007199254740992.0) return;
-        Diag *d = diag_error(p->diags, "E176", at, "option `%s` takes a whole number, 1 or more", row->name);
-        diag_help(d, "for example `option %s %s;`", row->name, strcmp(row->name, "threads") ? "1000000" : "4");
+        Diag *d = diag_error(p->diags, "E176", at, "option `%s` takes a whole number, 1 or more", option);
+        diag_help(d, "for example `option %s %s;`", option, strcmp(option, "threads") ? "1000000" : "4");
         return;
     }
     const char *word = v && (v->kind == EX_NAME || v->kind == EX_STR) ? v->text : NULL;
     TextVec words = {0};
-    for (int i = 0; row->words[i]; i++) {
-        vec_push(p->arena, &words, row->words[i]);
-        if (!word || strcmp(word, row->words[i])) continue;
+    const char *const *allowed = words_at(values, &count);
+    for (int i = 0; i < count; i++) {
+        vec_push(p->arena, &words, allowed[i]);
+        if (!word || strcmp(word, allowed[i])) continue;
         if (!strcmp(word, "cuda")) diag_help(resolve_unsupported(p->diags, at, "the cuda backend"), "take c or interp");
         return;
     }
-    Diag *d = diag_error(p->diags, "E176", at, "option `%s` cannot be `%s`", row->name, word ? word : "this");
+    Diag *d = diag_error(p->diags, "E176", at, "option `%s` cannot be `%s`", option, word ? word : "this");
     resolve_help_names(d, word ? word : "", &words, "value");
 }
 

@@ -4,14 +4,15 @@
 #include "backends/runtime/kernels.h"
 #include "compiler/resolve_internal.h"
 #include "compiler/run_internal.h"
+#include "compiler/words.h"
 
 static const char *word_of(const Expr *v) {
     return v && (v->kind == EX_NAME || v->kind == EX_STR) ? v->text : "";
 }
 
 RunOptions run_options_settle(const Program *p, const RunOptions *given) {
-    static const char *const strategies[] = {"auto", "factorize", "materialize"};
-    enum { NSTRATEGIES = sizeof strategies / sizeof *strategies };
+    int nstrategies;
+    const char *const *strategies = words_at(WORDS_STRATEGY_VALUES, &nstrategies); /* as enum Strategy */
     RunOptions o = *given;
     for (int i = 0; i < p->steps.len; i++) {
         const Stmt *s = p->steps.data[i];
@@ -21,7 +22,7 @@ RunOptions run_options_settle(const Program *p, const RunOptions *given) {
         if (!strcmp(name, "threads") && !given->threads && number && number->kind == EX_NUM)
             o.threads = number->num < 1024 ? (int)number->num : 1024;
         if (!strcmp(name, "backend") && !given->backend) o.backend = word_of(s->option.value);
-        for (int k = 0; !strcmp(name, "strategy") && !given->strategy_by && k < NSTRATEGIES; k++)
+        for (int k = 0; !strcmp(name, "strategy") && !given->strategy_by && k < nstrategies; k++)
             if (!strcmp(strategies[k], word_of(s->option.value))) {
                 o.strategy = (Strategy)k;
                 o.strategy_by = "option strategy";

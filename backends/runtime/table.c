@@ -7,6 +7,7 @@
  * Ownership: a Table owns its name, path, columns, dictionaries and matrices; table_free() releases everything.
  * Errors: E414 E417 E455 and E402 are reported here; a reader's own codes are named in its file. */
 #include "backends/runtime/table_private.h"
+#include "compiler/words.h"
 
 #include <math.h>
 #include <strings.h>
@@ -334,8 +335,8 @@ static bool option_read(Source *s, const NamedArg *o) {
 }
 
 static bool source_options(Source *s) {
-    static const char *const known[] = {"delimiter", "quote", "header", "null", "skip", "encoding"};
-    const int nknown = sizeof known / sizeof *known;
+    int nknown;
+    const char *const *known = words_at(WORDS_SOURCE_OPTIONS, &nknown);
     bool ok = true;
     for (int i = 0; i < s->decl->options.len; i++) {
         const NamedArg *o = &s->decl->options.data[i];
