@@ -9,7 +9,8 @@ CC     ?= cc
 OPT    ?= -O2 -g
 SAN    ?=
 WARN    = -Wall -Wextra -Werror
-CFLAGS_ALL = -std=gnu17 $(OPT) $(WARN) -pthread -I. -I$(BUILD)/gen -I$(BUILD)/gen/grammar $(SAN) $(CFLAGS)
+# libamal.a becomes part of shared libraries too (amal build --shared), which show none of its names.
+CFLAGS_ALL = -std=gnu17 $(OPT) $(WARN) -fPIC -fvisibility=hidden -pthread -I. -I$(BUILD)/gen -I$(BUILD)/gen/grammar $(SAN) $(CFLAGS)
 # A target's programs export their symbols: emitted code calls the runtime of the program that loads it.
 LDFLAGS_ALL = -pthread -rdynamic $(SAN) $(LDFLAGS)
 LIBS    = -lopenblas -lsqlite3 -lz -ldl -lm

@@ -1,7 +1,9 @@
 /* command.h: the command line: which commands and options there are (commands.def), what was given, and the ways out.
  *
- *   command.c             parses by the table, calls the command's function
+ *   command.c             the table of commands: finds and calls one
+ *   command_parse.c       the table of options, parsing, messages: without the commands, for built programs too
  *   command_options.c     the options' setters
+ *   command_text.c        lines of help pages
  *   command_help.c        `amal help`, `amal CMD --help`, man pages, docs/commands.md
  *   command_completion.c  completions of the shells
  *   commands.c            the small commands; the others stand in files of their own
@@ -67,13 +69,20 @@ typedef struct VariableRow {
     const char *name, *text;
 } VariableRow;
 
-/* ---- command.c: the table ---- */
-extern const OptionRow command_options[NOPTIONS];
+/* ---- command.c: the commands ---- */
 extern const Command command_table[];
-extern const ExitRow command_exits[];
 extern const VariableRow command_variables[];
-extern const int command_count, command_exit_count, command_variable_count;
-const Command *command_by_name(const char *name);      /* NULL: there is none */
+extern const int command_count, command_variable_count;
+const Command *command_by_name(const char *name);        /* NULL: there is none */
+int command_invoke(Arena *arena, int argc, char **argv); /* the whole command line; its exit code */
+/* Opens the script that is the only argument (v->run.script from here on) with its --set values. NULL: reported in ds,
+ * *code says with what to leave. */
+Program *command_open(Invocation *v, Diags *ds, int *code);
+
+/* ---- command_parse.c: the options ---- */
+extern const OptionRow command_options[NOPTIONS];
+extern const ExitRow command_exits[];
+extern const int command_exit_count;
 bool command_takes(const Command *c, CommandOption o); /* every command takes --help */
 bool command_exits_with(const Command *c, const ExitRow *e);
 bool command_list_has(const char *list, const char *word);      /* words separated by blanks */
@@ -81,9 +90,11 @@ const char *command_option_text(Arena *arena, CommandOption o); /* "--threads N"
 int command_option_order(const CommandOption **order);          /* all by name; their number */
 /* The i-th of a CHOICE's "a|b|c", in the arena; NULL: there are fewer. */
 const char *command_choice(Arena *arena, CommandOption o, int i);
-
-/* ---- command.c: what commands use ---- */
-int command_invoke(Arena *arena, int argc, char **argv); /* the whole command line; its exit code */
+/* Options and arguments of argv[from …] for v->command. extra: looks at each option first; true: it was its own, with
+ * *i moved to the last word taken and *code not 0 when it was wrong (said). 0, or EXIT_USAGE: said. */
+typedef bool (*CommandExtra)(Invocation *v, void *user, int argc, char **argv, int *i, int *code);
+int command_parse(Invocation *v, int argc, char **argv, int from, CommandExtra extra, void *user);
+void command_name_program(const char *name); /* what messages begin with; amal unless said */
 /* `amal: …` on standard error; EXIT_USAGE. */
 int command_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const char *command_value(const Invocation *v, CommandOption o); /* of an option without a setter; NULL: not given */
@@ -92,9 +103,14 @@ Diags *command_diags(Invocation *v);
 /* Prints the diagnostics after standard output was flushed; the exit code: `code`, or 1 when there were errors. */
 int command_finish(Diags *ds, int code);
 bool command_colour(void); /* may standard error be coloured? */
-/* Opens the script that is the only argument (v->run.script from here on) with its --set values. NULL: reported in ds,
- * *code says with what to leave. */
-Program *command_open(Invocation *v, Diags *ds, int *code);
+
+/* ---- command_text.c ---- */
+enum { COMMAND_PAGE_WIDTH = 80 };
+/* Words of `text` up to `width` columns, each line after `indent` blanks; the first line goes on at column `at`. An
+ * empty line separates paragraphs. */
+void command_wrap(Buf *out, const char *text, int at, int indent, int width);
+/* `left` in a column of its own and what it means beside it, or below where it is too long. */
+void command_entry(Buf *out, const char *left, int room, const char *text);
 
 /* ---- command_help.c, command_completion.c: pages, in `out` ---- */
 void command_page(Buf *out, const Command *c); /* NULL: `amal help` */

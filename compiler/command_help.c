@@ -3,45 +3,8 @@
 #include "compiler/command.h"
 
 #define SUMMARY "trains models over tables joined by a declarative script"
-enum { PAGE_WIDTH = 80 };
 
 /* ---------------- plain pages ---------------- */
-
-/* Words of `text` up to `width` columns, each line after `indent` blanks; the first line goes on at column `at`. An
- * empty line separates paragraphs. */
-static void wrap(Buf *out, const char *text, int at, int indent, int width) {
-    bool first = true;
-    int column = at;
-    while (*text) {
-        size_t blank = strspn(text, " \n"), len;
-        bool paragraph = blank >= 2 && memchr(text, '\n', blank);
-        text += blank;
-        len = strcspn(text, " \n");
-        if (!len) break;
-        if (paragraph) {
-            buf_printf(out, "\n\n%*s", indent, "");
-            column = indent;
-            first = true;
-        } else if (!first && column + 1 + (int)len > width) {
-            buf_printf(out, "\n%*s", indent, "");
-            column = indent;
-            first = true;
-        }
-        if (!first) buf_puts(out, " ");
-        buf_add(out, text, len);
-        column += (int)len + !first;
-        first = false;
-        text += len;
-    }
-    buf_puts(out, "\n");
-}
-
-/* `left` in a column of its own and what it means beside it, or below where it is too long. */
-static void entry(Buf *out, const char *left, int room, const char *text) {
-    buf_printf(out, "  %-*s", room, left);
-    if ((int)strlen(left) >= room) buf_printf(out, "\n  %*s", room, "");
-    wrap(out, text, room + 2, room + 2, PAGE_WIDTH);
-}
 
 static void overview(Buf *out) {
     buf_puts(out, "amal: " SUMMARY "\n\nCommands:\n");
@@ -49,19 +12,19 @@ static void overview(Buf *out) {
         const Command *c = &command_table[i];
         Buf left = {0};
         buf_printf(&left, "amal %s %s", c->name, c->arguments);
-        entry(out, left.data, 32, c->help);
+        command_entry(out, left.data, 32, c->help);
         buf_free(&left);
     }
-    entry(out, "amal --version", 32, "the version");
+    command_entry(out, "amal --version", 32, "the version");
     buf_puts(out, "\n`amal help COMMAND` says what a command does and lists its options.\n\nExit codes:\n");
     for (int i = 0; i < command_exit_count; i++) {
         char code[16];
         snprintf(code, sizeof code, "%d", command_exits[i].code);
-        entry(out, code, 5, command_exits[i].text);
+        command_entry(out, code, 5, command_exits[i].text);
     }
     buf_puts(out, "\nEnvironment:\n");
     for (int i = 0; i < command_variable_count; i++)
-        entry(out, command_variables[i].name, 14, command_variables[i].text);
+        command_entry(out, command_variables[i].name, 14, command_variables[i].text);
 }
 
 void command_page(Buf *out, const Command *c) {
@@ -71,18 +34,18 @@ void command_page(Buf *out, const Command *c) {
     }
     Arena *arena = arena_new();
     buf_printf(out, "amal %s%s%s [options]\n\n", c->name, *c->arguments ? " " : "", c->arguments);
-    wrap(out, c->text, 0, 0, PAGE_WIDTH);
+    command_wrap(out, c->text, 0, 0, COMMAND_PAGE_WIDTH);
     buf_puts(out, "\nOptions:\n");
     const CommandOption *order;
     int n = command_option_order(&order);
     for (int i = 0; i < n; i++)
         if (command_takes(c, order[i]))
-            entry(out, command_option_text(arena, order[i]), 40, command_options[order[i]].help);
+            command_entry(out, command_option_text(arena, order[i]), 40, command_options[order[i]].help);
     buf_puts(out, "\nExit codes:\n");
     for (int i = 0; i < command_exit_count; i++) {
         char code[16];
         snprintf(code, sizeof code, "%d", command_exits[i].code);
-        if (command_exits_with(c, &command_exits[i])) entry(out, code, 5, command_exits[i].text);
+        if (command_exits_with(c, &command_exits[i])) command_entry(out, code, 5, command_exits[i].text);
     }
     arena_free(arena);
 }
@@ -233,7 +196,7 @@ void command_markdown(Buf *out) {
     for (int i = 0; i < command_count; i++) {
         const Command *c = &command_table[i];
         buf_printf(out, "\n## amal %s\n\n", c->name);
-        wrap(out, c->text, 0, 0, 120);
+        command_wrap(out, c->text, 0, 0, 120);
         buf_puts(out, "\n| option | |\n|---|---|\n");
         for (int k = 0; k < n; k++) {
             if (!command_takes(c, order[k])) continue;
