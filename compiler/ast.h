@@ -240,11 +240,16 @@ typedef struct Comment { /* kept for the formatter */
     bool own_line;     /* nothing but blanks before it on its line */
     bool blank_before;
 } Comment;
+typedef struct Token { /* kept for the formatter */
+    Span span;
+    int kind; /* of grammar/parser.h, after the words have been told by their neighbours */
+} Token;
 typedef struct Script {
     const char *path;
     uint32_t file;
     StmtVec stmts;
     VEC(Comment) comments; /* in order */
+    VEC(Token) tokens;     /* in order */
 } Script;
 
 /* Parses text (not NUL-terminated) registered as `file` in ds. Always returns a script: statements with errors are

@@ -225,7 +225,7 @@ static void print_match(Printer *p, const MatchDecl *m) {
 }
 
 /* ---- blocks of columns ---- */
-static void print_source_column(Buf *b, const ColumnDecl *c) {
+void ast_print_source_column(Buf *b, const ColumnDecl *c) {
     ast_print_column(b, c->name.text);
     buf_printf(b, ": %s", type_text(c->type));
     if (c->type == TY_VECTOR && c->width) buf_printf(b, "(%lld)", (long long)c->width);
@@ -245,7 +245,7 @@ static void print_source_column(Buf *b, const ColumnDecl *c) {
     if (c->not_null) buf_puts(b, " not null");
 }
 
-static void print_target_column(Buf *b, const TargetColumn *c) {
+void ast_print_target_column(Buf *b, const TargetColumn *c) {
     static const char *const roles[] = {"feature", "label", "weight", "id"};
     static const char *const encodings[] = {"num", "onehot", "ordinal", "hash", "days", "vector", "text"};
     ast_print_column(b, c->name.text);
@@ -292,9 +292,9 @@ static void print_columns(Printer *p, const SourceDecl *s, const TargetDecl *t, 
                 ast_print_names(p->out, key);
                 buf_puts(p->out, ")");
             } else if (s) {
-                print_source_column(p->out, &s->columns.data[i]);
+                ast_print_source_column(p->out, &s->columns.data[i]);
             } else {
-                print_target_column(p->out, &t->columns.data[i]);
+                ast_print_target_column(p->out, &t->columns.data[i]);
             }
             if (i + 1 < n) buf_puts(p->out, broken ? "," : ", ");
         }
@@ -368,7 +368,7 @@ static void print_block(Printer *p, const StmtVec *v, uint32_t end) {
     buf_puts(p->out, "}");
 }
 
-static void print_params(Buf *b, const ParamVec *v) {
+void ast_print_params(Buf *b, const ParamVec *v) {
     buf_puts(b, "(");
     for (int i = 0; i < v->len; i++) {
         const Param *q = &v->data[i];
@@ -391,7 +391,7 @@ static void print_params(Buf *b, const ParamVec *v) {
 
 static void print_function(Printer *p, const FuncDecl *f) {
     ast_print_name(p->out, f->name.text);
-    print_params(p->out, &f->params);
+    ast_print_params(p->out, &f->params);
     buf_puts(p->out, " ");
     print_block(p, &f->body, f->span.end);
 }
@@ -400,7 +400,7 @@ static void print_algorithm(Printer *p, const AlgorithmDecl *a, uint32_t end) {
     Buf *b = p->out;
     buf_puts(b, "algorithm ");
     ast_print_name(b, a->name.text);
-    if (a->hyper.len) print_params(b, &a->hyper);
+    if (a->hyper.len) ast_print_params(b, &a->hyper);
     buf_puts(b, " {");
     p->indent += INDENT;
     const FuncDecl *functions[2] = {a->fit, a->predict};

@@ -64,6 +64,7 @@ const char *ast_once(ParseState *ps, const char *before, const char *now, Span c
 Name ast_clause_text(ParseState *ps, Span span) {
     char *out = arena_alloc(ps->arena, span.end - span.begin + 1), *o = out;
     bool quoted = false;
+    int blank;
     for (uint32_t i = span.begin; i < span.end; i++) {
         char c = ps->text[i];
         if (quoted || c == '"') {
@@ -74,10 +75,11 @@ Name ast_clause_text(ParseState *ps, Span span) {
         } else if (c == '/' && ps->text[i + 1] == '*') {
             for (i += 2; ps->text[i] != '*' || ps->text[i + 1] != '/';) i++;
             i++;
-        } else if (!isspace((unsigned char)c)) {
+        } else if (!(blank = lex_blank_length(ps->text + i))) {
             *o++ = c;
-        } else if (o > out && o[-1] != ' ') {
-            *o++ = ' ';
+        } else {
+            if (o > out && o[-1] != ' ') *o++ = ' ';
+            i += (uint32_t)blank - 1;
         }
     }
     while (o > out && o[-1] == ' ') o--;

@@ -12,6 +12,7 @@
 #ifndef AMAL_COMMAND_H
 #define AMAL_COMMAND_H
 #include "compiler/driver.h"
+#include <limits.h>
 
 enum { EXIT_WRONG = 1, EXIT_USAGE = 2, EXIT_MISSING = 3, EXIT_INTERNAL = 70, EXIT_INTERRUPTED = 130 };
 

@@ -1,4 +1,4 @@
-/* commands.c: the small commands: run, check, explain, fmt, doctor, help (rows of commands.def). */
+/* commands.c: the small commands: run, check, explain, doctor, help (rows of commands.def). */
 #include "compiler/command.h"
 #include "compiler/run_internal.h"
 
@@ -64,19 +64,6 @@ int command_explain(Invocation *v) {
 int command_doctor(Invocation *v) {
     (void)v;
     return doctor_run(stdout);
-}
-
-int command_fmt(Invocation *v) {
-    Diags *ds = command_diags(v);
-    if (!ds) return EXIT_USAGE;
-    Script *s = script_parse(v->arena, ds, v->arguments.data[0]);
-    if (s && diag_error_count(ds) == 0) {
-        Buf out = {0};
-        ast_print_script(&out, s);
-        fwrite(out.data, 1, out.len, stdout);
-        buf_free(&out);
-    }
-    return command_finish(ds, 0);
 }
 
 /* The page that `amal help …` asks for. false: said. */

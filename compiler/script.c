@@ -60,8 +60,6 @@ Script *script_parse(Arena *arena, Diags *ds, const char *path) {
     return s;
 }
 
-typedef VEC(Script *) ScriptVec;
-
 static void stdlib_add(Arena *arena, Diags *ds, ScriptVec *out, const char *path, const char *text, size_t len) {
     uint32_t file = diag_add_file(ds, path, text, len);
     Script *s = parse_script(arena, ds, file, text, len);
@@ -96,6 +94,13 @@ static bool stdlib_from_folder(Arena *arena, Diags *ds, ScriptVec *out, const ch
         }
         stdlib_add(arena, ds, out, path, text, len);
     }
+    return true;
+}
+
+bool script_stdlib(Arena *arena, Diags *ds, ScriptVec *out) {
+    const char *folder = getenv("AMAL_STDLIB");
+    if (folder && *folder) return stdlib_from_folder(arena, ds, out, folder);
+    for (const StdlibFile *f = stdlib_files; f->path; f++) stdlib_add(arena, ds, out, f->path, f->text, strlen(f->text));
     return true;
 }
 
@@ -173,13 +178,7 @@ Program *script_open(Arena *arena, Diags *ds, const char *path, int nsettings, c
     /* What a statement that cannot be read would have declared is unknown: messages about its absence would mislead. */
     if (!script || diag_error_count(ds) > 0) return NULL;
     ScriptVec stdlib = {0};
-    const char *folder = getenv("AMAL_STDLIB");
-    if (folder && *folder) {
-        if (!stdlib_from_folder(arena, ds, &stdlib, folder)) return NULL;
-    } else {
-        for (const StdlibFile *f = stdlib_files; f->path; f++)
-            stdlib_add(arena, ds, &stdlib, f->path, f->text, strlen(f->text));
-    }
+    if (!script_stdlib(arena, ds, &stdlib)) return NULL;
     if (diag_error_count(ds) > 0)
         return NULL; /* a statement that was left out would only cause messages about what is missing */
     apply_settings(arena, ds, script, nsettings, settings);

@@ -19,6 +19,9 @@ extern const StdlibFile stdlib_files[]; /* ends with {NULL, NULL} */
 char *script_read_file(Arena *arena, const char *path, size_t limit, size_t *len, const char **why);
 /* Parses the file at `path`. NULL: it could not be read (reported). */
 Script *script_parse(Arena *arena, Diags *ds, const char *path);
+/* The standard library's files, parsed. False: one cannot be read (reported); errors in one are reported too. */
+typedef VEC(Script *) ScriptVec;
+bool script_stdlib(Arena *arena, Diags *ds, ScriptVec *out);
 /* All of it; settings replace the defaults of the script's params. Reported: NULL or diag_error_count() > 0. */
 Program *script_open(Arena *arena, Diags *ds, const char *path, int nsettings, const Setting *settings);
 /* The folder part of a path ("." when there is none), in the arena. */

@@ -72,7 +72,7 @@ static bool is_word_start(char c) {
 }
 
 /* Bytes of the blank at p, 0 when there is none: the scanner's `blank`, for looking ahead. */
-static int blank_length(const char *p) {
+int lex_blank_length(const char *p) {
     const unsigned char *s = (const unsigned char *)p;
     if (isspace(s[0])) return 1;
     if (s[0] == 0xc2) return s[1] == 0xa0 ? 2 : 0;
@@ -84,7 +84,7 @@ static int blank_length(const char *p) {
 
 static const char *skip_blanks(const ParseState *ps, const char *p) {
     for (;;) {
-        for (int n; p < ps->limit && (n = blank_length(p));) p += n;
+        for (int n; p < ps->limit && (n = lex_blank_length(p));) p += n;
         if (*p == '#') {
             while (p < ps->limit && *p != '\n') p++;
         } else if (p[0] == '/' && p[1] == '*') {
@@ -470,5 +470,7 @@ int amal_lex(union AMAL_STYPE *value, Span *where, ParseState *ps) {
         if (token == '}') token = ';';
     }
     if (token == ';' || token == '}' || starts_statement(token)) ps->recover_braces = -1;
-    return token == TOK_QUOTED ? TOK_IDENT : token;
+    if (token == TOK_QUOTED) token = TOK_IDENT;
+    if (token != TOK_YYEOF) vec_push(ps->arena, &ps->script->tokens, ((Token){*where, token}));
+    return token;
 }

@@ -96,6 +96,7 @@ int amal_lex(union AMAL_STYPE *value, Span *where, ParseState *ps);
 bool lex_is_keyword(const char *word); /* a word that needs backquotes where a name may stand */
 bool lex_is_clause(const char *word);  /* needs them behind an operand */
 const char *const *lex_statement_words(int *count);
+int lex_blank_length(const char *p); /* bytes of the blank at p, which may be beyond ASCII; 0: none */
 
 /* parse_report.c */
 void parse_report_syntax(ParseState *ps, Span at, const char *found, const char *const *expected, int count);

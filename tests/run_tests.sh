@@ -3,7 +3,7 @@
 #
 #   unit          each program of tests/unit and tests/differential, its own counts; one that was not built is a failure
 #   golden        tests/golden/*.amal: what goes to standard error against .expected (and to standard output against .stdout where there is one)
-#   command       tests/command.sh: options, exit codes, model files, signals
+#   command       tests/command*.sh: options, exit codes, model files, signals
 #   examples      examples/*/*.amal: what they compute against *.expect, the files they write against *.expected.csv
 #   reference     tests/reference/*.amal against the numbers in ../shared/data/*/reference.json
 #   docs          tests/docs/*.sh: every code explained and tested, every name in the reference, the tutorial's commands and what they write
@@ -207,6 +207,8 @@ run_command() {
     . tests/command_data.sh
     # shellcheck source=tests/command_pages.sh
     . tests/command_pages.sh
+    # shellcheck source=tests/command_tools.sh
+    . tests/command_tools.sh
 }
 
 run_docs() {

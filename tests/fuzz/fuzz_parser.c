@@ -1,13 +1,13 @@
 /* fuzz_parser.c: the lexer, the parser, the printer and the diagnostics under broken input.
  *
  * What must hold for every text: no crash, no endless loop; and when a script has no errors, its canonical text
- * has none either and prints the same again.
+ * has none either and prints the same again; formatting it gives a text that formatting leaves alone.
  *
  * LLVMFuzzerTestOneInput is the usual entry (build with -fsanitize=fuzzer -DAMAL_LIBFUZZER). Without libFuzzer:
  *   fuzz_parser --seconds N [--seed S] [--only I] [FILES]
  * mutates the seeds below and the scripts of stdlib/, examples/ and tests/ for N seconds. Run I of seed S depends
  * on nothing else, so that a failure is repeated by --seed S --only I; files named are run as they stand. */
-#include "compiler/ast.h"
+#include "compiler/format.h"
 #include <glob.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -18,6 +18,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void fail(const char *what, const char *first, const char *second) {
     fprintf(stderr, "FAILED: %s\n--- first\n%s\n--- second\n%s\n", what, first, second);
     abort();
+}
+
+/* That the formatted text means the same is checked by format_text itself. */
+static void check_format(Arena *arena, Diags *ds, const char *text, size_t size) {
+    Buf once = {0}, twice = {0};
+    bool ok = format_text(arena, ds, diag_add_file(ds, "fuzz.amal", text, size), text, size, &once);
+    buf_puts(&once, "");
+    ok = ok && format_text(arena, ds, diag_add_file(ds, "once.amal", once.data, once.len), once.data, once.len, &twice);
+    buf_puts(&twice, "");
+    if (!ok) fail("a script without errors is not formatted", text, once.data);
+    if (strcmp(once.data, twice.data) != 0) fail("formatting twice is not formatting once", once.data, twice.data);
+    buf_free(&once);
+    buf_free(&twice);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -39,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             fail("the canonical text has errors", first.data, second.data);
         }
         if (strcmp(first.data, second.data) != 0) fail("the canonical text is not stable", first.data, second.data);
+        check_format(arena, ds, (const char *)data, size);
     }
     buf_puts(&second, "\n");
     diag_print_json(ds, &second);

@@ -5,7 +5,8 @@
  *                                        array's largest (cells near zero are differences of large ones)
  *   json_tool check OUT EXPECT DATA      every line of EXPECT holds: `path value tolerance`; value is a number or
  * @file:path, looked up in DATA/file; a path is keys and positions joined by `/`; tolerance is relative, or absolute
- * with an `a` in front; `path exists` only asks for a number json_tool get FILE path              prints a number
+ * with an `a` in front; `path exists` only asks for a number
+ *   json_tool get FILE PATH              prints a number or text; of a list or an object how many there are
  *
  * Prints what disagrees; exit 0 only when everything holds. */
 #include <math.h>
@@ -277,8 +278,9 @@ int main(int argc, char **argv) {
     if (argc == 5 && strcmp(argv[1], "check") == 0) return check(parse_file(argv[2]), argv[3], argv[4]);
     if (argc == 4 && strcmp(argv[1], "get") == 0) {
         const Json *j = lookup(parse_file(argv[2]), argv[3]);
-        if (!j || j->kind != J_NUM) return 1;
-        printf("%.17g\n", j->num);
+        if (!j || j->kind == J_NULL) return 1;
+        if (j->kind == J_TEXT) puts(j->text);
+        else printf("%.17g\n", j->kind == J_ARRAY || j->kind == J_OBJECT ? j->len : j->num);
         return 0;
     }
     fputs("json_tool compare A B TOLERANCE | check OUT EXPECT DATA | get FILE PATH\n", stderr);

@@ -1,0 +1,68 @@
+# command_tools.sh: the tools for scripts, fmt and doc; sourced by run_tests.sh after command.sh, whose points.amal, expect
+# and holds it uses.
+
+# fmt: a file, standard input, several files
+cat >"$tmp/command/untidy.amal" <<'END'
+# how far
+
+param   lambda=0;  # the penalty
+source S from "points.csv"{id:text,a:num,b:num,y:num}
+target T{id:id,
+y:label num, a:feature num, b:feature num}
+S(i,a,b,y)->T(i,y,a,b);train m=ridge(lambda=lambda)on T;
+END
+cat >"$tmp/command/tidy.amal" <<'END'
+# how far
+
+param lambda = 0;  # the penalty
+source S from "points.csv" { id: text, a: num, b: num, y: num }
+target T {
+  id: id,
+  y:  label   num,
+  a:  feature num,
+  b:  feature num
+}
+S(i, a, b, y) -> T(i, y, a, b);
+train m = ridge(lambda = lambda) on T;
+END
+cp "$tmp/command/untidy.amal" "$tmp/command/rewritten.amal"
+holds "fmt prints the script well laid out" sh -c '"$1" fmt untidy.amal | cmp tidy.amal' sh "$amal"
+holds "fmt reads standard input" sh -c '"$1" fmt - <untidy.amal | cmp tidy.amal' sh "$amal"
+expect 0 "" fmt tidy.amal
+expect 0 "" fmt --check tidy.amal
+expect 1 "untidy.amal would change" fmt --check tidy.amal untidy.amal
+expect 0 "" fmt --write rewritten.amal tidy.amal
+holds "fmt --write changes the file" cmp rewritten.amal tidy.amal
+expect 2 "--check or changed by --write" fmt tidy.amal untidy.amal
+expect 2 "give one of them" fmt --check --write tidy.amal
+expect 2 "fmt wants an argument" fmt
+printf 'let a = ;\n' >"$tmp/command/wrong.amal"
+expect 1 "E010" fmt wrong.amal
+expect 1 "E010" fmt --write wrong.amal
+holds "a script with errors stays as it is" test "$(cat "$tmp/command/wrong.amal")" = "let a = ;"
+expect 1 "E450" fmt missing.amal
+for script in stdlib/*.amal; do holds "$script is well laid out" "$amal" fmt --check "$PWD/$script"; done
+
+# doc: the standard library, functions, a script
+expect 0 "least squares with a penalty, exactly." doc
+expect 0 "lambda       weight of the penalty" doc ridge
+expect 0 "stdlib/linear.amal:" doc ridge
+expect 0 "fit(X: [n, d], y: [n, 1])" doc ridge
+expect 0 "function of rows min(number, number, …)" doc min
+expect 2 "did you mean ridge?" doc rigde
+expect 2 "lists what there is" doc nothing-of-the-kind
+expect 2 "doc takes a name" doc ridge nmf
+expect 0 "param lambda = 0" doc tidy.amal
+expect 0 "the penalty" doc tidy.amal lambda
+expect 1 "E010" doc wrong.amal
+expect 0 "" doc --json - nmf
+cp "$tmp/stdout" "$tmp/command/doc.json"
+holds "doc --json: kind" test "$("$json" get "$tmp/command/doc.json" 0/kind)" = algorithm
+holds "doc --json: a setting's default" test "$("$json" get "$tmp/command/doc.json" 0/parts/0/value)" = 5
+holds "doc --json: what it says about it" test "$("$json" get "$tmp/command/doc.json" 0/parts/0/text)" = "columns of W and rows of H"
+expect 0 "" doc --json -
+cp "$tmp/stdout" "$tmp/command/doc.json"
+holds "doc --json: all of it" test "$("$json" get "$tmp/command/doc.json" "")" -gt 80
+expect 0 '- `lambda` = `0.1`: weight of the penalty; 0 is ordinary least squares. b is not penalized' doc ridge --markdown
+# everything callable says something
+holds "every entry has a summary" sh -c '! "$1" doc --json - | grep "\"summary\": \"\""' sh "$amal"
