@@ -8,6 +8,9 @@ PREFIX ?= /usr/local
 CC     ?= cc
 OPT    ?= -O2 -g
 SAN    ?=
+# Of the benchmarks: the system's, which has the system's packages.
+PYTHON ?= /usr/bin/python3
+BENCH  ?=
 WARN    = -Wall -Wextra -Werror
 # libamal.a becomes part of shared libraries too (amal build --shared), which show none of its names.
 CFLAGS_ALL = -std=gnu17 $(OPT) $(WARN) -fPIC -fvisibility=hidden -pthread -I. -I$(BUILD)/gen -I$(BUILD)/gen/grammar $(SAN) $(CFLAGS)
@@ -27,7 +30,6 @@ LIBRARY = $(BUILD)/libamal.a
 UNIT    = $(sort $(wildcard tests/unit/*.c tests/differential/*.c))
 UNIT_PROGRAMS = $(UNIT:%.c=$(BUILD)/%)
 TOOLS   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
-BENCH   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZ    = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
 SECONDS_FUZZ ?= 60
 
@@ -96,10 +98,6 @@ $(BUILD)/tests/differential/%: tests/differential/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(say) link $@
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) -lcmocka $(LIBS)
-$(BUILD)/tests/bench/%: tests/bench/%.c $(LIBRARY)
-	@mkdir -p $(@D)
-	$(say) link $@
-	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) $(LIBS)
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(say) link $@
@@ -125,9 +123,8 @@ demo: deps ## a model on 336,776 flights joined with planes, airports and weathe
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) examples/flights/demo.sh
 
-bench: all $(BENCH) $(TOOLS) ## speed of the emitted code, one program after the other
-	@set -e; for b in $(BENCH); do echo "== $$b"; $$b; done
-	@BUILD=$(BUILD) tests/bench/run.sh
+bench: all ## against other ways of the same work, into docs/benchmarks.md; BENCH="dense movie-kmeans" or BENCH=--quick chooses
+	@$(PYTHON) tests/bench/bench.py --amal $(BUILD)/amal --folder $(BUILD)/bench $(BENCH)
 
 install: all ## into PREFIX (/usr/local), below DESTDIR when given
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/amal

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what building and testing need, and fetches libduckdb (for Parquet and JSON) into build/deps. Says what it does; does nothing
-# when all is there. On Debian and its kin as root it installs; otherwise it prints the command to run and exits with 3.
+# Installs what building and testing need, and fetches libduckdb (for Parquet and JSON) into build/deps; with --bench also what `make bench`
+# compares with. Says what it does; does nothing when all is there. On Debian and its kin as root it installs; otherwise it prints the command
+# to run and exits with 3.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -43,6 +44,9 @@ want_command re2c re2c
 want_command bison bison
 if command -v dpkg-query > /dev/null && command -v apt-get > /dev/null; then
     for p in libc6-dev libopenblas-dev libsqlite3-dev libcmocka-dev zlib1g-dev; do want_package "$p"; done
+    if [ "${1:-}" = --bench ]; then
+        for p in python3-numpy python3-scipy python3-sklearn python3-pandas; do want_package "$p"; done
+    fi
     if [ ${#missing[@]} -gt 0 ]; then
         # who has to run it by hand gets all in one command
         if [ "$(id -u)" != 0 ] && ! have_duckdb; then want_command npm "nodejs npm"; fi

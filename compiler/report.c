@@ -296,6 +296,28 @@ static void json_metrics(Buf *out, const Report *r) {
     }
 }
 
+/* Was the model trained once more under the same name? Then the last counts. */
+static bool trained_again(const Report *r, int i) {
+    for (int k = i + 1; k < r->trained.len; k++)
+        if (strcmp(r->trained.data[k].key, r->trained.data[i].key) == 0) return true;
+    return false;
+}
+
+/* Of the whole run, and of each model; all on one line, so that the rest of a report can be compared without it. */
+static void json_seconds(const Report *r, Buf *out, const ReportSeconds *s) {
+    buf_printf(out, "],\n \"seconds\": {\"read\": %.6f, \"match\": %.6f, \"compile\": %.6f, \"train\": %.6f", s->read,
+               s->match, s->compile, s->train);
+    buf_printf(out, ", \"total\": %.6f, \"models\": {", s->total);
+    bool first = true;
+    for (int i = 0; i < r->trained.len; i++) {
+        if (trained_again(r, i)) continue;
+        const Model *m = r->trained.data[i].model;
+        key(out, &first, r->trained.data[i].key);
+        buf_printf(out, "{\"compile\": %.6f, \"train\": %.6f}", m->seconds_compile, m->seconds_train);
+    }
+    buf_puts(out, "}}");
+}
+
 void report_json(const Report *r, Buf *out, const char *script, Data *data, const ReportSeconds *s,
                  const char *errors) {
     buf_puts(out, "{\"amal\": ");
@@ -318,10 +340,7 @@ void report_json(const Report *r, Buf *out, const char *script, Data *data, cons
     buf_puts(out, "},\n \"train\": {");
     first = true;
     for (int i = 0; i < r->trained.len; i++) {
-        bool again = false; /* trained again under the same name: the last counts */
-        for (int k = i + 1; k < r->trained.len; k++)
-            again = again || strcmp(r->trained.data[k].key, r->trained.data[i].key) == 0;
-        if (again) continue;
+        if (trained_again(r, i)) continue;
         key(out, &first, r->trained.data[i].key);
         json_model(out, r->trained.data[i].model);
     }
@@ -335,8 +354,6 @@ void report_json(const Report *r, Buf *out, const char *script, Data *data, cons
         matrix_fields(out, r->printed.data[i].value);
         buf_puts(out, "}");
     }
-    buf_printf(
-        out,
-        "],\n \"seconds\": {\"read\": %.6f, \"match\": %.6f, \"compile\": %.6f, \"train\": %.6f, \"total\": %.6f}}\n",
-        s->read, s->match, s->compile, s->train, s->total);
+    json_seconds(r, out, s);
+    buf_puts(out, "}\n");
 }

@@ -7,6 +7,7 @@
 #   examples      examples/*/*.amal: what they compute against *.expect, the files they write against *.expected.csv
 #   reference     tests/reference/*.amal against the numbers in ../shared/data/*/reference.json
 #   docs          tests/docs/*.sh: every code explained and tested, every name in the reference, the tutorial's commands and what they write
+#   bench         tests/bench/test_bench.py: the harness of `make bench` on tiny tables
 #   differential  tests/differential/*.amal: {interp, c} x {factorize, materialize} x each rewrite switched off, all the same to 1e-9
 #
 # Arguments: names of sections, or --update-golden. AMAL_TEST_FULL=1 runs every rewrite switched off on every way of running; without it each
@@ -220,6 +221,17 @@ run_docs() {
     done
 }
 
+run_bench() {
+    section "bench"
+    local python=${PYTHON:-/usr/bin/python3}
+    if [ ! -x "$python" ]; then
+        skip "tests/bench" "$python is missing"
+        return
+    fi
+    "$python" tests/bench/test_bench.py "$amal" "$tmp/bench" >"$tmp/out" 2>&1
+    add_counts "tests/bench/test_bench.py" $? "$tmp/out"
+}
+
 update=
 sections=()
 for argument in "$@"; do
@@ -229,7 +241,7 @@ if [ "$update" ]; then
     run_golden
     exit 0
 fi
-[ ${#sections[@]} -gt 0 ] || sections=(unit golden command examples docs reference differential)
+[ ${#sections[@]} -gt 0 ] || sections=(unit golden command examples docs bench reference differential)
 for name in "${sections[@]}"; do "run_$name"; done
 if [ "$skipped" -gt 0 ]; then printf '%d skipped, for the reasons above\n' "$skipped"; fi
 printf '%d passed, %d failed\n' "$passed" "$failed"

@@ -1,0 +1,190 @@
+"""report.py: what was measured as text for the terminal, and as docs/benchmarks.md with its plots. No package is needed here."""
+import os
+
+import plot
+import timing
+
+OURS = "amal"
+
+
+def number(x):
+    """Three significant digits, without an exponent."""
+    if x == 0:
+        return "0"
+    if abs(x) >= 100:
+        return f"{x:,.0f}"
+    digits = 2 if abs(x) < 10 else 1
+    if abs(x) < 0.995:
+        digits = 3
+    return f"{x:.{digits}f}"
+
+
+def spread(samples):
+    s = timing.summary(samples)
+    return f"{number(s['median'])} ({number(s['min'])} .. {number(s['max'])})"
+
+
+def judge(row):
+    """Each goal of a row: (what is held against what, the value, what it should be, met), all texts but the last. For `at_most` goals the value is
+    the slowest side's median."""
+    judged = []
+    for goal in row["goals"]:
+        against, limit = goal["against"], goal["limit"]
+        if against is None:
+            side = max(row["sides"], key=lambda s: timing.summary(row["sides"][s])["median"])
+            value = timing.summary(row["sides"][side])["median"]
+            judged.append((f"the slowest: {side}", spread(row["sides"][side]), f"at most {number(limit)} {row['unit']}", value <= limit))
+            continue
+        ours, theirs = against if isinstance(against, (list, tuple)) else (OURS, against)
+        r = timing.ratio(row["sides"][ours], row["sides"][theirs])
+        what = theirs if ours == OURS else f"{theirs} ({ours})"
+        value = f"{number(r['median'])}x ({number(r['min'])} .. {number(r['max'])})"
+        judged.append((what, value, f"at least {number(limit)}x", r["median"] >= limit))
+    return judged
+
+
+def verdict(row, met, missed):
+    """Goals are for tables of full size."""
+    return "" if row["quick"] else ": met" if met else f": {missed}"
+
+
+def text(name, row):
+    """Lines for the terminal."""
+    if "skipped" in row:
+        return [f"{name}: skipped: {row['skipped']}"]
+    if "series" in row:
+        lines = [f"{name}: {row['title']} ({row['unit']} by {row['x_label']})"]
+        for label, values in row["series"].items():
+            lines.append(f"  {label:28s} " + "  ".join(f"{x:g}: {number(timing.summary(s)['median'])}" for x, s in zip(row["x"], values)))
+    else:
+        lines = [f"{name}: {row['title']} ({row['unit']})"]
+        lines += [f"  {side:34s} {spread(samples)}" for side, samples in row["sides"].items()]
+        lines += [f"  against {what}: {value}, goal {goal}{verdict(row, met, 'MISSED')}" for what, value, goal, met in judge(row)]
+        lines += [f"  {side}: left out: {why}" for side, why in row["left_out"].items()]
+    if row["others"] > 0.1:
+        lines.append(f"  other programs used {100 * row['others']:.0f} % of a processor meanwhile")
+    return lines
+
+
+HEAD = """# Benchmarks
+
+Made by `make bench` from [results.json](benchmarks/results.json); not edited by hand. Every number is the median of the rounds of one run, with the
+smallest and the largest; the sides of a row are measured in turn in every round, and a ratio is taken within a round before its median is.
+Absolute times are this machine's; the ratios are what counts.
+
+"""
+
+HOW = """
+## How to repeat
+
+    .ci/deps.sh --bench                      # the other sides: Debian's python3-numpy, -scipy, -sklearn, -pandas
+    make bench                               # all rows and curves: about a quarter of an hour
+    make bench BENCH="dense-logistic movie"  # rows by name, or by how they begin; the others stay as they are
+    make bench BENCH="--quick"               # small tables and two rounds; writes build/bench/quick.md instead of this page
+
+Tables are made from a fixed seed below `build/bench/data`, or read from `../shared/data`; the hand-written kernels are compiled from
+`../shared/reference-kernels`. What is not there is left out, and said. A row whose sides do not arrive at the same model is an error, and no number
+of it is written.
+
+## What the sides are
+
+- **amal**: an iteration is the difference of two trainings in one process, with few and with many iterations, by the number of iterations between
+  them; reading, matching, compiling and what is done once per training cancel. The algorithms are those of `tests/bench/steps.amal`, but the
+  library's where a row says so.
+- **numpy on T**, **scipy CSR on T**: the same algebra on the joined table, which is made before. **numpy, Morpheus-style**: every product is
+  rewritten over the sources, with sparse indicator matrices. **scipy, take and bincount**: the same by `take` and `bincount`.
+- **hand-written**: fused C with AVX-512 for exactly these shapes; with rows as they are, with rows sorted by the key (the sorting itself is not in it),
+  or fused on T.
+- All sides compute in float64 with as many threads as the table says; numpy's products run in OpenBLAS.
+- A difference of models is the largest of any entry, relative to the largest entry.
+"""
+
+
+def write_page(results, path):
+    folder = os.path.splitext(path)[0]
+    os.makedirs(folder, exist_ok=True)
+    out = [HEAD]
+    m, v = results.get("machine", {}), results.get("versions", {})
+    if m:
+        out.append(f"{m['processor']}, {m['processors']} processors, {m['vectors']}, {m['memory_gib']:g} GiB, {m['system']}. "
+                   + ", ".join(f"{k} {x}" if k not in ("amal", "compiler") else x for k, x in v.items()) + ".\n\n")
+    measured = {n: r for n, r in results["rows"].items() if "skipped" not in r}
+    skipped = {n: r["skipped"] for kind in ("rows", "curves") for n, r in results[kind].items() if "skipped" in r}
+    out.append(goals_table(measured))
+    if any(r["unit"].endswith("an iteration") for r in measured.values()):
+        write(os.path.join(folder, "iterations.svg"), iterations_plot(measured))
+        out.append(f"\n![Milliseconds an iteration]({os.path.basename(folder)}/iterations.svg)\n")
+    out.append("\n## Rows in full\n")
+    for name, row in measured.items():
+        out.append(row_section(name, row))
+    curves = {n: c for n, c in results["curves"].items() if "skipped" not in c}
+    if curves:
+        out.append("\n## Scaling\n")
+    for name, curve in curves.items():
+        write(os.path.join(folder, name + ".svg"), curve_plot(curve))
+        out.append(curve_section(name, curve, os.path.basename(folder)))
+    if skipped:
+        out.append("\n## Left out in this run\n\n" + "".join(f"- `{n}`: {why}\n" for n, why in skipped.items()))
+    out.append(HOW)
+    write(path, "".join(out))
+
+
+def write(path, content):
+    with open(path + ".tmp", "w") as f:
+        f.write(content)
+    os.rename(path + ".tmp", path)
+
+
+def goals_table(rows):
+    judged = [(name, row, *j) for name, row in rows.items() for j in judge(row)]
+    full = [j for j in judged if not j[1]["quick"]]
+    met = sum(j[5] for j in full)
+    lines = [f"## Goals\n\n{met} of {len(full)} met.\n\n| row | against | amal is faster (or smaller) by | goal |\n|---|---|---|---|\n"]
+    lines += [f"| {name} | {what} | {value} | {goal}{verdict(row, ok, '**missed**')} |\n" for name, row, what, value, goal, ok in judged]
+    return "".join(lines)
+
+
+def about(entry):
+    noisy = f"; other programs used {100 * entry['others']:.0f} % of a processor meanwhile" if entry["others"] > 0.1 else ""
+    return f"{entry['date']}, {entry['rounds']} rounds, {entry['threads']} threads{', small tables (--quick)' if entry['quick'] else ''}{noisy}"
+
+
+def row_section(name, row):
+    lines = [f"\n### {name}\n\n{row['title']}; {about(row)}.\n\n| side | {row['unit']} | difference of models |\n|---|---|---|\n"]
+    for side, samples in row["sides"].items():
+        agree = next((f"{d:.1e}" for s, d in row["agree"].items() if s in side), "")
+        lines.append(f"| {side} | {spread(samples)} | {agree} |\n")
+    lines += [f"\n{side}: left out, because {why}.\n" for side, why in row["left_out"].items()]
+    lines += [f"\n{note[0].upper()}{note[1:]}.\n" for note in row["notes"]]
+    return "".join(lines)
+
+
+def curve_section(name, curve, folder):
+    lines = [f"\n### {curve['title']}\n\n![{curve['title']}]({folder}/{name}.svg)\n\n{about(curve)}.\n"]
+    lines += [f"\n- {note}" for note in curve["notes"]]
+    lines.append("\n\n| " + " | ".join(["ms"] + [f"{x:g}" if x < 1e4 else f"{x:,.0f}" for x in curve["x"]]) + " |\n|---" + "|---" * len(curve["x"]) + "|\n")
+    for label, values in curve["series"].items():
+        lines.append(f"| {label} | " + " | ".join(number(timing.summary(s)["median"]) for s in values) + " |\n")
+    return "".join(lines)
+
+
+def kind_of(side):
+    """Sides of different rows that are the same kind of thing share a colour."""
+    for word, kind in ((OURS, OURS), ("hand-written, rows as", "hand-written"), ("hand-written", None), ("on T", "numpy or scipy on T"),
+                       ("numpy,", "numpy or scipy, factorized"), ("scipy,", "numpy or scipy, factorized"), ("scikit", "scikit-learn")):
+        if side.startswith(word) or (word == "on T" and side.endswith(word)):
+            return kind
+    return None
+
+
+def iterations_plot(rows):
+    groups = []
+    for name, row in rows.items():
+        if row["unit"].endswith("an iteration"):
+            groups.append((name, {kind_of(s): timing.summary(v) for s, v in row["sides"].items() if kind_of(s)}))
+    return plot.dots("One iteration", "milliseconds (logarithmic)", groups)
+
+
+def curve_plot(curve):
+    series = {label: [timing.summary(s) for s in values] for label, values in curve["series"].items()}
+    return plot.lines(curve["title"], curve["x_label"], "milliseconds an iteration", curve["x"], series, curve["log"])

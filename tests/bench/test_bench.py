@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""test_bench.py AMAL FOLDER: the harness of `make bench` on tiny tables: its arithmetic, its checks, its JSON and its page. No time is judged.
+
+The last line is `N passed, N failed`; what needs a package that is not installed is skipped, and said.
+"""
+import copy
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as xml
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+import bench
+import plot
+import report
+import timing
+
+AMAL, FOLDER = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+counts = {"passed": 0, "failed": 0}
+
+
+def check(what, holds, detail=""):
+    counts["passed" if holds else "failed"] += 1
+    if not holds:
+        print(f"FAILED  {what} {detail}")
+
+
+def raises(kind, call):
+    try:
+        call()
+    except kind as e:
+        return str(e)
+    return None
+
+
+def test_timing():
+    order = []
+    samples, others = timing.interleave({"a": lambda: order.append("a") or 1.0, "b": lambda: order.append("b") or 2.0}, 3)
+    check("sides are measured in turn", order == ["a", "b"] * 3)
+    check("a sample a round", samples == {"a": [1.0] * 3, "b": [2.0] * 3})
+    check("other programs use a share of at least nothing", others >= 0)
+    check("a ratio is taken within its round", timing.ratio([1, 2, 4], [2, 8, 4]) == {"median": 2, "min": 1, "max": 4})
+    calls = []
+    timing.seconds_of(lambda: calls.append(0), 0)
+    check("one call is not counted, one tells how long it takes", len(calls) == 3)
+
+
+ROW = {"title": "a row", "unit": "ms an iteration", "sides": {"amal": [1.0, 2.0, 3.0], "numpy on T": [8.0, 20.0, 18.0]}, "agree": {"numpy on T": 1e-15},
+       "left_out": {"hand-written, rows as they are": "they are not here"}, "notes": ["a note"], "others": 0.5, "date": "2020-01-01", "quick": False,
+       "rounds": 3, "threads": 2, "goals": [{"against": "numpy on T", "limit": 7}, {"against": "numpy on T", "limit": 9}, {"against": None, "limit": 20}]}
+CURVE = {"title": "Rows <&>", "x_label": "rows", "unit": "ms an iteration", "x": [10, 100, 1000], "log": True, "others": 0, "notes": ["straight"],
+         "series": {"one": [[1, 2, 3], [10, 11, 12], [100, 110, 120]], "two": [[2], [4], [8]]}, "date": "2020-01-01", "quick": False, "rounds": 3, "threads": 2}
+
+
+def test_report():
+    judged = report.judge(ROW)
+    check("goals are met or missed by the median ratio", [j[3] for j in judged] == [True, False, True], str(judged))
+    check("ratios with their spread", judged[0][1].startswith("8.00x (6.00 .. 10.0)"), judged[0][1])
+    pair = dict(ROW, sides={"amal, again": [1.0], "other": [5.0]}, goals=[{"against": ["amal, again", "other"], "limit": 6}])
+    check("one side against another", report.judge(pair)[0][3] is False and "5.00x" in report.judge(pair)[0][1])
+    lines = "\n".join(report.text("a-row", ROW))
+    check("the terminal says what is missed", lines.count("MISSED") == 1 and lines.count(": met") == 2, lines)
+    check("and what was left out", "left out: they are not here" in lines)
+    check("quick runs are not judged", "met" not in "\n".join(report.text("a-row", dict(ROW, quick=True))).replace("meanwhile", ""))
+    check("skipped rows say why", report.text("x", {"skipped": "no data"}) == ["x: skipped: no data"])
+    check("three digits", [report.number(x) for x in (0, 0.0123, 1.234, 12.34, 1234.5)] == ["0", "0.012", "1.23", "12.3", "1,234"])
+
+
+def test_page():
+    results = {"format": 1, "machine": {"processor": "P", "processors": 2, "vectors": "V", "memory_gib": 1, "system": "S"}, "versions": {"amal": "amal 1"},
+               "rows": {"a-row": ROW, "b-row": {"skipped": "no data"}}, "curves": {"scaling-rows": CURVE}}
+    path = os.path.join(FOLDER, "page.md")
+    report.write_page(results, path)
+    with open(path) as f:
+        page = f.read()
+    check("the page counts goals", "2 of 3 met." in page)
+    check("the page has the goals' table", "| a-row | numpy on T | 8.00x (6.00 .. 10.0) | at least 9.00x: **missed** |" in page, page)
+    check("the page says what was left out", "`b-row`: no data" in page)
+    check("the page shows differences of models", "1.0e-15" in page)
+    for name in ("iterations", "scaling-rows"):
+        check(f"the page shows {name}", f"page/{name}.svg" in page)
+        with open(os.path.join(FOLDER, "page", name + ".svg")) as f:
+            text = f.read()
+        root = xml.fromstring(text)
+        texts = "\n".join(e.text or "" for e in root.iter("{http://www.w3.org/2000/svg}text"))
+        check(f"{name}: axis with its unit", "milliseconds" in texts, texts)
+        check(f"{name}: legible on dark and light", "prefers-color-scheme:dark" in text and 'class="back"' in text)
+        numbers = [float(v) for e in root.iter() for k in ("x", "y", "cx", "cy", "x1", "y1", "x2", "y2") if (v := e.get(k))]
+        check(f"{name}: all inside the picture", min(numbers) >= 0 and max(numbers) <= 1000, f"{min(numbers)} {max(numbers)}")
+    check("a mark a point, and one in the legend", len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 4)
+    check("legends name the series", "one" in texts and "two" in texts and "Rows <&>" in texts)
+    axis = plot.Axis(0, 10, 100, 200, False)
+    check("axes map ends to ends", axis.at(0) == 100 and axis.at(10) == 200 and plot.Axis(1, 100, 0, 1, True).at(10) == 0.5)
+
+
+def test_driver():
+    check("rows by name or beginning", bench.wanted(["dense", "movie-nmf"], ["dense-a", "dense-b", "movie-nmf", "e"]) ==
+          (["dense-a", "dense-b", "movie-nmf"], []))
+    check("all when none is named, unknown ones told", bench.wanted([], ["a"]) == (["a"], []) and bench.wanted(["z"], ["a"]) == ([], ["z"]))
+    path = os.path.join(FOLDER, "results.json")
+    bench.store(path, {"rows": {"a": 1}})
+    check("results are kept", bench.load(path) == {"rows": {"a": 1}} and not os.path.exists(path + ".tmp"))
+    check("six digits", bench.round_values({"a": [1.23456789]}) == {"a": [1.23457]})
+
+
+def test_tables():
+    import numpy as np
+    import data
+    star = data.Star(130, 3, [7, 11], [2, 1], seed=5)
+    fact, dim1, dim2 = star.write(FOLDER)
+    table = np.loadtxt(fact, delimiter=",", skiprows=1)
+    check("a file holds the same doubles as memory", np.array_equal(table[:, 3:], star.X) and np.array_equal(table[:, 2], star.y))
+    check("keys find their rows", np.array_equal(table[:, 0] - data.first_id(7), star.keys[0]) and np.array_equal(table[:, 1] - data.first_id(11), star.keys[1]))
+    check("dimensions too", np.array_equal(np.loadtxt(dim1, delimiter=",", skiprows=1)[:, 1:], star.dims[0])
+          and np.loadtxt(dim2, delimiter=",", skiprows=1)[0, 0] == data.first_id(11))
+    check("the target is the join", np.array_equal(star.target()[5], np.concatenate([star.X[5], star.dims[0][star.keys[0][5]], star.dims[1][star.keys[1][5]]])))
+    check("a seed is a table", np.array_equal(data.Star(130, 3, [7, 11], [2, 1], seed=5).X, star.X))
+    return star
+
+
+def test_sides(ctx, rows):
+    """Every side of every algorithm agrees, and one that does not is found."""
+    import numpy as np
+    import peers
+    for algorithm in peers.ALGORITHMS:
+        row = rows.dense(ctx, algorithm).as_dict()
+        check(f"{algorithm}: the sides agree", set(row["agree"]) == set(row["sides"]) - {"amal"} and max(row["agree"].values()) < 1e-10, str(row["agree"]))
+        check(f"{algorithm}: a sample a round of every side", all(len(s) == ctx.rounds for s in row["sides"].values()) and len(row["sides"]) >= 3)
+        check(f"{algorithm}: rows are JSON", json.loads(json.dumps(bench.round_values(row)))["unit"] == "ms an iteration")
+    wrong = rows.Row("a row", "ms")
+    said = raises(rows.WrongResult, lambda: wrong.compare("wrong", np.array([1.0, 2.1]), np.array([1.0, 2.0])))
+    check("a side that computes something else is an error", said is not None and "wrong differs from amal's by 0.05" in said, str(said))
+    check("not a number is one too", raises(rows.WrongResult, lambda: wrong.compare("nan", np.array([np.nan]), np.array([1.0]))) is not None)
+
+
+def test_sparse(ctx):
+    import numpy as np
+    import peers
+    import scipy.sparse as sp
+    g = np.random.default_rng(7)
+    dims = [sp.csr_matrix((g.random((m, d)) < 0.3) * g.random((m, d))) for m, d in ((9, 12), (13, 8))]
+    keys = [g.integers(0, d.shape[0], 200, dtype=np.int32) for d in dims]
+    T = sp.hstack([d[k] for d, k in zip(dims, keys)], format="csr")
+    problem = peers.Problem(200, 20, (g.random(200) < 0.5).astype(float), 1e-3, T[:peers.K].toarray())
+    for algorithm in peers.ALGORITHMS:
+        sides = [peers.OnTarget(problem, algorithm, T), peers.TakeCount(problem, algorithm, keys, dims)]
+        try:
+            sides.append(peers.SparseKernels(problem, algorithm, ctx.kernels("sparse.c"), keys, dims))
+        except peers.Missing as why:
+            print(f"skipped the sparse hand-written kernels: {why}")
+        for side in sides:
+            for _ in range(3):
+                side.step()
+        check(f"sparse {algorithm}: the sides agree", all(np.allclose(s.model, sides[0].model, rtol=1e-9, atol=1e-12) for s in sides))
+
+
+def test_absent(ctx, rows):
+    nowhere = copy.copy(ctx)
+    nowhere.shared = os.path.join(FOLDER, "nowhere")
+    check("data that are not here are said", "not here" in (raises(rows.Missing, lambda: rows.movie(nowhere, "linear")) or ""))
+    left = rows.dense(nowhere, "logistic").left_out
+    check("kernels that are not here are said", any("reference-kernels" in why for why in left.values()), str(left))
+    broken = ctx.amal.write("broken", "this is no script;")
+    import scripts
+    check("a run that fails is an error", raises(scripts.AmalError, lambda: ctx.amal.run(broken)) is not None)
+
+
+def test_command():
+    results, page = os.path.join(FOLDER, "quick.json"), os.path.join(FOLDER, "quick.md")
+    command = [sys.executable, bench.__file__, "--quick", "--amal", AMAL, "--folder", FOLDER, "--results", results, "--page", page]
+    done = subprocess.run([*command, "memory-dense", "scaling-threads"], capture_output=True, text=True, check=False)
+    check("the command measures", done.returncode == 0 and "scaling-threads" in done.stdout, done.stdout + done.stderr)
+    kept = bench.load(results)
+    check("results hold what was named", list(kept["rows"]) == ["memory-dense"] and list(kept["curves"]) == ["scaling-threads"])
+    check("and the machine without its name", set(kept["machine"]) == {"processor", "processors", "vectors", "memory_gib", "system"})
+    check("a page is written", os.path.exists(page) and os.path.exists(os.path.join(FOLDER, "quick", "scaling-threads.svg")))
+    check("unknown names are an error", subprocess.run([*command, "nothing-such"], capture_output=True, check=False).returncode != 0)
+
+
+def main():
+    os.makedirs(FOLDER, exist_ok=True)
+    for test in (test_timing, test_report, test_page, test_driver):
+        test()
+    if importlib.util.find_spec("numpy") is None:
+        print("skipped the sides of the comparisons: python3-numpy is not installed")
+    else:
+        import rows
+        import scripts
+
+        class Tiny(rows.Context):
+            def size(self, n):
+                return max(64, n // 1000 // 64 * 64)
+        amal = scripts.Amal(AMAL, os.path.join(FOLDER, "scripts"), os.path.join(FOLDER, "cache"), 2)
+        ctx = Tiny(amal, os.path.join(bench.ROOT, "..", "shared"), FOLDER, 2, 2, True)
+        ctx.sample_seconds = 0.001
+        test_tables()
+        if importlib.util.find_spec("scipy") is None:
+            print("skipped the sides on sparse matrices: python3-scipy is not installed")
+        else:
+            test_sides(ctx, rows)
+            test_sparse(ctx)
+            test_absent(ctx, rows)
+        test_command()
+    print(f"{counts['passed']} passed, {counts['failed']} failed")
+    return 1 if counts["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""timing.py: samples, rounds, medians and ratios. No package is needed here."""
+import os
+import statistics
+import time
+
+
+def cpu_busy():
+    """Seconds that all processors were busy since the machine started."""
+    with open("/proc/stat") as f:
+        user, nice, system, _, _, irq, soft, steal = map(int, f.readline().split()[1:9])
+    return (user + nice + system + irq + soft + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_own():
+    t = os.times()
+    return t.user + t.system + t.children_user + t.children_system
+
+
+class Watch:
+    """The share of one processor that other programs used between two moments."""
+
+    def __init__(self):
+        self.began, self.busy, self.own = time.perf_counter(), cpu_busy(), cpu_own()
+
+    def others(self):
+        seconds = max(time.perf_counter() - self.began, 1e-6)
+        return max(0.0, ((cpu_busy() - self.busy) - (cpu_own() - self.own)) / seconds)
+
+
+def seconds_of(step, at_least):
+    """Mean seconds of step() over as many calls as take at_least seconds, after one call that is not counted."""
+    step()
+    begin = time.perf_counter()
+    step()
+    once = time.perf_counter() - begin
+    calls = max(1, int(at_least / max(once, 1e-9)))
+    begin = time.perf_counter()
+    for _ in range(calls):
+        step()
+    return (time.perf_counter() - begin) / calls
+
+
+def interleave(sides, rounds):
+    """sides: name -> function that returns one sample. Every side once a round; returns ({name: samples}, the others' share of a processor)."""
+    samples = {name: [] for name in sides}
+    watch = Watch()
+    for _ in range(rounds):
+        for name, sample in sides.items():
+            time.sleep(0.05)  # threads of the side before stop spinning
+            samples[name].append(sample())
+    return samples, watch.others()
+
+
+def summary(samples):
+    return {"median": statistics.median(samples), "min": min(samples), "max": max(samples)}
+
+
+def ratio(ours, theirs):
+    """How many times faster we are, of samples of the same rounds: median, min and max over the rounds."""
+    return summary([b / a for a, b in zip(ours, theirs)])
