@@ -1,4 +1,5 @@
 /* commands.c: the small commands: run, check, explain, doctor, help (rows of commands.def). */
+#include "compiler/check.h"
 #include "compiler/command.h"
 #include "compiler/run_internal.h"
 
@@ -38,6 +39,13 @@ int command_check(Invocation *v) {
     if (!ds) return EXIT_USAGE;
     v->run.script = v->arguments.data[0];
     Program *p = script_open(v->arena, ds, v->run.script, v->settings.len, v->settings.data);
+    if (p && diag_error_count(ds) == 0) check_declarations(p);
+    if (p && diag_error_count(ds) == 0 && v->values[OPTION_data]) {
+        RunOptions options = run_options_settle(p, &v->run);
+        Data *d = data_open(v->arena, ds, p, &options);
+        check_data(p, d);
+        data_close(d);
+    }
     for (int i = 0; p && i < p->sources.len; i++)
         if (!p->sources.data[i].decl->has_columns && p->sources.data[i].schema_known) print_schema(&p->sources.data[i]);
     if (p && diag_error_count(ds) == 0 && !v->run.quiet)

@@ -1,5 +1,5 @@
 /* data.c: reads sources and builds integrations when a step first needs them (contract: data.h). */
-#include "compiler/data.h"
+#include "compiler/check.h"
 #include "compiler/script.h"
 
 typedef struct Built { /* one integration of a target: the run's own, or one encoded for a loaded model */
@@ -165,6 +165,7 @@ static Built *build(Data *d, const Target *target, const Model *m, Span at) {
         b.failed = !b.root || !build_parts(d, &b);
         d->seconds_match += time_now() - begin;
     }
+    if (!b.failed && !m) check_matches(d->ds, target, b.root);
     if (!b.failed) {
         vec_push(d->arena, &d->report_targets, target);
         vec_push(d->arena, &d->report_roots, b.root);

@@ -1,4 +1,4 @@
-# command_tools.sh: the tools for scripts, fmt and doc; sourced by run_tests.sh after command.sh, whose points.amal, expect
+# command_tools.sh: the tools for scripts, fmt, doc and check; sourced by run_tests.sh after command.sh, whose points.amal, expect
 # and holds it uses.
 
 # fmt: a file, standard input, several files
@@ -66,3 +66,32 @@ holds "doc --json: all of it" test "$("$json" get "$tmp/command/doc.json" "")" -
 expect 0 '- `lambda` = `0.1`: weight of the penalty; 0 is ordinary least squares. b is not penalized' doc ridge --markdown
 # everything callable says something
 holds "every entry has a summary" sh -c '! "$1" doc --json - | grep "\"summary\": \"\""' sh "$amal"
+
+# check: warnings are switched, and a long script is quick
+cat >"$tmp/command/people.amal" <<'END'
+source S from "points.csv" { id: text, a: num, b: num as "y", email: num as "b" }
+target T { y: label num, mail: feature num }
+S(b: y, email: e, id: i) & i != "" -> T(y: y, mail: e);
+END
+expect 0 "warning[W126]: nothing reads \`a\` of S" check people.amal
+expect 0 "warning[W127]: the feature \`mail\` looks like an e-mail address" check people.amal
+expect 1 "error[W127]" check people.amal -Werror=W127
+(cd "$tmp/command" && "$amal" check people.amal -Wno-W126 -Wno-W127 2>&1) >"$tmp/said"
+holds "both can be switched off" sh -c '! grep -q warning "$1"' sh "$tmp/said"
+expect 0 "no errors" check --data people.amal
+{
+    for i in $(seq 50); do printf 'source S%d from "points.csv" { id: text, a: num, b: num, y: num, key(id) }\n' "$i"; done
+    for i in $(seq 50); do printf 'target T%d { y: label num, a: feature num, b: feature num }\n' "$i"; done
+    for i in $(seq 50); do printf 'S%d(id: i, a: a, y: y) & S%d(id: i, b: b)? -> T%d(y: y, a: a, b: b);\n' "$i" $((i % 50 + 1)) "$i"; done
+    for i in $(seq 50); do printf 'train m%d = ridge(lambda = %d) on T%d;\n' "$i" "$i" "$i"; done
+} >"$tmp/command/long_script.amal"
+expect 0 "50 sources, 50 targets, 50 steps" check long_script.amal
+# 20 ms is what it should take; a busy machine and sanitizers are given more
+best=1000000
+for _ in 1 2 3 4 5; do
+    begin=$(date +%s%N)
+    "$amal" check "$tmp/command/long_script.amal" -Wno-W126 >"$tmp/stdout" 2>&1
+    took=$((($(date +%s%N) - begin) / 1000))
+    [ $took -ge $best ] || best=$took
+done
+if [ $best -le "${AMAL_TEST_CHECK_US:-100000}" ]; then ok; else bad "amal check of 200 lines" "took $best us"; fi
