@@ -96,10 +96,15 @@ static Executable *c_prepare(Diags *ds, IrFunc *f, const BackendOptions *o) {
     Executable *x = mem_alloc(sizeof *x);
     x->func = f;
     x->plan = ir_fuse(f);
-    x->code = emit_c(x->plan);
+    Target target;
+    if (!target_find(ds, &target)) {
+        c_release(x);
+        return NULL;
+    }
+    x->code = emit_c(x->plan, &target);
     x->by_id = arena_array(f->arena, IrNode *, f->next_id + 1);
     index_nodes(x, f->body);
-    if (!bind_data(x, ds) || !compile_load(ds, f->name, x->code->text, o, &x->loaded)) {
+    if (!bind_data(x, ds) || !compile_load(ds, f->name, x->code->text, &target, o, &x->loaded)) {
         c_release(x);
         return NULL;
     }
@@ -322,16 +327,18 @@ static void c_describe(const Executable *x, Buf *out) {
         fuse_pass_bytes(x->plan, p, &read, &written);
         const IrSpace *s = &x->func->spaces.data[p->space];
         bool repeated = p->region->kind != REGION_FUNC && p->region->kind != REGION_BRANCH;
-        buf_printf(out, "  pass %d over %lld rows of %s%s: reads %.*f %s, writes %.*f %s\n", p->id,
-                   (long long)s->rows, s->name, repeated ? ", each iteration" : ", once", read < 1e5 ? 2 : 1,
+        buf_printf(out, "  pass %d over %lld rows of %s%s: reads %.*f %s, writes %.*f %s\n", p->id, (long long)s->rows,
+                   s->name, repeated ? ", each iteration" : ", once", read < 1e5 ? 2 : 1,
                    read < 1e5 ? read / 1e3 : read / 1e6, read < 1e5 ? "kB" : "MB", written < 1e5 ? 2 : 1,
                    written < 1e5 ? written / 1e3 : written / 1e6, written < 1e5 ? "kB" : "MB");
         for (int k = 0; k < p->nodes.len; k++) {
             const IrNode *n = p->nodes.data[k];
             int line = 0, column = 0;
             if (x->func->diags && n->span.file) diag_locate(x->func->diags, n->span, &line, &column);
-            if (n->name) buf_printf(out, "    %s = ", n->name);
-            else buf_printf(out, "    %%%d = ", n->id); /* as the operands of others name it */
+            if (n->name)
+                buf_printf(out, "    %s = ", n->name);
+            else
+                buf_printf(out, "    %%%d = ", n->id); /* as the operands of others name it */
             ir_print_expr(out, n, 1);
             if (line) buf_printf(out, "   # line %d", line);
             if (FUSE(n)->stored) buf_puts(out, FUSE(n)->in_place ? ", stored in place" : ", stored");

@@ -36,19 +36,6 @@ bool compile_available(const char *cc, const char **why_not) {
     return false;
 }
 
-static bool wide_vectors(void) {
-    FILE *f = fopen("/proc/cpuinfo", "r");
-    bool wide = false;
-    char line[4096];
-    while (f && fgets(line, sizeof line, f))
-        if (!strncmp(line, "flags", 5)) {
-            wide = strstr(line, "avx512dq") != NULL;
-            break;
-        }
-    if (f) fclose(f);
-    return wide;
-}
-
 static bool kernel_folder(Diags *ds, const BackendOptions *o, char *out, size_t size) {
     if (!o->cache_dir) return cache_folder_open(ds, "kernels", out, size);
     snprintf(out, size, "%s", o->cache_dir);
@@ -111,7 +98,8 @@ static bool load(Loaded *l) {
     return false;
 }
 
-bool compile_load(Diags *ds, const char *name, const char *text, const BackendOptions *o, Loaded *out) {
+bool compile_load(Diags *ds, const char *name, const char *text, const Target *target, const BackendOptions *o,
+                  Loaded *out) {
     double start = time_now();
     *out = (Loaded){0};
     const char *cc = compiler_of(o);
@@ -127,6 +115,7 @@ bool compile_load(Diags *ds, const char *name, const char *text, const BackendOp
     buf_puts(&key, text);
     compiler_identity(cc, &key);
     for (int i = 0; i < NFLAGS; i++) buf_puts(&key, flags[i]);
+    for (int i = 0; i < TARGET_FLAGS && target->flags[i]; i++) buf_puts(&key, target->flags[i]);
     uint64_t a = hash_bytes(key.data, key.len, 1), b = hash_bytes(key.data, key.len, 2);
     buf_free(&key);
     char folder[CACHE_PATH];
@@ -152,12 +141,7 @@ bool compile_load(Diags *ds, const char *name, const char *text, const BackendOp
     char words[CC_LENGTH], *argv[CC_WORDS + NFLAGS + 12];
     int n = compiler_words(cc, words, argv);
     for (int i = 0; i < NFLAGS; i++) argv[n++] = (char *)flags[i];
-#if defined(__x86_64__)
-    argv[n++] = "-march=native";
-    if (wide_vectors()) argv[n++] = "-mprefer-vector-width=512";
-#else
-    argv[n++] = "-mcpu=native";
-#endif
+    for (int i = 0; i < TARGET_FLAGS && target->flags[i]; i++) argv[n++] = (char *)target->flags[i];
     argv[n++] = "-o";
     argv[n++] = made;
     argv[n++] = c_file;

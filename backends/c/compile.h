@@ -1,13 +1,14 @@
 /* compile.h: from C text to a loaded function, through the system's compiler and a cache on disk.
  *
- * Key: the text, the compiler's version line, the flags, and the processor's feature line: a kernel is never loaded
- * where it was not made for. Cache: DIR/<key>.so written under a temporary name and renamed, so that concurrent runs
- * share it. DIR is kernels/ of the cache (backends/runtime/cache_folder.h). A kernel is sealed with
- * the hash of its bytes; a file that is not whole, or does not load, is never run but made again. */
+ * Key: the text, the compiler's version line, the flags (with the target's, target.h), and the processor's feature
+ * line: a kernel is never loaded where it was not made for. Cache: DIR/<key>.so written under a temporary name and
+ * renamed, so that concurrent runs share it. DIR is kernels/ of the cache (backends/runtime/cache_folder.h). A kernel
+ * is sealed with the hash of its bytes; a file that is not whole, or does not load, is never run but made again. */
 #ifndef AMAL_COMPILE_H
 #define AMAL_COMPILE_H
 #include "backends/backend.h"
 #include "backends/c/abi.h"
+#include "backends/c/target.h"
 
 typedef struct Loaded {
     void *handle;
@@ -16,7 +17,7 @@ typedef struct Loaded {
     bool cached;
     char path[4096];
 } Loaded;
-bool compile_load(Diags *ds, const char *name, const char *text, const BackendOptions *o,
+bool compile_load(Diags *ds, const char *name, const char *text, const Target *target, const BackendOptions *o,
                   Loaded *out); /* false: reported (E602, E603) */
 void compile_release(Loaded *l);
 bool compile_available(const char *cc, const char **why_not);

@@ -352,6 +352,7 @@ static void emit_pass_call(Emit *e, const FusePass *pass) {
     }
     emit_line(e, b, "{");
     emit_line(e, b, "    const int parts = parts_for(f->n_%d, rt->threads);", pass->space);
+    if (e->before.len) buf_add(b, e->before.data, e->before.len);
     emit_line(e, b, "    rt->run(parts, pass_%d, f);", pass->id);
     for (int i = 0; i < pass->nodes.len; i++) {
         const IrNode *n = pass->nodes.data[i];
@@ -388,10 +389,11 @@ static void emit_region(Emit *e, const IrRegion *r) {
     for (int i = 0; i < fr->steps.len; i++) {
         const FuseStep *s = &fr->steps.data[i];
         if (s->pass) {
-            int indent = e->indent;
+            e->body_indent = e->indent;
             emit_pass(e, s->pass);
-            e->indent = indent;
+            e->indent = e->body_indent;
             emit_pass_call(e, s->pass);
+            buf_free(&e->before);
             continue;
         }
         switch (FUSE(s->node)->kind) {
@@ -408,8 +410,8 @@ static void emit_region(Emit *e, const IrRegion *r) {
     }
 }
 
-Emitted *emit_c(FusePlan *plan) {
-    Emit em = {.plan = plan, .f = plan->func, .arena = plan->arena}, *e = &em;
+Emitted *emit_c(FusePlan *plan, const Target *target) {
+    Emit em = {.plan = plan, .f = plan->func, .arena = plan->arena, .target = target}, *e = &em;
     e->out = arena_new_of(e->arena, Emitted);
     IrFunc *f = plan->func;
     e->indent = 1;
@@ -443,6 +445,7 @@ Emitted *emit_c(FusePlan *plan) {
               "S's numbers. */",
               f->name);
     buf_puts(&t, amal_abi_text);
+    buf_printf(&t, "#define LANES %d /* doubles in a vector of the processor */\n", target->lanes);
     buf_puts(&t, amal_cells_text);
     buf_puts(&t, amal_prelude_text);
     buf_puts(&t, "\nstruct Frame {\n    AmalRt *rt;\n");

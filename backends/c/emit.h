@@ -6,6 +6,7 @@
  * indicators arrive at run time. */
 #ifndef AMAL_EMIT_H
 #define AMAL_EMIT_H
+#include "backends/c/target.h"
 #include "ir/fuse.h"
 
 /* What amal_run's bind[] holds, in order; the host fills it. */
@@ -31,7 +32,7 @@ typedef struct Emitted {
     VEC(Bind) binds;
 } Emitted;
 /* The whole file. Everything in the plan's arena, text on the heap. */
-Emitted *emit_c(FusePlan *plan);
+Emitted *emit_c(FusePlan *plan, const Target *target);
 
 /* ---- shared by the emitter's files ---- */
 typedef struct Emit {
@@ -39,6 +40,7 @@ typedef struct Emit {
     IrFunc *f;
     Arena *arena;
     Emitted *out;
+    const Target *target;
     Buf members; /* struct Frame */
     Buf setup;   /* start of amal_run: binds and allocations */
     Buf passes;  /* pass functions */
@@ -48,6 +50,8 @@ typedef struct Emit {
     const FusePass *pass;
     Buf lines;                 /* its row block */
     Buf top;                   /* before its loop over blocks */
+    Buf before;                /* in amal_run, before it is called */
+    int body_indent;           /* of its call */
     VEC(const char *) copied;  /* small rows it keeps padded copies of */
     VEC(const char *) hoisted; /* frame members it reads, declared once at its top */
     VEC(const char *) hoisted_decl;

@@ -11,11 +11,33 @@ static bool on_stack(const IrNode *n) {
     return n->op != IR_SCATTER && emit_acc_size(n) <= 2048;
 }
 
+/* Rows that an index picks, to read or to add to, are asked for one block ahead. */
+enum { PICKED_MOST = 64 }; /* doubles a row */
+static void prefetch_picked(Emit *e, const IrNode *n) {
+    const IrNode *u = n->args[0];
+    bool to = n->op == IR_SCATTER;
+    long long stride = (long long)(to ? emit_pad(n->cols) : emit_stride(e, u));
+    if (stride < 3 || stride > PICKED_MOST || u->op == IR_FULL) return;
+    const char *base =
+        to ? arena_printf(e->arena, "g%d", n->id)
+           : emit_hoist(e, u->op == IR_DATA ? emit_bind(e, BIND_DENSE, u->table, u->block) : emit_member(e, u),
+                        DOUBLES);
+    const char *idx = emit_hoist(e, emit_bind(e, BIND_INDEX, n->table, n->indicator), "const int32_t *restrict ");
+    LINE("for (int64_t r = i + %d; r < i + %d && r < last; r++)", e->block, 2 * e->block);
+    LINE("    for (int l = 0; l < %lld; l += 8) __builtin_prefetch(%s + (int64_t)%s[r] * %lld + l%s);", stride, base,
+         idx, stride, to ? ", 1" : "");
+}
+/* A block of rows; whole vectors are read from its last row too. */
+static long long local_size(const Emit *e, const IrNode *n) {
+    int64_t stride = n->cols ? emit_pad(n->cols) : 1;
+    return (long long)(e->block * stride + (stride % e->target->lanes && stride > 1 ? e->target->lanes : 0));
+}
+
 void emit_pass(Emit *e, const FusePass *pass) {
     e->pass = pass;
     e->lines = (Buf){0};
     e->hoisted.len = e->hoisted_decl.len = 0;
-    e->top = (Buf){0};
+    e->top = e->before = (Buf){0};
     e->copied.len = e->streams.len = 0;
     Buf tail = {0};
     int64_t widest = 1;
@@ -57,13 +79,11 @@ void emit_pass(Emit *e, const FusePass *pass) {
     e->indent = 2;
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
-        if (emit_is_local(e, n))
-            LINE("double t%d[%lld] __attribute__((aligned(64)));", n->id,
-                 (long long)(e->block * (n->cols ? emit_pad(n->cols) : 1)));
+        if (emit_is_local(e, n)) LINE("double t%d[%lld] __attribute__((aligned(64)));", n->id, local_size(e, n));
     }
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
-        if (n->op == IR_GATHER || n->op == IR_SCATTER) emit_prefetch_picked(e, n);
+        if (n->op == IR_GATHER || n->op == IR_SCATTER) prefetch_picked(e, n);
     }
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];

@@ -1,7 +1,7 @@
 /* emit_reduce.c: what a pass accumulates over its rows: sums, extremes, x' y, scatter. */
 #include "backends/c/emit_row.h"
 
-enum { SUMS_MOST = 20, TILES_MOST = 8 }; /* registers that hold sums; rereadings of a block */
+enum { TILES_MOST = 8 }; /* rereadings of a block */
 
 int64_t emit_acc_stride(const IrNode *n) {
     return emit_pad(n->cols);
@@ -24,22 +24,23 @@ static long long columns(Emit *e, const IrNode *n, const IrNode *v) {
 /* g += x' y for dense rows: sums stay in registers while a block passes, some rows of g at a time. false: too large, or
  * not in memory. */
 static bool vector_outer_product(Emit *e, const IrNode *n, const IrNode *x, const IrNode *y, int64_t acc_stride) {
-    const char *row = emit_row_address(e, y);
+    const char *row = emit_row_address(e, y, "b");
     if (!row || y->cols > 64) return false;
     Lanes l = emit_lanes_of(e, y);
-    int per = SUMS_MOST / l.n > 0 ? SUMS_MOST / l.n : 1;
-    if (l.n > SUMS_MOST || x->cols > (int64_t)per * TILES_MOST) return false;
+    int64_t sums = e->target->registers * 5 / 8, per = sums / l.n > 0 ? sums / l.n : 1; /* registers that hold sums */
+    if (l.n > sums || x->cols > per * TILES_MOST || !x->cols) return false;
+    per = (x->cols + (x->cols + per - 1) / per - 1) / ((x->cols + per - 1) / per); /* as many in each tile */
+    const char *g = arena_printf(e->arena, "g%d", n->id);
     for (int64_t j0 = 0; j0 < x->cols; j0 += per) {
         int64_t j1 = j0 + per < x->cols ? j0 + per : x->cols;
         LINE("{ /* %s */", emit_where(e, n));
         for (int64_t j = j0; j < j1; j++)
             for (int v = 0; v < l.n; v++)
-                LINE("    %s s%lld_%d; memcpy(&s%lld_%d, g%d + %lld, sizeof s%lld_%d);", emit_lane_type(l.width[v]),
-                     (long long)j, v, (long long)j, v, n->id, (long long)(j * acc_stride + l.at[v]), (long long)j, v);
+                LINE("    %s s%lld_%d = %s;", emit_lane_type(l.width[v]), (long long)j, v,
+                     emit_lane(e, l.width[v], g, j * acc_stride + l.at[v]));
         LINE("    for (int b = 0; b < m; b++) {");
         for (int v = 0; v < l.n; v++)
-            LINE("        %s y%d; memcpy(&y%d, %s + %d, sizeof y%d);", emit_lane_type(l.width[v]), v, v, row, l.at[v],
-                 v);
+            LINE("        const %s y%d = %s;", emit_lane_type(l.width[v]), v, emit_lane(e, l.width[v], row, l.at[v]));
         for (int64_t j = j0; j < j1; j++) {
             LINE("        const double x%lld = %s;", (long long)j,
                  emit_cell(e, x, "b", arena_printf(e->arena, "%lld", (long long)j)));
@@ -48,11 +49,26 @@ static bool vector_outer_product(Emit *e, const IrNode *n, const IrNode *x, cons
         LINE("    }");
         for (int64_t j = j0; j < j1; j++)
             for (int v = 0; v < l.n; v++)
-                LINE("    memcpy(g%d + %lld, &s%lld_%d, sizeof s%lld_%d);", n->id,
-                     (long long)(j * acc_stride + l.at[v]), (long long)j, v, (long long)j, v);
+                LINE("    %s = s%lld_%d;", emit_lane(e, l.width[v], g, j * acc_stride + l.at[v]), (long long)j, v);
         LINE("}");
     }
     return true;
+}
+/* g's row r += value * row b of y, both in memory: a vector of columns at a time; other rows cell by cell. */
+static void add_row(Emit *e, const IrNode *n, const char *r, const char *times, const IrNode *y) {
+    const char *row = y->cols <= 64 ? emit_row_address(e, y, "b") : NULL;
+    if (!row) {
+        LINE("        " SIMD);
+        LINE("        for (int k = 0; k < %lld; k++) %s += %s%s;", columns(e, n, y), acc(e, n, r, "k"), times,
+             emit_cell(e, y, "b", y->cols == 1 ? "0" : "k"));
+        return;
+    }
+    Lanes l = emit_lanes_to(e, columns(e, n, y));
+    LINE("        double *const to = g%d + (int64_t)%s * %lld;", n->id, r, (long long)emit_acc_stride(n));
+    LINE("        const double *const from = %s;", row);
+    for (int v = 0; v < l.n; v++)
+        LINE("        %s += %s%s;", emit_lane(e, l.width[v], "to", l.at[v]), times,
+             emit_lane(e, l.width[v], "from", l.at[v]));
 }
 
 /* x' @ y, both over this pass's rows: one rank-one update a row. */
@@ -67,7 +83,7 @@ static void outer_product(Emit *e, const IrNode *n) {
         LINE("    const int64_t r = %s;", emit_onehot_column(e, x, "b"));
         LINE("    if (r < 0 || r >= %lld) continue;", (long long)n->rows);
         if (emit_is_csr(e, y)) {
-            emit_csr_loop(e, y);
+            emit_csr_loop(e, y, "");
             LINE("        %s += %s;", acc(e, n, "r", emit_csr_column(e, y)), emit_csr_value(e, y));
         } else {
             LINE("    const int64_t a = %s;", emit_code_of(e, y));
@@ -84,12 +100,12 @@ static void outer_product(Emit *e, const IrNode *n) {
                                             : emit_cell(e, y, "b", "0"));
         const char *row, *value = "1.0";
         if (emit_is_csr(e, x)) {
-            emit_csr_loop(e, x);
+            emit_csr_loop(e, x, "{");
             row = emit_csr_column(e, x);
             value = emit_csr_value(e, x);
         } else {
             LINE("    const int64_t a = %s;", emit_is_codes(e, x) ? emit_code_of(e, x) : emit_onehot_column(e, x, "b"));
-            LINE("    if (a >= 0 && a < %lld)", (long long)n->rows);
+            LINE("    if (a >= 0 && a < %lld) {", (long long)n->rows);
             row = "a";
         }
         const char *times = strcmp(value, "1.0") ? arena_printf(e->arena, "%s * ", value) : "";
@@ -99,15 +115,15 @@ static void outer_product(Emit *e, const IrNode *n) {
             LINE("        { const int64_t k = %s; if (k >= 0 && k < %lld) %s += %s; }", emit_onehot_column(e, y, "b"),
                  (long long)n->cols, acc(e, n, row, "k"), value);
         else
-            LINE("        for (int k = 0; k < %lld; k++) %s += %s%s;", columns(e, n, y), acc(e, n, row, "k"), times,
-                 emit_cell(e, y, "b", "k"));
+            add_row(e, n, row, times, y);
+        LINE("    }");
         LINE("}");
         return;
     }
     if (fuse_is_sparse(e->f, y) || emit_is_onehot_index(e, y)) {
         const char *col, *value = "1.0";
         if (emit_is_csr(e, y)) {
-            emit_csr_loop(e, y);
+            emit_csr_loop(e, y, "");
             col = emit_csr_column(e, y);
             value = emit_csr_value(e, y);
         } else {
@@ -124,11 +140,13 @@ static void outer_product(Emit *e, const IrNode *n) {
         bool row = n->rows == 1 && n->cols > 1;
         int64_t count = row ? n->cols : n->rows;
         LINE("    const double v = %s;", emit_cell(e, row ? x : y, "b", "0"));
+        LINE("    " SIMD);
         LINE("    for (int j = 0; j < %lld; j++) g%d[j] += v * %s;", (long long)count, n->id,
              emit_cell(e, row ? y : x, "b", count == 1 ? "0" : "j"));
     } else {
         LINE("    for (int j = 0; j < %lld; j++) {", (long long)n->rows);
         LINE("        const double v = %s;", emit_cell(e, x, "b", "j"));
+        LINE("        " SIMD);
         LINE("        for (int k = 0; k < %lld; k++) %s += v * %s;", columns(e, n, y), acc(e, n, "j", "k"),
              emit_cell(e, y, "b", "k"));
         LINE("    }");
@@ -151,15 +169,14 @@ void emit_reduce_node(Emit *e, const IrNode *n) {
         } else if (n->cols == 1) {
             LINE("    %s += %s;", acc(e, n, row, "0"), emit_cell(e, x, "b", "0"));
         } else {
-            LINE("    for (int j = 0; j < %lld; j++) %s += %s;", columns(e, n, x), acc(e, n, row, "j"),
-                 emit_cell(e, x, "b", "j"));
+            add_row(e, n, row, "", x);
         }
         LINE("}");
         return;
     }
     if (n->op == IR_COLSUMS && (fuse_is_sparse(e->f, x) || emit_is_onehot_index(e, x))) {
         if (emit_is_csr(e, x)) {
-            emit_csr_loop(e, x);
+            emit_csr_loop(e, x, "");
             LINE("        g%d[%s] += %s;", n->id, emit_csr_column(e, x), emit_csr_value(e, x));
         } else {
             LINE("    const int64_t a = %s;", emit_is_codes(e, x) ? emit_code_of(e, x) : emit_onehot_column(e, x, "b"));

@@ -13,19 +13,28 @@ const char *emit_onehot_column(Emit *e, const IrNode *n, const char *b);
 /* Sparse blocks: the loop over a row's entries p, their columns and values; the code of a one-hot row. */
 bool emit_is_csr(Emit *e, const IrNode *d);
 bool emit_is_codes(Emit *e, const IrNode *d);
-void emit_csr_loop(Emit *e, const IrNode *d);
+void emit_csr_loop(Emit *e, const IrNode *d, const char *then);
 const char *emit_csr_column(Emit *e, const IrNode *d);
 const char *emit_csr_value(Emit *e, const IrNode *d);
 const char *emit_code_of(Emit *e, const IrNode *d);
 /* Where row b of a value lies in memory, or NULL when it is computed cell by cell. */
-const char *emit_row_address(Emit *e, const IrNode *n);
-/* Columns 0..cols as vectors of 8, then 4, 2, 1; whole vectors where the rows are padded. */
+const char *emit_row_address(Emit *e, const IrNode *n, const char *b);
+/* Where a row node's result goes: its row b, and cell (b, j) of it. */
+const char *emit_result_row(Emit *e, const IrNode *n, const char *b);
+const char *emit_result_cell(Emit *e, const IrNode *n, const char *b, const char *j);
+/* The loops that follow are over independent numbers: for gcc and clang one vector after the other. */
+#define SIMD "#pragma omp simd"
+/* Columns 0..cols as vectors of the processor's width, then narrower ones; whole vectors where the rows are padded. */
+enum { LANES_MOST = 64 };
 typedef struct Lanes {
-    int n, at[64], width[64];
+    int n, at[LANES_MOST], width[LANES_MOST];
 } Lanes;
 Lanes emit_lanes_of(Emit *e, const IrNode *n);
+Lanes emit_lanes_to(const Emit *e, int64_t cols);
 const char *emit_lane_type(int width);
-void emit_prefetch_picked(Emit *e, const IrNode *n);
+/* The vector in memory at address + at, to read or to write. */
+const char *emit_lane(Emit *e, int width, const char *address, int64_t at);
 void emit_row_node(Emit *e, const IrNode *n);
+void emit_row_product(Emit *e, const IrNode *n);
 void emit_reduce_node(Emit *e, const IrNode *n);
 #endif

@@ -1,25 +1,100 @@
 /* prelude.h: what emitted code uses besides the services of abi.h and the cell functions of ir/cells.h. Spelled out
- * after them at the top of every emitted file. */
+ * after them at the top of every emitted file, which defines LANES, the doubles in a vector of the processor. */
 
-/* Vectors of 8, 4 and 2 numbers, whatever the processor has for them; fold adds a vector's lanes. */
+/* Vectors of 8, 4 and 2 numbers; u: the same anywhere in memory. vd is the processor's width, vl its truth values. */
 typedef double v8d __attribute__((vector_size(64)));
 typedef double v4d __attribute__((vector_size(32)));
 typedef double v2d __attribute__((vector_size(16)));
+typedef v8d v8u __attribute__((aligned(8), may_alias));
+typedef v4d v4u __attribute__((aligned(8), may_alias));
+typedef v2d v2u __attribute__((aligned(8), may_alias));
+#if LANES == 8
+typedef v8d vd;
+#elif LANES == 4
+typedef v4d vd;
+#else
+typedef v2d vd;
+#endif
+typedef vd vu __attribute__((aligned(8), may_alias));
+typedef int64_t vl __attribute__((vector_size(8 * LANES)));
+#define INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define PICK(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define PICK(a, b, ...) __builtin_shuffle(a, b, (vl){__VA_ARGS__})
+#endif
 
-static inline double fold2(v2d v) {
+/* The sum of a vector's numbers. */
+INLINE double fold2(v2d v) {
     return v[0] + v[1];
 }
-static inline double fold4(v4d v) {
-    v2d a, b;
-    memcpy(&a, &v, sizeof a);
-    memcpy(&b, (const char *)&v + sizeof a, sizeof b);
-    return fold2(a + b);
+INLINE double fold4(v4d v) {
+    return fold2((v2d){v[0], v[1]} + (v2d){v[2], v[3]});
 }
-static inline double fold8(v8d v) {
-    v4d a, b;
-    memcpy(&a, &v, sizeof a);
-    memcpy(&b, (const char *)&v + sizeof a, sizeof b);
-    return fold4(a + b);
+INLINE double fold8(v8d v) {
+    return fold4((v4d){v[0], v[1], v[2], v[3]} + (v4d){v[4], v[5], v[6], v[7]});
+}
+
+/* x[r][c] becomes x[c][r]: pairs of rows, then pairs of pairs, exchange numbers. */
+INLINE void transpose(vd x[LANES]) {
+#if LANES == 8
+    vd y[8];
+#pragma GCC unroll 4
+    for (int r = 0; r < 8; r += 2) {
+        y[r] = PICK(x[r], x[r + 1], 0, 8, 2, 10, 4, 12, 6, 14);
+        y[r + 1] = PICK(x[r], x[r + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+    }
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; k++) {
+        const int r = k < 2 ? k : k + 2;
+        x[r] = PICK(y[r], y[r + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+        x[r + 2] = PICK(y[r], y[r + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; r++) {
+        const vd low = PICK(x[r], x[r + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        x[r + 4] = PICK(x[r], x[r + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+        x[r] = low;
+    }
+#elif LANES == 4
+    const vd a = PICK(x[0], x[1], 0, 4, 2, 6), b = PICK(x[0], x[1], 1, 5, 3, 7);
+    const vd c = PICK(x[2], x[3], 0, 4, 2, 6), d = PICK(x[2], x[3], 1, 5, 3, 7);
+    x[0] = PICK(a, c, 0, 1, 4, 5);
+    x[1] = PICK(b, d, 0, 1, 4, 5);
+    x[2] = PICK(a, c, 2, 3, 6, 7);
+    x[3] = PICK(b, d, 2, 3, 6, 7);
+#else
+    const vd low = PICK(x[0], x[1], 0, 2);
+    x[1] = PICK(x[0], x[1], 1, 3);
+    x[0] = low;
+#endif
+}
+/* a where test holds, b elsewhere. */
+INLINE vd either(vl test, vd a, vd b) {
+    return (vd)((test & (vl)a) | (~test & (vl)b));
+}
+/* The least (most: the greatest) number of each of LANES rows of cols numbers, or (at) the first column that has it,
+ * from 1. Rows are stride apart; whole vectors are read. Not-a-number is never the least, unless its value is asked
+ * for: then it is. */
+INLINE vd extreme(const double *rows, int stride, int cols, int most, int at) {
+    const vd zero = {0};
+    vd best = zero + (most ? -__builtin_inf() : __builtin_inf()), column = zero + 1;
+    for (int j0 = 0; j0 < cols; j0 += LANES) {
+        vd x[LANES];
+#pragma GCC unroll 8
+        for (int r = 0; r < LANES; r++) x[r] = *(const vu *)(rows + r * stride + j0);
+        transpose(x);
+#pragma GCC unroll 8
+        for (int j = 0; j < LANES; j++) {
+            if (j0 + j < cols) {
+                vl better = most ? x[j] > best : x[j] < best;
+                if (!at) better |= x[j] != x[j];
+                if (at) column = either(better, zero + (j0 + j + 1), column);
+                best = either(better, x[j], best);
+            }
+        }
+    }
+    return at ? column : best;
 }
 
 /* exp, log and their kin a vector at a time, where the C library has them. */
@@ -31,27 +106,25 @@ extern double cos(double) __attribute__((simd("notinbranch"), const, nothrow));
 #endif
 
 /* A seed, a number of rounds, the column of a one-hot row: as whole numbers, also of numbers that are none. */
-static inline uint64_t seed_of(double x) {
+INLINE uint64_t seed_of(double x) {
     return fabs(x) < 9.0e18 ? (uint64_t)(int64_t)floor(x) : 0;
 }
-static inline int64_t times_of(double x) {
+INLINE int64_t times_of(double x) {
     return x >= 1 ? x < 9e15 ? (int64_t)x : INT64_MAX : 0;
 }
-static inline int64_t column_of(double x) {
+INLINE int64_t column_of(double x) {
     return x >= 1 && x < 9e15 && x == floor(x) ? (int64_t)x - 1 : -1;
 }
 
 /* The first row of a part: whole blocks of 64, so that parts do not share cache lines. */
-static inline int64_t share(int64_t n, int part, int parts) {
+INLINE int64_t share(int64_t n, int part, int parts) {
     return part == parts ? n : n / 64 * part / parts * 64;
 }
-
 /* As many parts as threads, but none with fewer than 1024 rows. */
-static inline int parts_for(int64_t n, int threads) {
+INLINE int parts_for(int64_t n, int threads) {
     const int64_t most = n / 1024 + 1;
     return most < threads ? (int)most : threads;
 }
-
 /* to += each of the parts, in their order. */
 static void add_parts(double *restrict to, const double *restrict parts, int64_t n, int count) {
     for (int p = 0; p < count; p++)

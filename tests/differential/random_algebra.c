@@ -40,6 +40,13 @@ static bool run(const Backend *be, Diags *ds, IrFunc *f, int threads, const char
     be->release(x);
     return ok;
 }
+/* Emitted code is made for several widths of vectors: one a seed, of those that this machine can run. */
+static void choose_target(void) {
+#if defined(__x86_64__)
+    static const char *const targets[] = {"native", "x86-64", "x86-64-v3"};
+    setenv("AMAL_TARGET", targets[draw_seed % (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 3 : 2)], 1);
+#endif
+}
 static int one(int threads, const char *keep, bool simplify, bool emit) {
     Arena *arena = arena_new();
     Diags *ds = diags_new(arena);
@@ -48,6 +55,7 @@ static int one(int threads, const char *keep, bool simplify, bool emit) {
     IrFunc *f = random_program(arena, ds, in);
     ir_verify(f, "building");
     int n = f->body->results.len, bad = 0;
+    choose_target();
     Matrix *y = mat_new_dense(in->rows, 1), *a[64] = {0}, *b[64] = {0}, *c[64] = {0};
     for (int64_t i = 0; i < in->rows; i++) y->data[i] = floor(uniform() * 8) / 4 - 1;
     PassOptions po = {.threads = threads, .verify = true};

@@ -1,0 +1,44 @@
+/* target.c: see target.h. */
+#include "backends/c/target.h"
+#include <stdlib.h>
+
+static bool processor_has(const char *feature) {
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    bool has = false;
+    char line[4096];
+    while (f && fgets(line, sizeof line, f))
+        if (!strncmp(line, "flags", 5)) {
+            const char *at = strstr(line, feature);
+            size_t n = strlen(feature);
+            while (at && !(at[-1] == ' ' && (at[n] == ' ' || at[n] == '\n'))) at = strstr(at + 1, feature);
+            has = at != NULL;
+            break;
+        }
+    if (f) fclose(f);
+    return has;
+}
+static const Target sse = {{"-march=x86-64"}, 2, 16}, avx2 = {{"-march=x86-64-v3"}, 4, 16},
+                    avx512 = {{"-march=x86-64-v4", "-mprefer-vector-width=512"}, 8, 32};
+
+bool target_find(Diags *ds, Target *out) {
+    const char *name = getenv("AMAL_TARGET");
+    if (!name || !*name || !strcmp(name, "native")) {
+#if defined(__x86_64__)
+        *out = processor_has("avx512dq") ? avx512 : processor_has("avx2") && processor_has("fma") ? avx2 : sse;
+        out->flags[0] = "-march=native";
+#else
+        *out = (Target){{"-mcpu=native"}, 2, 32};
+#endif
+        return true;
+    }
+#if defined(__x86_64__)
+    if (!strcmp(name, "x86-64") || !strcmp(name, "x86-64-v3") || !strcmp(name, "x86-64-v4")) {
+        *out = !strcmp(name, "x86-64") ? sse : !strcmp(name, "x86-64-v3") ? avx2 : avx512;
+        return true;
+    }
+#endif
+    diag_help(
+        diag_error(ds, "E602", (Span){0}, "AMAL_TARGET names no processor that code can be emitted for: `%s`", name),
+        "leave it unset, or name x86-64, x86-64-v3 or x86-64-v4 on such a processor");
+    return false;
+}
