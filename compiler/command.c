@@ -1,4 +1,5 @@
 /* command.c: parses the command line by the table of commands.def and calls the command (contract: command.h). */
+#include "backends/runtime/cache.h"
 #include "compiler/command.h"
 #include "compiler/script.h"
 #include <stdlib.h>
@@ -41,7 +42,14 @@ const Command *command_by_name(const char *name) {
 
 /* ---------------- what commands use ---------------- */
 
+void command_open_cache(Invocation *v, Diags *ds) {
+    Cache *c = arena_new_of(v->arena, Cache);
+    cache_open(c, ds, !v->run.no_cache);
+    cache_use(c);
+}
+
 Program *command_open(Invocation *v, Diags *ds, int *code) {
+    command_open_cache(v, ds);
     v->run.script = v->arguments.data[0];
     v->run.nsettings = v->settings.len;
     v->run.settings = v->settings.data;
@@ -102,5 +110,6 @@ int command_invoke(Arena *arena, int argc, char **argv) {
     }
     if (v->arguments.len < v->command->least || v->arguments.len > v->command->most) return wrong_arguments(v);
     int code = v->command->run(v);
+    cache_use(NULL);
     return argc < 2 ? EXIT_USAGE : code;
 }

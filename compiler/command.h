@@ -76,6 +76,8 @@ extern const VariableRow command_variables[];
 extern const int command_count, command_variable_count;
 const Command *command_by_name(const char *name);        /* NULL: there is none */
 int command_invoke(Arena *arena, int argc, char **argv); /* the whole command line; its exit code */
+/* Data of earlier runs are used, and kept, from here to the end of the command, unless --no-cache was given. */
+void command_open_cache(Invocation *v, Diags *ds);
 /* Opens the script that is the only argument (v->run.script from here on) with its --set values. NULL: reported in ds,
  * *code says with what to leave. */
 Program *command_open(Invocation *v, Diags *ds, int *code);

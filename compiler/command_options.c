@@ -33,6 +33,12 @@ int set_param(Invocation *v, const char *x) {
     return 0;
 }
 
+int set_no_cache(Invocation *v, const char *x) {
+    (void)x;
+    v->run.no_cache = true;
+    return 0;
+}
+
 int set_json(Invocation *v, const char *x) {
     v->run.json = x;
     return 0;

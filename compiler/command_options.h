@@ -9,6 +9,7 @@ int set_dump_after(Invocation *v, const char *x);
 int set_json(Invocation *v, const char *x);
 int set_keep_c(Invocation *v, const char *x);
 int set_max_rows(Invocation *v, const char *x);
+int set_no_cache(Invocation *v, const char *x);
 int set_param(Invocation *v, const char *x);
 int set_quiet(Invocation *v, const char *x);
 int set_strategy(Invocation *v, const char *x);

@@ -38,6 +38,7 @@ int command_check(Invocation *v) {
     Diags *ds = command_diags(v);
     if (!ds) return EXIT_USAGE;
     v->run.script = v->arguments.data[0];
+    command_open_cache(v, ds);
     Program *p = script_open(v->arena, ds, v->run.script, v->settings.len, v->settings.data);
     if (p && diag_error_count(ds) == 0) check_declarations(p);
     if (p && diag_error_count(ds) == 0 && v->values[OPTION_data]) {

@@ -61,7 +61,7 @@ static bool read_source(Data *d, int index) {
     if (d->tables[index]) return true;
     if (d->failed[index]) return false;
     const Source *s = &d->program->sources.data[index];
-    TableOptions opt = {.base_dir = d->program->base_dir, .threads = d->options->threads, .wanted = s->wanted};
+    TableOptions opt = {.base_dir = d->program->base_dir, .threads = d->options->threads, .wanted = s->wanted, .nwanted = s->ncols};
     double begin = time_now();
     d->tables[index] = table_read(d->ds, s->decl, &opt);
     d->seconds_read += time_now() - begin;
@@ -253,6 +253,29 @@ double data_seconds_match(const Data *d) {
 }
 double data_seconds_materialize(const Data *d) {
     return d->seconds_materialize;
+}
+
+const char *data_read_note(const Data *d) {
+    int read = 0, cached = 0;
+    for (int i = 0; i < d->program->sources.len; i++) {
+        read += d->tables[i] != NULL;
+        cached += d->tables[i] && d->tables[i]->entry;
+    }
+    if (!cached) return "";
+    if (cached == read) return " (from the cache)";
+    return arena_printf(d->arena, " (%d of %d sources from the cache)", cached, read);
+}
+
+void data_cached_json(const Data *d, Buf *out) {
+    bool first = true;
+    buf_puts(out, "{\"sources\": [");
+    for (int i = 0; i < d->program->sources.len; i++) {
+        if (!d->tables[i] || !d->tables[i]->entry) continue;
+        buf_puts(out, first ? "" : ", ");
+        diag_json_text(out, d->program->sources.data[i].decl->name.text);
+        first = false;
+    }
+    buf_puts(out, "]}");
 }
 
 int data_built(const Data *d, const Target *const **targets, const Integration *const **roots) {

@@ -19,6 +19,7 @@ typedef struct RunOptions {
     const char *keep_dir;    /* --keep-c */
     int64_t max_rows;        /* 0: what the script says */
     bool quiet;
+    bool no_cache; /* --no-cache: data of earlier runs are not used, and none are kept */
     bool explain; /* show plans instead of training */
 } RunOptions;
 

@@ -64,6 +64,7 @@ static bool read_links(Program *p, const MappingSpec *spec, const MatchDecl *d, 
     wanted[s->link_left] = wanted[s->link_right] = true;
     if (s->link_score >= 0) wanted[s->link_score] = true;
     own.wanted = wanted;
+    own.nwanted = n;
     for (int i = 0; i < n; i++) {
         vec_push(p->arena, &decl.columns, cols[i]);
         if (!wanted[i]) decl.columns.data[i].type = TY_TEXT; /* anything goes in a column that is not read */

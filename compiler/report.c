@@ -87,7 +87,7 @@ void report_target(Report *r, const Integration *root) {
 }
 
 void report_train(Report *r, const char *key, const Model *m, const Integration *on, const char *describe,
-                  double seconds_read, double seconds_match) {
+                  double seconds_read, const char *read_note, double seconds_match) {
     vec_push(r->arena, &r->trained, ((Trained){key, m}));
     if (!r->human || r->quiet) return;
     fprintf(r->human, "%s: %s on %s%s%s (%lld rows), %s\n", key, m->algorithm->name.text, on->spec->target,
@@ -96,8 +96,8 @@ void report_train(Report *r, const char *key, const Model *m, const Integration 
     fprintf(r->human, "  %s backend", m->backend);
     if (m->iterations > 0)
         fprintf(r->human, ", %lld iteration%s", (long long)m->iterations, m->iterations == 1 ? "" : "s");
-    fprintf(r->human, "; seconds: read %.3f, match %.3f, compile %.3f, train %.3f\n", seconds_read, seconds_match,
-            m->seconds_compile, m->seconds_train);
+    fprintf(r->human, "; seconds: read %.3f%s, match %.3f, compile %.3f, train %.3f\n", seconds_read, read_note,
+            seconds_match, m->seconds_compile, m->seconds_train);
     if (describe && *describe) fputs(describe, r->human);
 }
 
@@ -303,8 +303,8 @@ static bool trained_again(const Report *r, int i) {
     return false;
 }
 
-/* Of the whole run, and of each model; all on one line, so that the rest of a report can be compared without it. */
-static void json_seconds(const Report *r, Buf *out, const ReportSeconds *s) {
+/* Of the whole run, and of each model, and what came from the cache; all on one line, so that the rest of a report can be compared without it. */
+static void json_seconds(const Report *r, Buf *out, const ReportSeconds *s, const Data *data) {
     buf_printf(out, "],\n \"seconds\": {\"read\": %.6f, \"match\": %.6f, \"compile\": %.6f, \"train\": %.6f", s->read,
                s->match, s->compile, s->train);
     buf_printf(out, ", \"total\": %.6f, \"models\": {", s->total);
@@ -315,7 +315,11 @@ static void json_seconds(const Report *r, Buf *out, const ReportSeconds *s) {
         key(out, &first, r->trained.data[i].key);
         buf_printf(out, "{\"compile\": %.6f, \"train\": %.6f}", m->seconds_compile, m->seconds_train);
     }
-    buf_puts(out, "}}");
+    buf_puts(out, "}}, \"cached\": ");
+    if (data)
+        data_cached_json(data, out);
+    else
+        buf_puts(out, "{\"sources\": []}");
 }
 
 void report_json(const Report *r, Buf *out, const char *script, Data *data, const ReportSeconds *s,
@@ -354,6 +358,6 @@ void report_json(const Report *r, Buf *out, const char *script, Data *data, cons
         matrix_fields(out, r->printed.data[i].value);
         buf_puts(out, "}");
     }
-    json_seconds(r, out, s);
+    json_seconds(r, out, s, data);
     buf_puts(out, "}\n");
 }

@@ -11,9 +11,10 @@ typedef struct Report Report;
 Report *report_new(Arena *arena, FILE *human, bool quiet);
 /* The target's rows, columns, kind and sources; once a target. */
 void report_target(Report *r, const Integration *root);
-/* `key` names the model in the report: its name, with the values of the loops around it, as in m[x=0.1]. */
+/* `key` names the model in the report: its name, with the values of the loops around it, as in m[x=0.1]. read_note
+ * follows the seconds of reading: data_read_note(). */
 void report_train(Report *r, const char *key, const Model *m, const Integration *on, const char *describe,
-                  double seconds_read, double seconds_match);
+                  double seconds_read, const char *read_note, double seconds_match);
 void report_metric(Report *r, const char *key, const char *data, const char *metric, double value, bool last);
 /* row_names: one a row, or NULL. */
 void report_print(Report *r, const char *expr, const Matrix *value, const char *const *row_names);

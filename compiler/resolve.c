@@ -4,6 +4,7 @@
  *
  * Ownership: everything lives in the arena. Errors: E110..E119, E150..E176, E190 through diag_*; nothing is dropped
  * silently. */
+#include "backends/runtime/kernels.h"
 #include "compiler/resolve_internal.h"
 
 #include <errno.h>
@@ -307,7 +308,7 @@ static void add_source(Collector *c, const SourceDecl *decl) {
             diag_help(d, "leave the `{ }` out to have the columns read from the file");
         }
     } else if (!remote) {
-        TableOptions opt = {.base_dir = p->base_dir, .threads = 1};
+        TableOptions opt = {.base_dir = p->base_dir, .threads = thread_default_count()};
         s.schema_known = table_schema(p->arena, p->diags, decl, &opt, &s.ncols, &s.cols);
         if (!s.schema_known) s.ncols = 0;
     }

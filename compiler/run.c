@@ -363,7 +363,7 @@ static bool step_train(Run *r, const Stmt *s) {
     if (!parameters_finite(r, s, m)) return false;
     bind(r, (Binding){.name = m->name, .kind = BIND_MODEL, .model = m});
     report_train(r->report, r->models.data[r->models.len - 1].key, m, in, NULL, data_seconds_read(r->data),
-                 data_seconds_match(r->data) + data_seconds_materialize(r->data));
+                 data_read_note(r->data), data_seconds_match(r->data) + data_seconds_materialize(r->data));
     return true;
 }
 

@@ -206,6 +206,8 @@ run_command() {
     . tests/command.sh
     # shellcheck source=tests/command_data.sh
     . tests/command_data.sh
+    # shellcheck source=tests/command_cache.sh
+    . tests/command_cache.sh
     # shellcheck source=tests/command_pages.sh
     . tests/command_pages.sh
     # shellcheck source=tests/command_tools.sh

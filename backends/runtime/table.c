@@ -11,9 +11,10 @@
 
 #include <math.h>
 #include <strings.h>
+#include <sys/mman.h>
 
 /* ---------------- tables ---------------- */
-static char *text_copy(const char *s) {
+char *table_text_copy(const char *s) {
     if (!s) return NULL;
     size_t n = strlen(s) + 1;
     char *copy = mem_try(n, 1);
@@ -28,9 +29,11 @@ int table_find(const Table *t, const char *column) {
 
 void column_free(Column *c) {
     mem_free((void *)c->name);
-    mem_free(c->num);
-    mem_free(c->ints);
-    mem_free(c->codes);
+    if (!c->mapped) {
+        mem_free(c->num);
+        mem_free(c->ints);
+        mem_free(c->codes);
+    }
     dict_free(c->dict);
     mat_free(c->matrix);
     memset(c, 0, sizeof *c);
@@ -42,6 +45,7 @@ void table_free(Table *t) {
     mem_free(t->cols);
     mem_free((void *)t->name);
     mem_free((void *)t->path);
+    if (t->entry) (void)munmap(t->entry, t->entry_len);
     mem_free(t);
 }
 
@@ -63,11 +67,11 @@ static bool column_allocate(Column *c, int64_t rows) {
 }
 
 /* Every named part of a table, without data. NULL: no memory. */
-static Table *table_frame(const char *name, const char *path, int ncols) {
+Table *table_frame(const char *name, const char *path, int ncols) {
     Table *t = mem_try(1, sizeof *t);
     if (!t) return NULL;
-    t->name = text_copy(name);
-    t->path = text_copy(path);
+    t->name = table_text_copy(name);
+    t->path = table_text_copy(path);
     t->cols = mem_try(ncols > 0 ? (size_t)ncols : 1, sizeof *t->cols);
     t->ncols = t->cols ? ncols : 0;
     if (!t->name || (path && !t->path) || !t->cols) {
@@ -89,7 +93,7 @@ Table *table_new(const Source *s, const Schema *schema, int64_t rows) {
         const ColumnDecl *d = &schema->cols[i];
         c->type = d->type;
         c->span = d->name.span.file ? d->name.span : s->decl->name.span;
-        ok = (c->name = text_copy(d->name.text)) && (!source_wants(s, i) || column_allocate(c, rows));
+        ok = (c->name = table_text_copy(d->name.text)) && (!source_wants(s, i) || column_allocate(c, rows));
     }
     if (!ok) {
         table_free(t);
@@ -144,7 +148,7 @@ Table *table_from_columns(const char *name, int64_t rows, int ncols, const Colum
         const Column *from = &cols[i];
         c->type = from->type;
         c->span = from->span;
-        ok = (c->name = text_copy(from->name)) != NULL;
+        ok = (c->name = table_text_copy(from->name)) != NULL;
         if (ok && from->num) ok = (c->num = array_copy(from->num, rows, sizeof *c->num)) != NULL;
         if (ok && from->ints) ok = (c->ints = array_copy(from->ints, rows, sizeof *c->ints)) != NULL;
         if (ok && from->codes) ok = (c->codes = array_copy(from->codes, rows, sizeof *c->codes)) != NULL;
@@ -389,6 +393,27 @@ static bool source_open(Source *s, Arena *arena, Diags *ds, const SourceDecl *de
     return source_uri(s) && source_options(s) && source_formats_valid(s);
 }
 
+static bool schema_read(Source *s, Schema *schema) {
+    switch (s->format) {
+    case FORMAT_CSV: return csv_schema(s, schema);
+    case FORMAT_PARQUET:
+    case FORMAT_JSON: return duckdb_schema(s, schema);
+    case FORMAT_MTX: return mtx_schema(s, schema);
+    case FORMAT_SQLITE: return sqlite_schema(s, schema);
+    }
+    internal_error("format %d of a source", (int)s->format);
+}
+static Table *rows_read(Source *s) {
+    switch (s->format) {
+    case FORMAT_CSV: return csv_read(s);
+    case FORMAT_PARQUET:
+    case FORMAT_JSON: return duckdb_read(s);
+    case FORMAT_MTX: return mtx_read(s);
+    case FORMAT_SQLITE: return sqlite_read(s);
+    }
+    internal_error("format %d of a source", (int)s->format);
+}
+
 bool table_schema(Arena *arena, Diags *ds, const SourceDecl *decl, const TableOptions *opt, int *ncols,
                   ColumnDecl **cols) {
     Source s;
@@ -399,17 +424,7 @@ bool table_schema(Arena *arena, Diags *ds, const SourceDecl *decl, const TableOp
         complete = c->type != TY_INFER && (c->type != TY_VECTOR || c->width);
     }
     Schema schema = {decl->columns.len, decl->columns.data, false};
-    if (!complete) {
-        bool ok = false;
-        switch (s.format) {
-        case FORMAT_CSV: ok = csv_schema(&s, &schema); break;
-        case FORMAT_PARQUET:
-        case FORMAT_JSON: ok = duckdb_schema(&s, &schema); break;
-        case FORMAT_MTX: ok = mtx_schema(&s, &schema); break;
-        case FORMAT_SQLITE: ok = sqlite_schema(&s, &schema); break;
-        }
-        if (!ok) return false;
-    }
+    if (!complete && !schema_cached(&s, &schema, schema_read)) return false;
     *ncols = schema.ncols;
     *cols = arena_array(arena, ColumnDecl, schema.ncols > 0 ? schema.ncols : 1);
     if (schema.ncols) memcpy(*cols, schema.cols, (size_t)schema.ncols * sizeof **cols);
@@ -419,16 +434,12 @@ bool table_schema(Arena *arena, Diags *ds, const SourceDecl *decl, const TableOp
 Table *table_read(Diags *ds, const SourceDecl *decl, const TableOptions *opt) {
     Arena *arena = arena_new();
     Source s;
-    Table *t = NULL;
-    if (source_open(&s, arena, ds, decl, opt)) {
-        switch (s.format) {
-        case FORMAT_CSV: t = csv_read(&s); break;
-        case FORMAT_PARQUET:
-        case FORMAT_JSON: t = duckdb_read(&s); break;
-        case FORMAT_MTX: t = mtx_read(&s); break;
-        case FORMAT_SQLITE: t = sqlite_read(&s); break;
-        }
-    }
+    Table *t = source_open(&s, arena, ds, decl, opt) ? table_cached(&s, rows_read) : NULL;
     arena_free(arena);
     return t;
+}
+
+bool table_key(Arena *arena, const SourceDecl *decl, const TableOptions *opt, Buf *key, const char **path) {
+    Source s;
+    return source_open(&s, arena, diags_new(arena), decl, opt) && source_key(&s, key, path);
 }

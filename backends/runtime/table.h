@@ -23,7 +23,11 @@ typedef struct Dict {
     int32_t count, cap;
     void *index; /* private hash */
 } Dict;
+struct CacheWriter;
+struct CacheReader;
 Dict *dict_new(void);
+bool dict_save(const Dict *d, struct CacheWriter *w); /* false: no memory; d must outlive the writer */
+Dict *dict_load(struct CacheReader *r);               /* in the entry's mapping; NULL: damaged, or no memory */
 int32_t dict_add(Dict *d, const char *s, int32_t len); /* code of s, added when new; -2: no memory or 2^31 entries */
 int32_t dict_find(const Dict *d, const char *s, int32_t len); /* -1: absent */
 void dict_free(Dict *d);
@@ -37,6 +41,7 @@ typedef struct Column {
     Dict *dict;
     Matrix *matrix;     /* TY_VECTOR */
     int64_t nulls;
+    bool mapped;        /* its arrays lie in the table's cache entry */
     Span span;          /* its declaration, or the source's */
 } Column;
 typedef struct Table {
@@ -45,6 +50,8 @@ typedef struct Table {
     int64_t rows;
     int ncols;
     Column *cols;
+    void *entry;        /* a mapped cache entry of `entry_len` bytes, or NULL */
+    size_t entry_len;
 } Table;
 static inline bool column_is_null(const Column *c, int64_t r) {
     if (c->num) return c->num[r] != c->num[r];
@@ -59,6 +66,7 @@ typedef struct TableOptions {
     const char *base_dir; /* relative URIs are relative to this (the script's folder) */
     int threads;
     const bool *wanted;   /* per declared column: read only these (NULL: all); unwanted columns stay in `cols` with no data */
+    int nwanted;          /* how many `wanted` holds */
 } TableOptions;
 
 /* Column names and types of a source without reading its rows: what the declaration says or, without a block, what the reader
@@ -66,6 +74,9 @@ typedef struct TableOptions {
 bool table_schema(Arena *arena, Diags *ds, const SourceDecl *decl, const TableOptions *opt, int *ncols, ColumnDecl **cols);
 /* Reads all rows. NULL: reported. */
 Table *table_read(Diags *ds, const SourceDecl *decl, const TableOptions *opt);
+/* Adds to `key` everything that the table follows from besides the bytes of its file, and gives the file's path. false:
+ * what is read does not follow from one ordinary file (SQLite, pipes), so it cannot be kept. */
+bool table_key(Arena *arena, const SourceDecl *decl, const TableOptions *opt, Buf *key, const char **path);
 /* For tests and generated data: columns from memory, copied. */
 Table *table_from_columns(const char *name, int64_t rows, int ncols, const Column *cols);
 

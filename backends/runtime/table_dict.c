@@ -4,6 +4,7 @@
  * grow, so dict->text[code] stays valid while the dictionary lives. Every string is NUL-terminated besides having a
  * length (cells hold no NUL: readers refuse them). No memory: dict_new() gives NULL, dict_add() -2, and the dictionary
  * stays usable. */
+#include "backends/runtime/cache.h"
 #include "backends/runtime/table.h"
 
 typedef struct DictSlot {
@@ -18,6 +19,7 @@ typedef struct DictBlock {
 typedef struct DictIndex {
     DictSlot *slots;
     uint32_t mask;
+    bool slots_mapped; /* they lie in a cache entry */
     DictBlock *blocks;
 } DictIndex;
 
@@ -53,7 +55,7 @@ void dict_free(Dict *d) {
         mem_free(b);
         b = next;
     }
-    mem_free(x->slots);
+    if (!x->slots_mapped) mem_free(x->slots);
     mem_free(x);
     mem_free(d->text);
     mem_free(d->len);
@@ -87,7 +89,8 @@ static bool dict_grow_slots(Dict *d) {
         while (slots[k].code >= 0) k = (k + 1) & (count - 1);
         slots[k] = x->slots[i];
     }
-    mem_free(x->slots);
+    if (!x->slots_mapped) mem_free(x->slots);
+    x->slots_mapped = false;
     x->slots = slots;
     x->mask = count - 1;
     return true;
@@ -157,4 +160,56 @@ int32_t dict_add(Dict *d, const char *s, int32_t len) {
 
 int32_t dict_find(const Dict *d, const char *s, int32_t len) {
     return dict_slot(d, s, len, dict_hash(s, len))->code;
+}
+
+/* ---------------- in the cache ---------------- */
+bool dict_save(const Dict *d, CacheWriter *w) {
+    const DictIndex *x = d->index;
+    size_t bytes = 0, at = 0;
+    for (int32_t i = 0; i < d->count; i++) bytes += (size_t)d->len[i] + 1;
+    char *all = mem_try(bytes ? bytes : 1, 1);
+    if (!all) return false;
+    for (int32_t i = 0; i < d->count; at += (size_t)d->len[i] + 1, i++)
+        memcpy(all + at, d->text[i], (size_t)d->len[i] + 1);
+    cache_put_int(w, d->count);
+    cache_put_int(w, (int64_t)bytes);
+    cache_put_int(w, x->mask);
+    cache_put_array(w, d->len, (size_t)d->count * sizeof *d->len);
+    cache_put_owned(w, all, bytes);
+    cache_put_array(w, x->slots, ((size_t)x->mask + 1) * sizeof *x->slots);
+    return true;
+}
+
+Dict *dict_load(CacheReader *r) {
+    int32_t count = (int32_t)cache_get_count(r, 0, INT32_MAX);
+    int64_t bytes = cache_get_count(r, 0, INT64_MAX);
+    uint32_t mask = (uint32_t)cache_get_count(r, DICT_FIRST_SLOTS - 1, UINT32_MAX - 1);
+    const int32_t *len = cache_get_array(r, (size_t)count * sizeof *len);
+    char *all = cache_get_array(r, (size_t)bytes);
+    DictSlot *slots = cache_get_array(r, ((size_t)mask + 1) * sizeof *slots);
+    if (r->damaged || (mask & (mask + 1)) || (uint32_t)count > (mask + 1) / 2) return r->damaged = true, NULL;
+    Dict *d = mem_try(1, sizeof *d);
+    DictIndex *x = mem_try(1, sizeof *x);
+    size_t n = count > 0 ? (size_t)count : 1;
+    char **text = mem_try(n, sizeof *text);
+    int32_t *lengths = mem_try(n, sizeof *lengths);
+    if (!d || !x || !text || !lengths) {
+        mem_free(d);
+        mem_free(x);
+        mem_free(text);
+        mem_free(lengths);
+        return NULL;
+    }
+    int64_t at = 0;
+    for (int32_t i = 0; i < count; at += (int64_t)len[i] + 1, i++) {
+        if (len[i] < 0 || len[i] >= bytes - at) r->damaged = true;
+        if (r->damaged) break;
+        text[i] = all + at;
+    }
+    if (count) memcpy(lengths, len, (size_t)count * sizeof *lengths);
+    *x = (DictIndex){.slots = slots, .mask = mask, .slots_mapped = true};
+    *d = (Dict){.text = text, .len = lengths, .count = count, .cap = (int32_t)n, .index = x};
+    if (!r->damaged) return d;
+    dict_free(d);
+    return NULL;
 }

@@ -1,13 +1,15 @@
-/* table_file.c: the bytes of a source's file: mapped when it is plain, inflated into memory when it is gzip.
+/* table_file.c: the bytes of a source's file in memory, inflated when it is gzip.
  *
  * gzip is told by its first two bytes, not by its name; members that follow one another are one text. Errors:
  * E450 the file is missing (with the nearest name in its folder), a folder, or may not be read; E451 its compression is
  * damaged; E402 its contents do not fit in memory. */
+#include "backends/runtime/kernels.h"
 #include "backends/runtime/table_private.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <inttypes.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -129,6 +131,58 @@ static bool file_load_stream(const Source *s, int fd, FileBytes *out) {
     return false;
 }
 
+/* A plain file is read into memory of its own, on all threads: mapped, it could change under the reader, or end the
+ * process when another program cuts it short. */
+typedef struct FileRead {
+    int fd;
+    char *data;
+    size_t len, chunks;
+    Hash128 *hashes;
+    atomic_int error; /* -1: the file ended early */
+} FileRead;
+static void read_part(void *ctx, int part, int nparts) {
+    FileRead *r = ctx;
+    size_t from = r->chunks * (size_t)part / (size_t)nparts, to = r->chunks * (size_t)(part + 1) / (size_t)nparts;
+    for (size_t k = from; k < to && !atomic_load(&r->error); k++) {
+        size_t begin = k * CONTENT_CHUNK, at = begin, end = begin + CONTENT_CHUNK;
+        if (end > r->len) end = r->len;
+        while (at < end) {
+            ssize_t got = pread(r->fd, r->data + at, end - at, (off_t)at);
+            if (got < 0 && errno == EINTR) continue;
+            if (got <= 0) {
+                atomic_store(&r->error, got ? errno : -1);
+                return;
+            }
+            at += (size_t)got;
+        }
+        if (r->hashes) r->hashes[k] = content_hash_chunk(r->data + begin, end - begin);
+    }
+}
+static bool file_load_plain(const Source *s, int fd, size_t len, FileBytes *out) {
+    FileRead r = {.fd = fd, .len = len, .chunks = (len + CONTENT_CHUNK - 1) / CONTENT_CHUNK};
+    void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) {
+        source_report_memory(s, 0, len);
+        return false;
+    }
+    (void)madvise(p, len, MADV_HUGEPAGE); /* advice only */
+    *out = (FileBytes){.data = p, .len = len, .mapped = len};
+    r.data = p;
+    if (s->watch) r.hashes = arena_array(s->arena, Hash128, r.chunks);
+    int parts = s->opt->threads > 1 ? s->opt->threads : 1;
+    thread_run((size_t)parts < r.chunks ? parts : (int)r.chunks, read_part, &r);
+    int error = atomic_load(&r.error);
+    if (!error) {
+        if (s->watch) cache_watch_exact(s->watch, content_hash_join(r.hashes, r.chunks));
+        return true;
+    }
+    file_unload(out);
+    if (error > 0) return file_report(s, error);
+    Diag *d = diag_data(s->ds, "E450", s->at, s->path, 0, "the file was cut short while it was read");
+    diag_help(d, "is another program writing it? Run again when it is done");
+    return false;
+}
+
 static bool file_load_raw(const Source *s, FileBytes *out) {
     *out = (FileBytes){0};
     struct stat st;
@@ -138,13 +192,7 @@ static bool file_load_raw(const Source *s, FileBytes *out) {
     if (!S_ISREG(st.st_mode)) {
         ok = file_load_stream(s, fd, out);
     } else if (st.st_size > 0) {
-        void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (p == MAP_FAILED) {
-            ok = file_report(s, errno);
-        } else {
-            (void)madvise(p, (size_t)st.st_size, MADV_SEQUENTIAL); /* advice only */
-            *out = (FileBytes){.data = p, .len = (size_t)st.st_size, .mapped = (size_t)st.st_size};
-        }
+        ok = file_load_plain(s, fd, (size_t)st.st_size, out);
     }
     (void)close(fd); /* only read */
     return ok;

@@ -11,6 +11,7 @@
  * fit · E402 memory. */
 #ifndef AMAL_TABLE_PRIVATE_H
 #define AMAL_TABLE_PRIVATE_H
+#include "backends/runtime/cache.h"
 #include "backends/runtime/table.h"
 
 /* ---- a source, taken apart (table.c) ---- */
@@ -32,6 +33,7 @@ typedef struct Source {
     TextEncoding encoding;
     int nnulls;
     const char **nulls; /* texts that mean null in every column */
+    CacheWatch *watch;  /* told what was read of which file; NULL: nobody asks */
 } Source;
 /* The columns a reader must produce: the declared ones, or the inferred. */
 typedef struct Schema {
@@ -54,6 +56,14 @@ Table *table_new(const Source *s, const Schema *schema, int64_t rows);
 /* Room for `cap` rows, of which the first `rows` are kept: for readers that learn the number of rows at the end. */
 bool table_widen(const Source *s, Table *t, int64_t rows, int64_t cap);
 void column_free(Column *c);
+
+char *table_text_copy(const char *s); /* NULL: no memory; mem_free */
+/* A Table with a name and `ncols` columns without names. NULL: no memory. */
+Table *table_frame(const char *name, const char *path, int ncols);
+/* table_cache.c: what an earlier run kept, else what `read` gives, which is then kept when that pays. */
+bool source_key(const Source *s, Buf *key, const char **path);
+bool schema_cached(Source *s, Schema *out, bool (*read)(Source *s, Schema *out));
+Table *table_cached(Source *s, Table *(*read)(Source *s));
 
 /* Every reader: fills schema (columns in the source's arena) or reads all rows. */
 bool csv_schema(const Source *s, Schema *out);
@@ -102,9 +112,9 @@ void date_to_civil(int64_t days, int64_t *year, int *month, int *day);
 typedef struct FileBytes {
     char *data; /* NULL only when len is 0 */
     size_t len;
-    size_t mapped; /* length of the mapping, 0 when on the heap */
+    size_t mapped; /* length of the anonymous mapping, 0 when on the heap */
 } FileBytes;
-/* The whole file, inflated when it is gzip (by its first bytes, whatever its name). false: reported. */
+/* The whole file, as it was when it was read (another program may go on writing it), inflated when it is gzip (by its first bytes, whatever its name). false: reported. */
 bool file_load(const Source *s, FileBytes *out);
 void file_unload(FileBytes *f);
 bool file_readable(const Source *s);                  /* reports E450 with the nearest name in the folder */
@@ -118,6 +128,9 @@ typedef struct TempFile {
     char *path;
 } TempFile;
 bool temp_create(Diags *ds, Span at, const char *path, TempFile *out, int *fd); /* fd NULL: only the name */
+/* Without a message: 0, or errno (EMFILE: all slots are taken). temp_forget() when the file was renamed by the caller. */
+int temp_open(const char *path, TempFile *out, int *fd);
+void temp_forget(TempFile *t);
 bool temp_commit(Diags *ds, Span at, TempFile *t, const char *path);            /* fsync and rename */
 void temp_abandon(TempFile *t);
 int file_write_all(int fd, const void *data, size_t len); /* 0, or errno */

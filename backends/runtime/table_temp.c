@@ -42,29 +42,44 @@ static void temp_release(TempFile *t) {
     atomic_store(&temp_states[t->slot], 0);
 }
 
-bool temp_create(Diags *ds, Span at, const char *path, TempFile *out, int *fd) {
+int temp_open(const char *path, TempFile *out, int *fd) {
     static atomic_uint counter;
+    size_t folder = strrchr(path, '/') ? (size_t)(strrchr(path, '/') - path + 1) : 0;
+    if (!temp_take_slot(out)) return EMFILE;
+    *fd = -1;
+    for (int attempt = 0; attempt < 100 && *fd < 0; attempt++) {
+        int n = snprintf(out->path, PATH_MAX, "%.*s.amal-%ld-%u.tmp", (int)folder, path, (long)getpid(),
+                         atomic_fetch_add(&counter, 1));
+        if (n < 0 || n >= PATH_MAX) errno = ENAMETOOLONG;
+        if (n < 0 || n >= PATH_MAX) break;
+        *fd = open(out->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (*fd < 0 && errno != EEXIST) break;
+    }
+    if (*fd < 0) {
+        int error = errno;
+        temp_release(out);
+        return error;
+    }
+    atomic_store(&temp_states[out->slot], 2);
+    return 0;
+}
+
+void temp_forget(TempFile *t) {
+    temp_release(t);
+}
+
+bool temp_create(Diags *ds, Span at, const char *path, TempFile *out, int *fd) {
     struct stat st;
     size_t folder = strrchr(path, '/') ? (size_t)(strrchr(path, '/') - path + 1) : 0;
     if (!path[folder]) return temp_error(ds, at, path, "it names no file");
     if (!stat(path, &st) && !S_ISREG(st.st_mode))
         return temp_error(ds, at, path, S_ISDIR(st.st_mode) ? "it is a folder" : "it is not an ordinary file");
-    if (!temp_take_slot(out)) return temp_error(ds, at, path, "too many files are being written at once");
-    int file = -1;
-    for (int attempt = 0; attempt < 100 && file < 0; attempt++) {
-        int n = snprintf(out->path, PATH_MAX, "%.*s.amal-%ld-%u.tmp", (int)folder, path, (long)getpid(),
-                         atomic_fetch_add(&counter, 1));
-        if (n < 0 || n >= PATH_MAX) errno = ENAMETOOLONG;
-        if (n < 0 || n >= PATH_MAX) break;
-        file = open(out->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (file < 0 && errno != EEXIST) break;
-    }
-    if (file < 0) {
-        int error = errno;
-        temp_release(out);
-        return temp_error(ds, at, path, error == ENOENT ? "there is no such folder" : strerror(error));
-    }
-    atomic_store(&temp_states[out->slot], 2);
+    int file, error = temp_open(path, out, &file);
+    if (error)
+        return temp_error(ds, at, path,
+                          error == EMFILE   ? "too many files are being written at once"
+                          : error == ENOENT ? "there is no such folder"
+                                            : strerror(error));
     if (fd)
         *fd = file;
     else
