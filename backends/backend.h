@@ -36,6 +36,7 @@ typedef struct Backend {
     /* Lines for explain: passes and what each reads and writes. */
     void (*describe)(const Executable *x, Buf *out);
     double (*compile_seconds)(const Executable *x);
+    const char *(*text)(const Executable *x); /* what was compiled; NULL: a backend that compiles nothing */
 } Backend;
 extern const Backend backend_interp, backend_c;
 const Backend *backend_by_name(const char *name); /* NULL: unknown. "cuda" is known but not built in: E601 */

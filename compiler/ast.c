@@ -241,6 +241,33 @@ static void text_clean(ParseState *ps, char *text, size_t len) {
     }
 }
 
+static ParseState *parse_begin(Arena *arena, Diags *ds, uint32_t file, const char *text, size_t len) {
+    ParseState *ps = arena_new_of(arena, ParseState);
+    char *copy = arena_strndup(arena, text, len);
+    ps->arena = arena;
+    ps->ds = ds;
+    ps->file = file;
+    ps->script = arena_new_of(arena, Script);
+    ps->text = ps->cursor = copy;
+    ps->limit = copy + len;
+    ps->at_start = true;
+    ps->recover_braces = -1;
+    text_clean(ps, copy, len);
+    return ps;
+}
+
+Expr *parse_expression(Arena *arena, Diags *ds, uint32_t file, const char *text, size_t len) {
+    if (len > PARSE_TEXT_MOST) {
+        diag_error(ds, "E013", (Span){file, 0, 1}, "the text has %zu bytes; at most %d are read", len, PARSE_TEXT_MOST);
+        return NULL;
+    }
+    ParseState *ps = parse_begin(arena, ds, file, text, len);
+    ps->expression_wanted = true;
+    ps->at_start = false;
+    int before = diag_error_count(ds);
+    return amal_parse(ps) == 0 && diag_error_count(ds) == before ? ps->expression : NULL;
+}
+
 Script *parse_script(Arena *arena, Diags *ds, uint32_t file, const char *text, size_t len) {
     Script *script = arena_new_of(arena, Script);
     script->path = diag_file_path(ds, file);
@@ -250,17 +277,8 @@ Script *parse_script(Arena *arena, Diags *ds, uint32_t file, const char *text, s
                    PARSE_TEXT_MOST);
         return script;
     }
-    ParseState *ps = arena_new_of(arena, ParseState);
-    char *copy = arena_strndup(arena, text, len);
-    ps->arena = arena;
-    ps->ds = ds;
-    ps->file = file;
+    ParseState *ps = parse_begin(arena, ds, file, text, len);
     ps->script = script;
-    ps->text = ps->cursor = copy;
-    ps->limit = copy + len;
-    ps->at_start = true;
-    ps->recover_braces = -1;
-    text_clean(ps, copy, len);
     /* Its result says whether recovery reached the end; every error has been reported either way. */
     int reached = amal_parse(ps);
     if (reached != 0 && !diag_error_count(ds)) internal_error("the parser stopped without a message");

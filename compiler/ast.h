@@ -256,6 +256,9 @@ typedef struct Script {
  * left out and reported. Limits: nesting 256, 64 MB of text. */
 Script *parse_script(Arena *arena, Diags *ds, uint32_t file, const char *text, size_t len);
 
+/* A text that is one expression, with or without a `;`. NULL: it is not, which is reported. */
+Expr *parse_expression(Arena *arena, Diags *ds, uint32_t file, const char *text, size_t len);
+
 void ast_print_expr(Buf *out, const Expr *e);  /* canonical text, minimal parentheses */
 void ast_print_script(Buf *out, const Script *s); /* canonical text of the whole: parse(print(s)) prints the same */
 const char *type_text(TypeKind t);

@@ -26,6 +26,9 @@ struct Data {
     VEC(Copy) copies;
     VEC(const Target *) report_targets;
     VEC(const Integration *) report_roots;
+    DataCache *cache; /* owns what is read and built; NULL: this Data does */
+    const DataKeys *keys;
+    Kept *kept;
     double seconds_read, seconds_match, seconds_materialize;
 };
 
@@ -41,9 +44,15 @@ Data *data_open(Arena *arena, Diags *ds, Program *p, const RunOptions *o) {
     return d;
 }
 
+void data_use_cache(Data *d, DataCache *cache, const DataKeys *keys, Kept *kept) {
+    d->cache = cache;
+    d->keys = keys;
+    d->kept = kept;
+}
+
 void data_close(Data *d) {
-    for (int i = 0; i < d->copies.len; i++) integration_free(d->copies.data[i].made);
-    for (int i = 0; i < d->built.len; i++) {
+    for (int i = 0; !d->cache && i < d->copies.len; i++) integration_free(d->copies.data[i].made);
+    for (int i = 0; !d->cache && i < d->built.len; i++) {
         Built *b = &d->built.data[i];
         for (int k = 0; k < b->nparts; k++) integration_free(b->parts[k]);
         if (b->root) integration_free(b->root);
@@ -51,9 +60,12 @@ void data_close(Data *d) {
     for (int i = 0; i < d->program->targets.len; i++) {
         MappingSpec *spec = d->bound[i] ? d->program->targets.data[i].spec : NULL;
         for (int k = 0; spec && k < spec->nmatches; k++)
-            if (spec->matches[k].links) table_free(spec->matches[k].links);
+            if (spec->matches[k].links) {
+                table_free(spec->matches[k].links);
+                spec->matches[k].links = NULL;
+            }
     }
-    for (int i = 0; i < d->program->sources.len; i++)
+    for (int i = 0; !d->cache && i < d->program->sources.len; i++)
         if (d->tables[i]) table_free(d->tables[i]);
 }
 
@@ -61,12 +73,26 @@ static bool read_source(Data *d, int index) {
     if (d->tables[index]) return true;
     if (d->failed[index]) return false;
     const Source *s = &d->program->sources.data[index];
-    TableOptions opt = {.base_dir = d->program->base_dir, .threads = d->options->threads, .wanted = s->wanted, .nwanted = s->ncols};
+    if (d->cache && (d->tables[index] = data_cache_table(d->cache, d->keys->sources[index], s->ncols, s->wanted)))
+        return true;
+    if (d->cache) data_cache_widen(d->cache, d->keys->sources[index], s->ncols, s->wanted);
+    TableOptions opt = {.base_dir = d->program->base_dir,
+                        .threads = d->options->threads,
+                        .wanted = s->wanted,
+                        .nwanted = s->ncols};
     double begin = time_now();
-    d->tables[index] = table_read(d->ds, s->decl, &opt);
+    Table *t = d->tables[index] = table_read(d->ds, s->decl, &opt);
     d->seconds_read += time_now() - begin;
-    d->failed[index] = !d->tables[index];
-    return !d->failed[index];
+    d->failed[index] = !t;
+    if (t && d->cache) data_cache_add_table(d->cache, d->keys->sources[index], t, s->ncols, s->wanted);
+    return t != NULL;
+}
+
+const Table *data_source(Data *d, const Source *s) {
+    AMAL_CHECK(d->cache != NULL); /* a narrower read could be in use otherwise */
+    for (int i = 0; i < s->ncols; i++) s->wanted[i] = true;
+    d->tables[s->index] = NULL;
+    return read_source(d, s->index) ? d->tables[s->index] : NULL;
 }
 
 /* Reads what the mapping's roles and checks use, and attaches it. */
@@ -153,16 +179,34 @@ static Built *find_built(Data *d, const Target *t, const Model *m) {
     return NULL;
 }
 
+/* What the cache holds of a target; its parts are made anew when the split is another one. false: reported. */
+static bool take_cached(Data *d, Built *b, CachedTarget *c) {
+    b->root = c->root;
+    uint64_t split_key = d->keys->splits[b->target->index];
+    if (c->split_key != split_key) {
+        if (!build_parts(d, b)) return false;
+        data_cache_set_parts(c, split_key, b->nparts, b->parts);
+    }
+    b->nparts = c->nparts;
+    b->parts = c->parts;
+    return true;
+}
+
 static Built *build(Data *d, const Target *target, const Model *m, Span at) {
     Built *known = find_built(d, target, m);
     if (known) return known->failed ? NULL : known;
     Target *t = &d->program->targets.data[target->index];
     Built b = {.target = target, .model = m, .failed = true};
-    if (bind_target(d, t)) {
+    CachedTarget *cached = d->cache ? data_cache_target(d->cache, d->keys->targets[target->index], m) : NULL;
+    if (cached) {
+        b.failed = !take_cached(d, &b, cached);
+    } else if (bind_target(d, t)) {
         const Encoder *encoders = m ? model_encoders(d, t, m, at) : NULL;
         double begin = time_now();
         if (!m || encoders) b.root = integration_build(d->ds, t->spec, encoders);
-        b.failed = !b.root || !build_parts(d, &b);
+        if (b.root && d->cache)
+            cached = data_cache_add_target(d->cache, d->keys->targets[target->index], m, b.root, d->kept);
+        b.failed = !b.root || !(cached ? take_cached(d, &b, cached) : build_parts(d, &b));
         d->seconds_match += time_now() - begin;
     }
     if (!b.failed && !m) check_matches(d->ds, target, b.root);
@@ -224,6 +268,7 @@ const Integration *data_for_model(Data *d, const DataRef *ref, const Model *m) {
 bool data_is_materialized(const Data *d, const Integration *in) {
     for (int i = 0; i < d->copies.len; i++)
         if (d->copies.data[i].of == in || d->copies.data[i].made == in) return true;
+    if (d->cache && data_cache_copy(d->cache, in)) return true;
     return in->materialized;
 }
 
@@ -231,9 +276,12 @@ const Integration *data_materialized(Data *d, const Integration *in) {
     if (in->materialized) return in;
     for (int i = 0; i < d->copies.len; i++)
         if (d->copies.data[i].of == in) return d->copies.data[i].made;
+    Integration *kept = d->cache ? data_cache_copy(d->cache, in) : NULL;
+    if (kept) return kept;
     double begin = time_now();
     Copy c = {.of = in, .made = integration_materialize(d->ds, in, d->options->threads)};
     d->seconds_materialize += time_now() - begin;
+    if (c.made && d->cache) data_cache_add_copy(d->cache, in, c.made);
     if (c.made) vec_push(d->arena, &d->copies, c);
     return c.made;
 }

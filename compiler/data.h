@@ -5,12 +5,21 @@
  * that failed once is not tried again. */
 #ifndef AMAL_DATA_H
 #define AMAL_DATA_H
+#include "compiler/data_cache.h"
 #include "compiler/driver.h"
 #include "compiler/model.h"
 
 typedef struct Data Data;
 Data *data_open(Arena *arena, Diags *ds, Program *p, const RunOptions *o);
 void data_close(Data *d);
+/* Before anything is read: tables and integrations are taken from the cache and kept there. keys: as program->sources
+ * and program->targets; `kept` holds the arena that `d` was opened with. */
+typedef struct DataKeys {
+    const uint64_t *sources, *targets, *splits;
+} DataKeys;
+void data_use_cache(Data *d, DataCache *cache, const DataKeys *keys, Kept *kept);
+/* One whole source; with all its columns, whatever targets need. NULL: reported. */
+const Table *data_source(Data *d, const Source *s);
 /* The whole target. */
 const Integration *data_target(Data *d, const Target *t);
 /* A target or one of its parts. */

@@ -31,6 +31,7 @@ struct Diag {
 typedef struct SourceFile {
     const char *path, *text;
     size_t len;
+    int first_line;
     VEC(uint32_t) lines; /* where each line begins */
 } SourceFile;
 typedef struct WarningSetting {
@@ -39,6 +40,8 @@ typedef struct WarningSetting {
 } WarningSetting;
 struct Diags {
     Arena *arena;
+    Diags *parent; /* whose files these are; NULL: its own */
+    bool skip_remembered;
     VEC(SourceFile) files;
     VEC(Diag *) all;
     VEC(WarningSetting) settings;
@@ -72,9 +75,27 @@ Diags *diags_new(Arena *arena) {
     return ds;
 }
 
+Diags *diags_child(Arena *arena, Diags *parent) {
+    Diags *ds = diags_new(arena);
+    ds->parent = parent;
+    for (int i = 0; i < parent->settings.len; i++) vec_push(arena, &ds->settings, parent->settings.data[i]);
+    ds->warnings_off = parent->warnings_off;
+    ds->warnings_are_errors = parent->warnings_are_errors;
+    return ds;
+}
+
+void diags_skip_remembered(Diags *child, bool skip) {
+    child->skip_remembered = skip;
+}
+
 /* ---- files ---- */
 uint32_t diag_add_file(Diags *ds, const char *path, const char *text, size_t len) {
-    SourceFile f = {0};
+    return diag_add_lines(ds, path, text, len, 1);
+}
+
+uint32_t diag_add_lines(Diags *ds, const char *path, const char *text, size_t len, int first_line) {
+    if (ds->parent) return diag_add_lines(ds->parent, path, text, len, first_line);
+    SourceFile f = {.first_line = first_line};
     f.path = arena_strdup(ds->arena, path);
     f.text = arena_strndup(ds->arena, text, len);
     f.len = len;
@@ -86,6 +107,7 @@ uint32_t diag_add_file(Diags *ds, const char *path, const char *text, size_t len
 }
 
 static const SourceFile *file_of(const Diags *ds, uint32_t file) {
+    if (ds->parent) ds = ds->parent;
     return file >= 1 && file <= (uint32_t)ds->files.len ? &ds->files.data[file - 1] : NULL;
 }
 
@@ -143,7 +165,7 @@ void diag_locate(const Diags *ds, Span s, int *line, int *column) {
     if (!f) return;
     uint32_t at = s.begin < f->len ? s.begin : (uint32_t)f->len;
     int i = line_index(f, at);
-    *line = i + 1;
+    *line = i + f->first_line;
     *column = columns_between(f, f->lines.data[i], at) + 1;
 }
 
@@ -185,7 +207,7 @@ static const WarningSetting *setting_find(const Diags *ds, const char *code) {
     return NULL;
 }
 
-static bool is_repeated(const Diags *ds, const Diag *d) {
+static bool is_among(const Diags *ds, const Diag *d) {
     for (int i = 0; i < ds->all.len; i++) {
         const Diag *e = ds->all.data[i];
         if (!strcmp(e->code, d->code) && e->at.file == d->at.file && e->at.begin == d->at.begin &&
@@ -213,7 +235,8 @@ static Diag *diag_add(Diags *ds, DiagLevel level, const char *code, Span at, con
         d->data_file = file ? text_visible(ds->arena, arena_strdup(ds->arena, file)) : NULL;
         d->data_line = line;
         d->text = text_visible(ds->arena, arena_vprintf(ds->arena, fmt, ap));
-        if (is_repeated(ds, d)) return &ds->silent;
+        if (is_among(ds, d)) return &ds->silent;
+        if (!is_error && ds->skip_remembered && ds->parent && is_among(ds->parent, d)) return &ds->silent;
         vec_push(ds->arena, &ds->all, d);
     }
     *(is_error ? &ds->errors : &ds->warnings) += 1;
@@ -268,6 +291,37 @@ void diag_help(Diag *d, const char *fmt, ...) {
 
 int diag_error_count(const Diags *ds) {
     return ds->errors;
+}
+
+int diag_errors_within(const Diags *ds, Span range) {
+    int n = ds->unkept_errors;
+    for (int i = 0; i < ds->all.len; i++) {
+        const Diag *d = ds->all.data[i];
+        bool within = d->at.file == range.file && d->at.begin >= range.begin && d->at.end <= range.end;
+        n += d->level == DIAG_ERROR && (within || !d->at.file);
+    }
+    return n;
+}
+
+int diag_new_errors(const Diags *ds, const Diags *known) {
+    int n = 0;
+    for (int i = 0; i < ds->all.len; i++)
+        n += ds->all.data[i]->level == DIAG_ERROR && !is_among(known, ds->all.data[i]);
+    return n;
+}
+
+void diags_remember_warnings(const Diags *child) {
+    Diags *to = child->parent;
+    for (int i = 0; i < child->all.len; i++) {
+        const Diag *d = child->all.data[i];
+        if (d->level != DIAG_WARNING || is_among(to, d)) continue;
+        Diag *copy = arena_new_of(to->arena, Diag);
+        *copy = (Diag){.owner = to, .level = d->level, .code = d->code, .at = d->at, .data_line = d->data_line};
+        copy->text = arena_strdup(to->arena, d->text);
+        copy->data_file = d->data_file ? arena_strdup(to->arena, d->data_file) : NULL;
+        vec_push(to->arena, &to->all, copy);
+    }
+    to->printed = to->all.len;
 }
 
 int diag_warning_count(const Diags *ds) {
@@ -357,7 +411,7 @@ static void print_snippet(const Diags *ds, Span at, FILE *out, bool colour, cons
         if (mark_to > shown_to) mark_to = shown_to > mark_from ? shown_to : mark_from + 1;
     }
     const char *cut = shown_from ? "\xe2\x80\xa6" : "";
-    fprintf(out, "%s%5d |%s %s", paint(colour, BLUE), line + 1, paint(colour, PLAIN), cut);
+    fprintf(out, "%s%5d |%s %s", paint(colour, BLUE), line + f->first_line, paint(colour, PLAIN), cut);
     bool good;
     uint32_t i = first;
     for (int c = 0; c < shown_to && i < last; c++) {
@@ -417,7 +471,13 @@ static void print_one(const Diags *ds, const Diag *d, FILE *out, bool colour) {
 }
 
 void diag_print(Diags *ds, FILE *out, bool colour) {
-    for (; ds->printed < ds->all.len; ds->printed++) print_one(ds, ds->all.data[ds->printed], out, colour);
+    diag_print_new(ds, NULL, out, colour);
+}
+
+void diag_print_new(Diags *ds, const Diags *known, FILE *out, bool colour) {
+    for (; ds->printed < ds->all.len; ds->printed++)
+        if (!known || !is_among(known, ds->all.data[ds->printed]))
+            print_one(ds, ds->all.data[ds->printed], out, colour);
     int unkept = ds->unkept_errors + ds->unkept_warnings;
     if (unkept > ds->unkept_printed)
         fprintf(out, "and %d more that are not shown (the first %d are)\n", unkept, DIAG_KEPT);

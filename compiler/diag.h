@@ -21,7 +21,15 @@ typedef struct Diag Diag;
 typedef struct Diags Diags;
 
 Diags *diags_new(Arena *arena);
+/* A collection of its own for one statement of a session: files that either knows, or adds, both know; -W settings are
+ * the parent's. The parent outlives it. */
+Diags *diags_child(Arena *arena, Diags *parent);
+/* Between two calls with true and false, warnings that were remembered are left out. */
+void diags_skip_remembered(Diags *child, bool skip);
+void diags_remember_warnings(const Diags *child); /* in its parent */
 uint32_t diag_add_file(Diags *ds, const char *path, const char *text, size_t len); /* text is copied */
+/* The same for lines of a longer text: the first of them is line number `first_line`. */
+uint32_t diag_add_lines(Diags *ds, const char *path, const char *text, size_t len, int first_line);
 const char *diag_file_path(const Diags *ds, uint32_t file);
 const char *diag_file_text(const Diags *ds, uint32_t file);
 void diag_locate(const Diags *ds, Span s, int *line, int *column); /* 0,0 when nowhere */
@@ -35,10 +43,13 @@ void diag_note(Diag *d, Span at, const char *fmt, ...) __attribute__((format(pri
 void diag_help(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 int diag_error_count(const Diags *ds);
+int diag_errors_within(const Diags *ds, Span range); /* those whose place lies in it, or that have none */
 int diag_warning_count(const Diags *ds);
 const char *diag_last_code(const Diags *ds);
 bool diag_set_warning(Diags *ds, const char *option); /* "W122", "no-W122", "error=W122", "error", "none"; false: unknown */
+int diag_new_errors(const Diags *ds, const Diags *known);
 void diag_print(Diags *ds, FILE *out, bool colour);   /* prints what has not been printed yet */
+void diag_print_new(Diags *ds, const Diags *known, FILE *out, bool colour); /* without what is in `known` (may be NULL) */
 void diag_print_json(Diags *ds, Buf *out);            /* array of {code, level, file, line, column, message, notes, help} */
 void diag_json_text(Buf *out, const char *s);         /* s as a JSON string, quotes included */
 bool diag_explain(const char *code, FILE *out);       /* false: no such code */

@@ -32,6 +32,9 @@ int doctor_run(FILE *out);
 /* ---- progress.c: ctrl-C and the bar on standard error ---- */
 void interrupt_install(void); /* first SIGINT/SIGTERM: interrupt_requested(); second: leaves at once with 130 */
 bool interrupt_requested(void);
+/* For sessions: ctrl-C never leaves, however often; what was requested is forgotten. SIGTERM leaves at once. */
+void interrupt_stay(void);
+void interrupt_forget(void);
 typedef struct Progress {
     const char *what;
     bool shown, wanted;

@@ -38,13 +38,30 @@ typedef struct Program {
     VEC(const Stmt *) steps;               /* let print train evaluate predict save load option for export, in order */
     VEC(const Stmt *) params;              /* ST_PARAM */
     VEC(Script *) used;                    /* stdlib and `use`d files, kept alive */
+    const struct ResolveOptions *options;
 } Program;
 
 typedef struct Setting { const char *name, *value; } Setting; /* --set NAME=value */
 
+/* As table_schema(), for who keeps schemas between two resolutions. */
+typedef bool (*SchemaReader)(void *user, Arena *arena, Diags *ds, const SourceDecl *decl, const TableOptions *opt, int *ncols,
+                             ColumnDecl **cols);
+typedef struct ResolveOptions {
+    bool partial;        /* a target that no tgd fills is let be: its tgds are yet to come */
+    SchemaReader schema; /* NULL: table_schema() */
+    void *user;
+} ResolveOptions;
+
 /* Resolves everything that can be known without rows. Reports; NULL only when nothing useful is left (callers test
  * diag_error_count). `stdlib` are already parsed scripts (algorithms and metrics). */
 Program *program_resolve(Arena *arena, Diags *ds, const Script *script, int nstdlib, Script **stdlib, const char *base_dir);
+Program *program_resolve_with(Arena *arena, Diags *ds, const Script *script, int nstdlib, Script **stdlib, const char *base_dir,
+                              const ResolveOptions *options);
+/* A statement whose relative paths get the prefix: itself when it has none, else a copy. */
+Stmt *program_rebase(Arena *a, const char *prefix, Stmt *s);
+/* The statements of a script with those of the files it uses in the place of `use`, paths seen from base_dir; prefix: the
+ * script's own folder seen from there, "" when it is the same. */
+void program_collect(Arena *arena, Diags *ds, Script *script, const char *prefix, const char *base_dir, StmtVec *out);
 const Source *program_source(const Program *p, const char *name);
 Target *program_target(Program *p, const char *name);
 const AlgorithmDecl *program_algorithm(const Program *p, const char *name);

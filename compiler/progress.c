@@ -6,9 +6,11 @@
 
 static volatile sig_atomic_t interrupts;
 
+static volatile sig_atomic_t staying;
+
 static void on_signal(int number) {
-    (void)number;
-    if (++interrupts > 1) {
+    interrupts++;
+    if (staying ? number == SIGTERM : interrupts > 1) {
         file_cleanup_temporaries();
         _exit(130);
     }
@@ -23,6 +25,14 @@ void interrupt_install(void) {
     if (sigaction(SIGINT, &a, NULL) != 0 || sigaction(SIGTERM, &a, NULL) != 0)
         fputs("amal: warning: signals cannot be caught; ctrl-C stops at once\n", stderr);
     signal(SIGPIPE, SIG_DFL);
+}
+
+void interrupt_stay(void) {
+    staying = 1;
+}
+
+void interrupt_forget(void) {
+    interrupts = 0;
 }
 
 bool interrupt_requested(void) {

@@ -29,6 +29,8 @@ struct Report {
     VEC(Trained) trained;
     VEC(Metric) metrics;
     VEC(Printed) printed;
+    ReportShow show;
+    void *show_user;
 };
 
 Report *report_new(Arena *arena, FILE *human, bool quiet) {
@@ -37,6 +39,11 @@ Report *report_new(Arena *arena, FILE *human, bool quiet) {
     r->human = human;
     r->quiet = quiet;
     return r;
+}
+
+void report_show_with(Report *r, ReportShow show, void *user) {
+    r->show = show;
+    r->show_user = user;
 }
 
 /* ---------------- lines for people ---------------- */
@@ -61,9 +68,18 @@ static const Integration *root_of(const Integration *in) {
     return in;
 }
 
-void report_target(Report *r, const Integration *root) {
+void report_target_known(Report *r, const Integration *root) {
+    vec_push(r->arena, &r->targets, root);
+}
+
+bool report_has_target(const Report *r, const Integration *root) {
     for (int i = 0; i < r->targets.len; i++)
-        if (r->targets.data[i] == root) return;
+        if (r->targets.data[i] == root) return true;
+    return false;
+}
+
+void report_target(Report *r, const Integration *root) {
+    if (report_has_target(r, root)) return;
     vec_push(r->arena, &r->targets, root);
     if (!r->human || r->quiet) return;
     fprintf(r->human, "%s: %lld rows x %lld features, %s\n", root->spec->target, (long long)root->rows,
@@ -133,6 +149,10 @@ static int text_columns(const char *s) {
 void report_print(Report *r, const char *expr, const Matrix *value, const char *const *row_names) {
     vec_push(r->arena, &r->printed, ((Printed){expr, value}));
     if (!r->human) return;
+    if (r->show) {
+        r->show(r->show_user, expr, value, row_names);
+        return;
+    }
     if (value->rows == 1 && value->cols == 1) {
         fprintf(r->human, "%s = %.10g\n", expr, num_unsigned_nan(mat_get(value, 0, 0)));
         return;

@@ -9,6 +9,11 @@
 typedef struct Report Report;
 /* human: where lines go (NULL: nowhere, as with --json -); quiet: only what print and evaluate say. */
 Report *report_new(Arena *arena, FILE *human, bool quiet);
+/* Who shows values itself: instead of the lines that report_print() writes. */
+typedef void (*ReportShow)(void *user, const char *expr, const Matrix *value, const char *const *row_names);
+void report_show_with(Report *r, ReportShow show, void *user);
+void report_target_known(Report *r, const Integration *root); /* was reported before: report_target() says nothing */
+bool report_has_target(const Report *r, const Integration *root); /* known or reported */
 /* The target's rows, columns, kind and sources; once a target. */
 void report_target(Report *r, const Integration *root);
 /* `key` names the model in the report: its name, with the values of the loops around it, as in m[x=0.1]. read_note

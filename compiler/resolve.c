@@ -181,7 +181,7 @@ static const char *path_rebase(Arena *a, const char *prefix, const char *uri) {
     return arena_printf(a, "%s/%s", prefix, uri);
 }
 
-static Stmt *stmt_rebase(Arena *a, const char *prefix, Stmt *s) {
+Stmt *program_rebase(Arena *a, const char *prefix, Stmt *s) {
     if (!*prefix) return s;
     Stmt *copy = arena_new_of(a, Stmt);
     *copy = *s;
@@ -203,7 +203,7 @@ static Stmt *stmt_rebase(Arena *a, const char *prefix, Stmt *s) {
     case ST_FOR:
         memset(&copy->loop_for.body, 0, sizeof copy->loop_for.body);
         for (int i = 0; i < s->loop_for.body.len; i++)
-            vec_push(a, &copy->loop_for.body, stmt_rebase(a, prefix, s->loop_for.body.data[i]));
+            vec_push(a, &copy->loop_for.body, program_rebase(a, prefix, s->loop_for.body.data[i]));
         return copy;
     default: return s;
     }
@@ -268,7 +268,7 @@ static void collect(Collector *c, Script *s, const char *prefix, const OpenFile 
         if (st->kind == ST_USE)
             collect_use(c, st, prefix, self);
         else
-            vec_push(c->p->arena, &c->stmts, stmt_rebase(c->p->arena, prefix, st));
+            vec_push(c->p->arena, &c->stmts, program_rebase(c->p->arena, prefix, st));
     }
 }
 
@@ -309,7 +309,9 @@ static void add_source(Collector *c, const SourceDecl *decl) {
         }
     } else if (!remote) {
         TableOptions opt = {.base_dir = p->base_dir, .threads = thread_default_count()};
-        s.schema_known = table_schema(p->arena, p->diags, decl, &opt, &s.ncols, &s.cols);
+        s.schema_known = p->options->schema
+                             ? p->options->schema(p->options->user, p->arena, p->diags, decl, &opt, &s.ncols, &s.cols)
+                             : table_schema(p->arena, p->diags, decl, &opt, &s.ncols, &s.cols);
         if (!s.schema_known) s.ncols = 0;
     }
     s.wanted = arena_array(p->arena, bool, s.ncols + 1);
@@ -562,9 +564,26 @@ static void add_source_keys(Program *p) {
 
 Program *program_resolve(Arena *arena, Diags *ds, const Script *script, int nstdlib, Script **stdlib,
                          const char *base_dir) {
+    static const ResolveOptions whole = {0};
+    return program_resolve_with(arena, ds, script, nstdlib, stdlib, base_dir, &whole);
+}
+
+void program_collect(Arena *arena, Diags *ds, Script *script, const char *prefix, const char *base_dir, StmtVec *out) {
+    Program *p = arena_new_of(arena, Program);
+    *p = (Program){.arena = arena, .diags = ds, .script = script, .base_dir = base_dir};
+    Collector c = {.p = p};
+    OpenFile self = {.real = real_path(arena, script->path ? script->path : "")};
+    vec_push(arena, &c.done, self.real);
+    collect(&c, script, prefix, &self);
+    for (int i = 0; i < c.stmts.len; i++) vec_push(arena, out, c.stmts.data[i]);
+}
+
+Program *program_resolve_with(Arena *arena, Diags *ds, const Script *script, int nstdlib, Script **stdlib,
+                              const char *base_dir, const ResolveOptions *options) {
     if (!script) return NULL;
     Program *p = arena_new_of(arena, Program);
     *p = (Program){.arena = arena, .diags = ds, .script = script, .base_dir = base_dir ? base_dir : ""};
+    p->options = options;
     Collector c = {.p = p};
     OpenFile self = {.real = real_path(arena, script->path ? script->path : "")};
     vec_push(arena, &c.done, self.real);
@@ -577,7 +596,7 @@ Program *program_resolve(Arena *arena, Diags *ds, const Script *script, int nstd
         if (c.stmts.data[i]->kind == ST_MATCH) attach_match(p, c.stmts.data[i]->match);
     resolve_settings(p, c.stmts.data, c.stmts.len);
     for (int i = 0; i < p->targets.len; i++)
-        if (p->targets.data[i].tgds.len || !c.lost_tgd) (void)mapping_resolve(p, &p->targets.data[i]); /* reported */
+        if (p->targets.data[i].tgds.len || !(c.lost_tgd || options->partial)) (void)mapping_resolve(p, &p->targets.data[i]); /* reported */
     resolve_steps(p);
     return p;
 }

@@ -10,7 +10,7 @@
 
 /* ---------------- names of the run ---------------- */
 
-static void bind(Run *r, Binding b) {
+void run_bind(Run *r, Binding b) {
     for (int i = 0; i < r->bindings.len; i++)
         if (strcmp(r->bindings.data[i].name, b.name) == 0) {
             r->bindings.data[i] = b;
@@ -27,7 +27,7 @@ static void unbind(Run *r, const char *name) {
         }
 }
 
-static const Binding *find_binding(const Run *r, const char *name) {
+const Binding *run_binding(const Run *r, const char *name) {
     for (int i = 0; i < r->bindings.len; i++)
         if (strcmp(r->bindings.data[i].name, name) == 0) return &r->bindings.data[i];
     return NULL;
@@ -35,7 +35,7 @@ static const Binding *find_binding(const Run *r, const char *name) {
 
 static void bind_value(Run *r, const char *name, Matrix *value) {
     vec_push(r->arena, &r->values, value);
-    bind(r, (Binding){.name = name, .kind = BIND_VALUE, .value = value});
+    run_bind(r, (Binding){.name = name, .kind = BIND_VALUE, .value = value});
 }
 
 static void bind_scalar(Run *r, const char *name, double v) {
@@ -46,11 +46,11 @@ static void bind_scalar(Run *r, const char *name, double v) {
 }
 
 /* Builds the targets that an expression names, and binds them with their parts. */
-static bool bind_targets(Run *r, const Expr *e) {
+bool run_bind_targets(Run *r, const Expr *e) {
     if (!e) return true;
     if (e->kind == EX_NAME) {
         const Target *t = program_target(r->program, e->text);
-        const Binding *known = t ? find_binding(r, e->text) : NULL;
+        const Binding *known = t ? run_binding(r, e->text) : NULL;
         if (!t || (known && known->kind == BIND_TARGET)) return true;
         const Integration *root = data_target(r->data, t), *const *parts = NULL;
         if (!root) return false;
@@ -60,13 +60,13 @@ static bool bind_targets(Run *r, const Expr *e) {
             if (!(bound[i] = run_data(r, parts[i]))) return false;
         const Integration *data = run_data(r, root);
         if (!data) return false;
-        bind(r, (Binding){.name = t->decl->name.text, .kind = BIND_TARGET, .data = data, .nparts = n, .parts = bound});
+        run_bind(r, (Binding){.name = t->decl->name.text, .kind = BIND_TARGET, .data = data, .nparts = n, .parts = bound});
         return true;
     }
     for (int i = 0; i < e->nargs; i++)
-        if (!bind_targets(r, e->args[i])) return false;
+        if (!run_bind_targets(r, e->args[i])) return false;
     for (int i = 0; i < e->named.len; i++)
-        if (!bind_targets(r, e->named.data[i].value)) return false;
+        if (!run_bind_targets(r, e->named.data[i].value)) return false;
     return true;
 }
 
@@ -119,8 +119,8 @@ static bool spares_sources(Run *r, const Integration *in, const char *path, Span
 /* ---------------- let, print, for ---------------- */
 
 /* The value of an expression as a new matrix. NULL: reported. */
-static Matrix *evaluate_expr(Run *r, const Expr *e) {
-    if (!bind_targets(r, e)) return NULL;
+Matrix *run_evaluate(Run *r, const Expr *e) {
+    if (!run_bind_targets(r, e)) return NULL;
     LowerEnv env = run_env(r);
     Lowered *l = lower_expr(&env, e);
     if (!l) return NULL;
@@ -130,7 +130,7 @@ static Matrix *evaluate_expr(Run *r, const Expr *e) {
 }
 
 static bool step_let(Run *r, const Stmt *s) {
-    Matrix *m = evaluate_expr(r, s->let.value);
+    Matrix *m = run_evaluate(r, s->let.value);
     if (!m) return false;
     bind_value(r, s->let.name.text, m);
     return true;
@@ -140,14 +140,14 @@ static bool step_let(Run *r, const Stmt *s) {
  * across (centres, one a row), and its height says nothing. */
 static const char *const *feature_rows(Run *r, const Expr *e, const Matrix *m) {
     if (e->kind != EX_FIELD || e->args[0]->kind != EX_NAME) return NULL;
-    const Binding *b = find_binding(r, e->args[0]->text);
+    const Binding *b = run_binding(r, e->args[0]->text);
     return b && b->kind == BIND_MODEL && b->model->nfeatures == m->rows && m->cols != m->rows
                ? b->model->features
                : NULL;
 }
 
 static bool step_print(Run *r, const Stmt *s) {
-    Matrix *m = evaluate_expr(r, s->print);
+    Matrix *m = run_evaluate(r, s->print);
     if (!m) return false;
     vec_push(r->arena, &r->values, m);
     Buf text = {0};
@@ -158,7 +158,7 @@ static bool step_print(Run *r, const Stmt *s) {
 }
 
 static bool scalar_expr(Run *r, const Expr *e, double *v) {
-    Matrix *m = evaluate_expr(r, e);
+    Matrix *m = run_evaluate(r, e);
     if (!m) return false;
     bool one = m->rows == 1 && m->cols == 1;
     if (one)
@@ -172,7 +172,7 @@ static bool scalar_expr(Run *r, const Expr *e, double *v) {
 
 static bool loop_body(Run *r, const Stmt *s, double v) {
     const char *name = s->loop_for.var.text;
-    const Binding *outer = find_binding(r, name);
+    const Binding *outer = run_binding(r, name);
     Binding saved = outer ? *outer : (Binding){0};
     bind_scalar(r, name, v);
     vec_push(r->arena, &r->loops, ((LoopValue){name, v}));
@@ -180,7 +180,7 @@ static bool loop_body(Run *r, const Stmt *s, double v) {
     for (int i = 0; ok && i < s->loop_for.body.len; i++) ok = run_step(r, s->loop_for.body.data[i]);
     r->loops.len--;
     if (saved.name)
-        bind(r, saved);
+        run_bind(r, saved);
     else
         unbind(r, name);
     return ok;
@@ -329,7 +329,7 @@ static Lowered *prepare_training(Run *r, const Stmt *s, const Integration **in, 
                                  StrategyChoice *choice) {
     const AlgorithmDecl *a = program_algorithm(r->program, s->train.algorithm.text);
     for (int i = 0; i < s->train.args.len; i++)
-        if (!bind_targets(r, s->train.args.data[i].value)) return NULL;
+        if (!run_bind_targets(r, s->train.args.data[i].value)) return NULL;
     if (!(*in = data_ref(r->data, &s->train.on)) || !trainable(r, *in, s)) return NULL;
     const Integration *root = *in;
     while (root->parent) root = root->parent;
@@ -342,6 +342,13 @@ static Lowered *prepare_training(Run *r, const Stmt *s, const Integration **in, 
     if (!data) return NULL;
     env = run_env(r);
     return lower_fit(&env, a, *nhyper, *hyper, data, s->span, s->train.name.text);
+}
+
+Lowered *run_lower_training(Run *r, const Stmt *s, StrategyChoice *choice) {
+    const Integration *in;
+    int nhyper;
+    HyperValue *hyper;
+    return prepare_training(r, s, &in, &nhyper, &hyper, choice);
 }
 
 static bool step_train(Run *r, const Stmt *s) {
@@ -361,7 +368,7 @@ static bool step_train(Run *r, const Stmt *s) {
     m->why = choice.why;
     vec_push(r->arena, &r->models, ((NamedModel){loop_key(r, m->name), m}));
     if (!parameters_finite(r, s, m)) return false;
-    bind(r, (Binding){.name = m->name, .kind = BIND_MODEL, .model = m});
+    run_bind(r, (Binding){.name = m->name, .kind = BIND_MODEL, .model = m});
     report_train(r->report, r->models.data[r->models.len - 1].key, m, in, NULL, data_seconds_read(r->data),
                  data_read_note(r->data), data_seconds_match(r->data) + data_seconds_materialize(r->data));
     return true;
@@ -391,7 +398,7 @@ static bool step_explain(Run *r, const Stmt *s) {
 /* ---------------- evaluate, predict, save, load, export ---------------- */
 
 static const Model *find_model(Run *r, Name name, const char **key) {
-    const Binding *b = find_binding(r, name.text);
+    const Binding *b = run_binding(r, name.text);
     if (!b || b->kind != BIND_MODEL) {
         diag_error(r->ds, "E114", name.span, "there is no model `%s` at this point", name.text);
         return NULL;
@@ -492,7 +499,7 @@ static bool step_load(Run *r, const Stmt *s) {
     Model *m = model_load(r->arena, r->ds, s->file.file_span, output_path(r, s->file.file), s->file.model.text);
     if (!m) return false;
     vec_push(r->arena, &r->models, ((NamedModel){loop_key(r, m->name), m}));
-    bind(r, (Binding){.name = m->name, .kind = BIND_MODEL, .model = m});
+    run_bind(r, (Binding){.name = m->name, .kind = BIND_MODEL, .model = m});
     return true;
 }
 
@@ -513,6 +520,8 @@ static bool step_export(Run *r, const Stmt *s) {
 
 bool run_step(Run *r, const Stmt *s) {
     if (interrupt_requested()) return false;
+    bool binds = s->kind == ST_LET || s->kind == ST_TRAIN || s->kind == ST_LOAD || s->kind == ST_FOR;
+    if (r->rebinding && !binds) return true;
     if (r->o->explain) {
         if (s->kind == ST_TRAIN) return step_explain(r, s);
         return s->kind == ST_LET ? step_let(r, s) : s->kind == ST_FOR ? step_for(r, s) : true;
@@ -533,7 +542,7 @@ bool run_step(Run *r, const Stmt *s) {
 }
 
 /* Params become values; texts stay with the resolver. */
-static bool bind_params(Run *r) {
+bool run_params(Run *r) {
     for (int i = 0; i < r->program->params.len; i++) {
         const Stmt *s = r->program->params.data[i];
         if (s->let.value && s->let.value->kind != EX_STR && !step_let(r, s)) return false;
@@ -571,7 +580,7 @@ int run_program(Arena *arena, Diags *ds, Program *p, const RunOptions *given) {
     bool json_only = o->json && strcmp(o->json, "-") == 0;
     Run r = {.arena = arena, .ds = ds, .program = p, .o = o, .data = data_open(arena, ds, p, o)};
     r.report = report_new(arena, json_only ? NULL : stdout, o->quiet);
-    bool ok = bind_params(&r);
+    bool ok = run_params(&r);
     for (int i = 0; ok && i < p->steps.len; i++) {
         ok = run_step(&r, p->steps.data[i]);
         fflush(stdout);

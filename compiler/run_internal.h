@@ -31,6 +31,7 @@ typedef struct Run {
     const char *strategy;   /* of the training under way */
     const char *training;   /* "training m", for its progress bar */
     double seconds_compile, seconds_train;
+    bool rebinding; /* only what binds names runs: what printed or wrote has done so before */
 } Run;
 
 typedef enum { RUN_VALUE, RUN_TRAIN, RUN_PREDICT, RUN_METRIC } RunPurpose;
@@ -45,6 +46,13 @@ LowerEnv run_env(Run *r);
 /* The options of the command line, completed by the script's `option` statements and the defaults. */
 RunOptions run_options_settle(const Program *p, const RunOptions *given);
 bool run_step(Run *r, const Stmt *s);
+/* What training would run: what `explain` shows and `train` goes on with. NULL: reported. */
+Lowered *run_lower_training(Run *r, const Stmt *s, StrategyChoice *choice);
+void run_bind(Run *r, Binding b); /* what it binds is not the run's to free */
+const Binding *run_binding(const Run *r, const char *name); /* NULL: nothing has that name */
+bool run_params(Run *r);                                    /* params become values; false: reported */
+bool run_bind_targets(Run *r, const Expr *e);   /* builds the targets that e names; false: reported */
+Matrix *run_evaluate(Run *r, const Expr *e);    /* a new matrix; NULL: reported */
 /* Options of the passes for one function. */
 PassOptions run_passes(const Run *r, const char *strategy);
 /* The form of a target's data that everything but training uses: materialized when that was asked for or is there, else

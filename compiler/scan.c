@@ -98,7 +98,8 @@ static bool is_block_word(const char *text, ScanToken t) {
     return false;
 }
 
-static Balance balance_of(const char *text, size_t len) {
+/* Of the whole text, or up to the end of its first statement. */
+static Balance balance_of(const char *text, size_t len, bool first, size_t *end) {
     Balance b = {0};
     bool fresh = true, block = false;   /* block: the statement may end with `}` */
     bool after_in = false, set = false; /* the brace of `in {…}` ends no statement */
@@ -114,19 +115,29 @@ static Balance balance_of(const char *text, size_t len) {
         if ((c == ')' || c == ']' || c == '}') && b.depth > 0) b.depth--;
         b.ended = b.depth == 0 && (c == ';' || (c == '}' && block && !set));
         fresh = b.ended;
+        if (first && (b.ended || b.broken)) {
+            *end = t.end;
+            break;
+        }
         after_in = t.kind == SCAN_WORD && scan_is(text, t, "in");
     }
     return b;
 }
 
+size_t scan_statement(const char *text, size_t len) {
+    size_t end = 0;
+    (void)balance_of(text, len, true, &end);
+    return end;
+}
+
 ScanState scan_state(const char *text, size_t len) {
-    Balance b = balance_of(text, len);
+    Balance b = balance_of(text, len, false, NULL);
     if (b.open) return SCAN_UNFINISHED;
     if (!b.any) return SCAN_EMPTY;
     return b.ended || b.broken ? SCAN_FINISHED : SCAN_UNFINISHED;
 }
 
 bool scan_is_open(const char *text, size_t len) {
-    Balance b = balance_of(text, len);
+    Balance b = balance_of(text, len, false, NULL);
     return b.open || b.depth > 0;
 }

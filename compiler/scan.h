@@ -30,6 +30,8 @@ typedef enum { SCAN_EMPTY, SCAN_UNFINISHED, SCAN_FINISHED } ScanState;
 /* Is the text one or more finished statements? Unfinished: a bracket, a text or a comment is open, or the last
  * statement has neither its `;` nor a closing block. Empty: nothing but blanks and comments. */
 ScanState scan_state(const char *text, size_t len);
+/* The length of the first finished statement with what stands before it; 0: none is finished. */
+size_t scan_statement(const char *text, size_t len);
 /* Is a bracket, a text or a comment open at the end? */
 bool scan_is_open(const char *text, size_t len);
 #endif

@@ -104,8 +104,7 @@ bool script_stdlib(Arena *arena, Diags *ds, ScriptVec *out) {
     return true;
 }
 
-/* --set NAME=value becomes the param's default, so that everything that reads params sees it. */
-static void apply_settings(Arena *arena, Diags *ds, Script *s, int n, const Setting *settings) {
+void script_apply_settings(Arena *arena, Diags *ds, Script *s, int n, const Setting *settings, bool all) {
     for (int k = 0; k < n; k++) {
         Stmt *param = NULL;
         VEC(const char *) known = {0};
@@ -115,6 +114,7 @@ static void apply_settings(Arena *arena, Diags *ds, Script *s, int n, const Sett
             vec_push(arena, &known, st->let.name.text);
             if (strcmp(st->let.name.text, settings[k].name) == 0) param = st;
         }
+        if (!param && !all) continue;
         if (!param) {
             Diag *d = diag_error(ds, "E119", (Span){0}, "--set %s=%s: the script has no param `%s`", settings[k].name,
                                  settings[k].value, settings[k].name);
@@ -181,7 +181,7 @@ Program *script_open(Arena *arena, Diags *ds, const char *path, int nsettings, c
     if (!script_stdlib(arena, ds, &stdlib)) return NULL;
     if (diag_error_count(ds) > 0)
         return NULL; /* a statement that was left out would only cause messages about what is missing */
-    apply_settings(arena, ds, script, nsettings, settings);
+    script_apply_settings(arena, ds, script, nsettings, settings, true);
     Program *p = program_resolve(arena, ds, script, stdlib.len, stdlib.data, script_folder(arena, path));
     if (p && diag_error_count(ds) == 0) typecheck_program(p);
     return p;

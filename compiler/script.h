@@ -22,6 +22,9 @@ Script *script_parse(Arena *arena, Diags *ds, const char *path);
 /* The standard library's files, parsed. False: one cannot be read (reported); errors in one are reported too. */
 typedef VEC(Script *) ScriptVec;
 bool script_stdlib(Arena *arena, Diags *ds, ScriptVec *out);
+/* --set NAME=value becomes the param's default, so that everything that reads params sees it. all: a name that is no
+ * param is an error (E119). */
+void script_apply_settings(Arena *arena, Diags *ds, Script *s, int n, const Setting *settings, bool all);
 /* All of it; settings replace the defaults of the script's params. Reported: NULL or diag_error_count() > 0. */
 Program *script_open(Arena *arena, Diags *ds, const char *path, int nsettings, const Setting *settings);
 /* The folder part of a path ("." when there is none), in the arena. */

@@ -463,6 +463,11 @@ static int next_token(ParseState *ps, union AMAL_STYPE *value, Span *where) {
 }
 
 int amal_lex(union AMAL_STYPE *value, Span *where, ParseState *ps) {
+    if (ps->expression_wanted) {
+        ps->expression_wanted = false;
+        *where = (Span){ps->file, 0, 0};
+        return TOK_EXPRESSION_ALONE;
+    }
     int token = next_token(ps, value, where);
     if (ps->recover_braces >= 0 && ps->braces > ps->recover_braces) {
         /* a block that belongs to the statement in error: to the parser it is one `;` */

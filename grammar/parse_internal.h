@@ -87,6 +87,8 @@ typedef struct ParseState {
     VEC(NameVec) keys;
     Span keys_span;
     TargetColumnVec target_columns;
+    bool expression_wanted; /* the text is one expression; the lexer says so first, once */
+    Expr *expression;
     VEC(RawExpr *) unplaced; /* calls with the marks of an atom that are not one yet */
 } ParseState;
 

@@ -64,6 +64,7 @@ static void amal_error(Span *at, ParseState *ps, const char *message);
 %token <number> NUMBER "a number"
 %token <text> STRING "a text"
 %token QUOTED
+%token EXPRESSION_ALONE "expression alone" /* comes first when the text is one expression (lexer.re) */
 %token SOURCE "source" SILO "silo" TARGET "target" SPLIT "split" ALGORITHM "algorithm" METRIC "metric" LET "let"
 %token TRAIN "train" EVALUATE "evaluate" PREDICT "predict" SAVE "save" LOAD "load" OPTION "option" FOR "for"
 %token USE "use" EXPORT "export" PARAM "param" KEY "key" FD "fd" FK "fk" MATCH "match"
@@ -106,6 +107,8 @@ static void amal_error(Span *at, ParseState *ps, const char *message);
 %type <name> opt_at opt_assign word
 %%
 
+text: script | EXPRESSION_ALONE expr ends { ps->expression = $2; };
+ends: %empty | ';';
 script:
   %empty { }
 | script stmt { if ($2) vec_push(ps->arena, &ps->script->stmts, $2); ast_check_unplaced(ps); }

@@ -4,6 +4,7 @@
 #   unit          each program of tests/unit and tests/differential, its own counts; one that was not built is a failure
 #   golden        tests/golden/*.amal: what goes to standard error against .expected (and to standard output against .stdout where there is one)
 #   command       tests/command*.sh: options, exit codes, model files, signals
+#   repl          tests/repl/*.in, typed into `amal repl`, with all that it says against .expected
 #   examples      examples/*/*.amal: what they compute against *.expect, the files they write against *.expected.csv
 #   reference     tests/reference/*.amal against the numbers in ../shared/data/*/reference.json
 #   docs          tests/docs/*.sh: every code explained and tested, every name in the reference, the tutorial's commands and what they write
@@ -108,6 +109,32 @@ run_golden() {
     for code in $(grep -rhoE '"[EW][0-9]{3}"' compiler/*.c grammar/*.y grammar/*.re ir/*.c backends --include='*.c' --include='*.y' --include='*.re' | tr -d '"' | sort -u); do
         if "$amal" explain "$code" >"$tmp/stdout" 2>&1 && [ "$(wc -c <"$tmp/stdout")" -gt 60 ]; then ok; else bad "explain $code" "no explanation, or one of a few words"; fi
     done
+}
+
+# ---- repl ----
+# The first line of the input says with what it is run: `# amal repl FILE --set x=1`. Times and estimates are no part of what is expected.
+repl_output() { # input
+    local arguments
+    arguments=$(sed -n '1s/^# amal repl //p' "$1")
+    # shellcheck disable=SC2086
+    (cd tests/repl && timeout 60 "$amal" repl $arguments <"$(basename "$1")" >"$tmp/said" 2>&1; echo "exit code $?" >>"$tmp/said")
+    sed -E -e 's/seconds: read .*/seconds: …/' -e 's/why: estimated .*/why: estimated …/' -e 's/^\([0-9.]+ s\)$/(… s)/' "$tmp/said" >"$tmp/stdout"
+}
+run_repl() {
+    section "repl"
+    local input expected
+    for input in tests/repl/*.in; do
+        expected="${input%.in}.expected"
+        repl_output "$input"
+        if [ "${update:-}" ]; then
+            cp "$tmp/stdout" "$expected"
+        elif ! diff -u "$expected" "$tmp/stdout" >"$tmp/diff" 2>&1; then
+            bad "$input" "$(cat "$tmp/diff")"
+        else
+            ok
+        fi
+    done
+    rm -f tests/repl/data/*.tmp.amal
 }
 
 # ---- examples ----
@@ -241,9 +268,10 @@ for argument in "$@"; do
 done
 if [ "$update" ]; then
     run_golden
+    run_repl
     exit 0
 fi
-[ ${#sections[@]} -gt 0 ] || sections=(unit golden command examples docs bench reference differential)
+[ ${#sections[@]} -gt 0 ] || sections=(unit golden command repl examples docs bench reference differential)
 for name in "${sections[@]}"; do "run_$name"; done
 if [ "$skipped" -gt 0 ]; then printf '%d skipped, for the reasons above\n' "$skipped"; fi
 printf '%d passed, %d failed\n' "$passed" "$failed"

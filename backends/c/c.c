@@ -353,6 +353,10 @@ static bool c_available(const char **why_not) {
     return compile_available(NULL, why_not);
 }
 
+static const char *c_text(const Executable *x) {
+    return x->code->text;
+}
+
 const Backend backend_c = {.name = "c",
                            .help = "emits fused C, compiled by the system's compiler",
                            .available = c_available,
@@ -360,4 +364,5 @@ const Backend backend_c = {.name = "c",
                            .run = c_run,
                            .release = c_release,
                            .describe = c_describe,
-                           .compile_seconds = c_compile_seconds};
+                           .compile_seconds = c_compile_seconds,
+                           .text = c_text};

@@ -85,6 +85,8 @@ Table *table_from_columns(const char *name, int64_t rows, int ncols, const Colum
  * false: reported (E440), and nothing is left behind. */
 bool table_write(Diags *ds, Span at, const Table *t, const char *path, int64_t *bytes);
 bool table_duckdb_available(const char **version, const char **why_not);
+/* A cell as people read it: as the writer of CSV does, but texts as they are, vectors in brackets; null is "null". */
+void table_cell_text(Buf *out, const Column *c, int64_t row);
 /* Writes a whole file the same safe way (temporary name, fsync, rename). */
 bool file_write_atomic(Diags *ds, Span at, const char *path, const void *data, size_t len);
 /* Removes temporary files still open: for the signal handler and the out-of-memory exit. */

@@ -63,6 +63,22 @@ static void csv_put_time(Buf *b, int64_t micros) {
     if (of_day % 1000000) buf_printf(b, ".%06d", (int)(of_day % 1000000));
 }
 
+/* A cell that is neither null, a text nor a vector. */
+static void put_value(Buf *b, const Column *c, int64_t r) {
+    switch (c->type) {
+    case TY_NUM: csv_put_num(b, c->num[r]); break;
+    case TY_INT:
+    case TY_ROWID: buf_printf(b, "%" PRId64, c->ints[r]); break;
+    case TY_BOOL: buf_puts(b, c->ints[r] ? "true" : "false"); break;
+    case TY_DATE: csv_put_day(b, c->ints[r]); break;
+    case TY_TIME: csv_put_time(b, c->ints[r]); break;
+    case TY_TEXT:
+    case TY_CAT:
+    case TY_VECTOR:
+    case TY_INFER: internal_error("column `%s` has no data of its type", c->name);
+    }
+}
+
 static void csv_put_cell(Buf *b, const Column *c, int64_t r) {
     if (c->matrix) {
         for (int64_t k = 0; k < c->matrix->cols; k++) {
@@ -72,17 +88,26 @@ static void csv_put_cell(Buf *b, const Column *c, int64_t r) {
         return;
     }
     if (column_is_null(c, r)) return;
-    switch (c->type) {
-    case TY_NUM: csv_put_num(b, c->num[r]); break;
-    case TY_INT:
-    case TY_ROWID: buf_printf(b, "%" PRId64, c->ints[r]); break;
-    case TY_BOOL: buf_puts(b, c->ints[r] ? "true" : "false"); break;
-    case TY_DATE: csv_put_day(b, c->ints[r]); break;
-    case TY_TIME: csv_put_time(b, c->ints[r]); break;
-    case TY_TEXT:
-    case TY_CAT: csv_put_text(b, c->dict->text[c->codes[r]], (size_t)c->dict->len[c->codes[r]]); break;
-    case TY_VECTOR:
-    case TY_INFER: internal_error("column `%s` has no data of its type", c->name);
+    if (c->codes)
+        csv_put_text(b, c->dict->text[c->codes[r]], (size_t)c->dict->len[c->codes[r]]);
+    else
+        put_value(b, c, r);
+}
+
+void table_cell_text(Buf *out, const Column *c, int64_t r) {
+    enum { MOST = 16 }; /* numbers of a vector */
+    if (c->matrix) {
+        for (int64_t k = 0; k < c->matrix->cols && k < MOST; k++) {
+            buf_puts(out, k ? ", " : "[");
+            csv_put_num(out, mat_get(c->matrix, r, k));
+        }
+        buf_puts(out, c->matrix->cols > MOST ? ", …]" : "]");
+    } else if (column_is_null(c, r)) {
+        buf_puts(out, "null");
+    } else if (c->codes) {
+        buf_add(out, c->dict->text[c->codes[r]], (size_t)c->dict->len[c->codes[r]]);
+    } else {
+        put_value(out, c, r);
     }
 }
 
