@@ -63,6 +63,7 @@ $(BUILD)/obj/%.o: %.c Makefile | $(GENERATED_HEADERS)
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # The text of these headers is part of an object.
+$(BUILD)/obj/compiler/explain_html.o: $(wildcard compiler/explain/*)
 $(BUILD)/obj/backends/c/emit.o: backends/c/abi.h backends/c/prelude.h ir/cells.h
 
 # What re2c and Bison write is theirs: it is compiled without the warnings that only their style raises.

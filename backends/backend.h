@@ -4,6 +4,7 @@
  * of the same shapes. Outputs are new matrices owned by the caller. */
 #ifndef AMAL_BACKEND_H
 #define AMAL_BACKEND_H
+#include "backends/profile.h"
 #include "ir/ir.h"
 
 typedef struct RunContext {
@@ -12,6 +13,7 @@ typedef struct RunContext {
     /* Called at most every 50 ms from the running loop: done of total iterations (total 0: unknown). Returns false to stop (ctrl-C). NULL: not wanted. */
     bool (*progress)(void *user, int64_t done, int64_t total);
     void *user;
+    RunProfile *profile;      /* filled by run, where the backend can (profiles); NULL: not wanted */
     bool check_finite;        /* stop with E403/E405 at the iteration where a carried value stops being finite */
     /* filled by run */
     int64_t iterations;       /* of the outermost loop(s) */
@@ -23,6 +25,7 @@ typedef struct BackendOptions {
     const char *keep_dir;     /* --keep-c */
     const char *cache_dir;    /* kernels by content; NULL: the user's default */
     const char *cc;           /* compiler command; NULL: $CC, then cc */
+    bool profile;             /* runs will be profiled */
 } BackendOptions;
 typedef struct Executable Executable; /* each backend's own */
 typedef struct Backend {
@@ -37,6 +40,7 @@ typedef struct Backend {
     void (*describe)(const Executable *x, Buf *out);
     double (*compile_seconds)(const Executable *x);
     const char *(*text)(const Executable *x); /* what was compiled; NULL: a backend that compiles nothing */
+    bool profiles;            /* its runs fill a profile */
 } Backend;
 extern const Backend backend_interp, backend_c;
 const Backend *backend_by_name(const char *name); /* NULL: unknown. "cuda" is known but not built in: E601 */

@@ -65,6 +65,11 @@ int set_disable(Invocation *v, const char *x) {
     return ir_disable(&v->run.passes, x) ? 0 : pass_name_error("--disable", x);
 }
 
+int set_html(Invocation *v, const char *x) {
+    v->run.html = x;
+    return 0;
+}
+
 int set_keep_c(Invocation *v, const char *x) {
     v->run.keep_dir = x;
     return 0;

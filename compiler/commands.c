@@ -66,7 +66,10 @@ static bool looks_like_code(const char *s) {
 int command_explain(Invocation *v) {
     const char *what = v->arguments.data[0];
     if (looks_like_code(what)) return diag_explain(what, stdout) ? 0 : command_usage("there is no code %s", what);
-    v->run.explain = true;
+    v->run.explain = !v->values[OPTION_run];
+    v->run.plan_json = v->run.json != NULL;
+    if (!v->run.explain && !v->run.json && !v->run.html)
+        return command_usage("explain --run wants a place for the plan: --html PLAN.html, or --json OUT");
     return open_and_run(v);
 }
 

@@ -21,6 +21,8 @@ typedef struct RunOptions {
     bool quiet;
     bool no_cache; /* --no-cache: data of earlier runs are not used, and none are kept */
     bool explain; /* show plans instead of training */
+    const char *html; /* the plan as a page, here; NULL: not wanted. With explain, json is the plan too */
+    bool plan_json;   /* json is the plan, not the report */
 } RunOptions;
 
 /* ---- run.c: executes a script's steps. Returns the exit code of the command. ---- */

@@ -342,6 +342,12 @@ static void json_seconds(const Report *r, Buf *out, const ReportSeconds *s, cons
         buf_puts(out, "{\"sources\": []}");
 }
 
+void report_metrics_json(const Report *r, Buf *out) {
+    buf_puts(out, "{");
+    json_metrics(out, r);
+    buf_puts(out, "}");
+}
+
 void report_json(const Report *r, Buf *out, const char *script, Data *data, const ReportSeconds *s,
                  const char *errors) {
     buf_puts(out, "{\"amal\": ");

@@ -32,6 +32,8 @@ typedef struct ReportSeconds {
  * (NULL: it did not). */
 void report_json(const Report *r, Buf *out, const char *script, Data *data, const ReportSeconds *seconds,
                  const char *errors);
+/* Its part "evaluate": {model: {data: {metric: value}}}. */
+void report_metrics_json(const Report *r, Buf *out);
 void report_number(Buf *out, double v); /* as JSON */
 void report_text(Buf *out, const char *s);
 #endif

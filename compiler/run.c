@@ -3,7 +3,7 @@
  * A `train` goes: data → hyperparameters → strategy (rules, then cost) → lower → optimize → backend → model. The other
  * steps take the same way through run_lowered.c. Steps stop at the first error; what was printed and written before it
  * stays. */
-#include "compiler/run_internal.h"
+#include "compiler/explain.h"
 #include <math.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -351,6 +351,12 @@ Lowered *run_lower_training(Run *r, const Stmt *s, StrategyChoice *choice) {
     return prepare_training(r, s, &in, &nhyper, &hyper, choice);
 }
 
+static bool plan_training(Run *r, const Stmt *s, const Integration *in, const Lowered *l, int nhyper,
+                          const HyperValue *hyper, const StrategyChoice *choice) {
+    const Integration *data = l->func->tables.data[0].data;
+    return explain_training(r, loop_key(r, s->train.name.text), s, in, data, nhyper, hyper, choice);
+}
+
 static bool step_train(Run *r, const Stmt *s) {
     const Integration *in;
     int nhyper;
@@ -360,8 +366,11 @@ static bool step_train(Run *r, const Stmt *s) {
     if (!l) return false;
     r->strategy = choice.materialize ? "materialized" : "factorized";
     r->training = arena_printf(r->arena, "training %s", s->train.name.text);
+    if (r->plan && !plan_training(r, s, in, l, nhyper, hyper, &choice)) return false;
+    r->profile = r->plan ? profile_new(r->arena) : NULL;
     RunResult res;
     if (!run_lowered(r, l, RUN_TRAIN, NULL, &res)) return false;
+    if (r->plan) explain_measured(r->plan, &res, r->profile);
     Model *m = make_model(r, s, in, nhyper, hyper, l, &res);
     if (!m) return false;
     m->strategy = r->strategy;
@@ -383,6 +392,7 @@ static bool step_explain(Run *r, const Stmt *s) {
     Lowered *l = prepare_training(r, s, &in, &nhyper, &hyper, &choice);
     if (!l) return false;
     r->strategy = choice.materialize ? "materialized" : "factorized";
+    if (r->plan) return plan_training(r, s, in, l, nhyper, hyper, &choice);
     printf("\n%s = %s on %s: %s\n  why: %s\n\nAs written, over T:\n", s->train.name.text, s->train.algorithm.text,
            data_name(r, &s->train.on), r->strategy, choice.why);
     Buf text = {0};
@@ -567,6 +577,25 @@ static void write_json(Run *r, double began) {
     buf_free(&errors);
 }
 
+/* The plan as JSON or as a page; in whole, or not at all. */
+static void write_plan(Run *r) {
+    Buf json = {0}, page = {0};
+    for (int i = 0; i < r->program->targets.len; i++) /* those that no step needed, too */
+        if (!data_target(r->data, &r->program->targets.data[i])) return;
+    explain_json(r, &json);
+    if (r->o->plan_json && strcmp(r->o->json, "-") == 0)
+        fwrite(json.data, 1, json.len, stdout);
+    else if (r->o->plan_json)
+        (void)file_write_atomic(r->ds, (Span){0}, r->o->json, json.data, json.len);
+    if (r->o->html) {
+        explain_page(&page, r->o->script, json.data);
+        if (file_write_atomic(r->ds, (Span){0}, r->o->html, page.data, page.len))
+            report_file(r->report, "plan", r->o->html, -1, (int64_t)page.len);
+    }
+    buf_free(&json);
+    buf_free(&page);
+}
+
 static int exit_code(const Diags *ds) {
     if (interrupt_requested()) return 130;
     if (diag_error_count(ds) == 0) return 0;
@@ -580,13 +609,15 @@ int run_program(Arena *arena, Diags *ds, Program *p, const RunOptions *given) {
     bool json_only = o->json && strcmp(o->json, "-") == 0;
     Run r = {.arena = arena, .ds = ds, .program = p, .o = o, .data = data_open(arena, ds, p, o)};
     r.report = report_new(arena, json_only ? NULL : stdout, o->quiet);
+    if (o->html || o->plan_json) r.plan = explain_new(arena, o);
     bool ok = run_params(&r);
     for (int i = 0; ok && i < p->steps.len; i++) {
         ok = run_step(&r, p->steps.data[i]);
         fflush(stdout);
     }
     if (!ok && !interrupt_requested()) AMAL_CHECK(diag_error_count(ds) > 0);
-    if (o->json && !interrupt_requested()) write_json(&r, began);
+    if (o->json && !o->plan_json && !interrupt_requested()) write_json(&r, began);
+    if (ok && r.plan) write_plan(&r);
     for (int i = 0; i < r.models.len; i++) model_free(r.models.data[i].model);
     for (int i = 0; i < r.values.len; i++) mat_free(r.values.data[i]);
     data_close(r.data);

@@ -17,6 +17,7 @@ typedef struct NamedModel {
     const char *key; /* in the report */
     Model *model;
 } NamedModel;
+typedef struct Explain Explain;
 typedef struct Run {
     Arena *arena;
     Diags *ds;
@@ -32,6 +33,8 @@ typedef struct Run {
     const char *training;   /* "training m", for its progress bar */
     double seconds_compile, seconds_train;
     bool rebinding; /* only what binds names runs: what printed or wrote has done so before */
+    Explain *plan;       /* explain.h; NULL: not wanted */
+    RunProfile *profile; /* of the training under way; NULL: not wanted */
 } Run;
 
 typedef enum { RUN_VALUE, RUN_TRAIN, RUN_PREDICT, RUN_METRIC } RunPurpose;

@@ -87,6 +87,8 @@ bool run_lowered(Run *r, Lowered *l, RunPurpose purpose, const Matrix *predictio
     const Backend *b = pick_backend(r, f, purpose);
     if (!check_available(r, b, (Span){0})) return false;
     BackendOptions o = backend_options(r, &passes);
+    RunProfile *profile = purpose == RUN_TRAIN && b->profiles ? r->profile : NULL;
+    o.profile = profile != NULL;
     Executable *x = b->prepare(r->ds, f, &o);
     double prepared = time_now();
     if (!x) return false;
@@ -99,6 +101,7 @@ bool run_lowered(Run *r, Lowered *l, RunPurpose purpose, const Matrix *predictio
                      .threads = r->o->threads,
                      .progress = progress_update,
                      .user = &bar,
+                     .profile = profile,
                      .check_finite = purpose == RUN_TRAIN};
     bool ok = inputs && b->run(x, &rc, inputs, out->outputs);
     progress_end(&bar);

@@ -119,9 +119,13 @@ static bool nothing_repeats(const Integration *in) {
     return true;
 }
 
+double strategy_join_seconds(const Integration *in, bool already_materialized) {
+    return already_materialized ? 0 : (double)integration_materialized_bytes(in) / COPY_BYTES_A_SECOND;
+}
+
 StrategyChoice strategy_by_cost(Arena *arena, const Integration *in, bool already_materialized, IrCost factorized,
                                 IrCost materialized) {
-    double make = already_materialized ? 0 : (double)integration_materialized_bytes(in) / COPY_BYTES_A_SECOND;
+    double make = strategy_join_seconds(in, already_materialized);
     StrategyChoice c = {.materialize = materialized.seconds + make < factorized.seconds};
     const char *joined =
         already_materialized ? "already joined" : arena_printf(arena, "%.3g s of it for joining", make);

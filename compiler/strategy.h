@@ -16,6 +16,8 @@ typedef struct StrategyChoice {
 bool strategy_by_rule(Arena *arena, const Integration *in, bool already_materialized, StrategyChoice *out);
 /* What T would be as one block, with sizes but no cells: for costing a function on it. In the arena. */
 const Integration *strategy_phantom(Arena *arena, const Integration *in);
+/* What it should take to make T. */
+double strategy_join_seconds(const Integration *in, bool already_materialized);
 /* `factorized`, `materialized`: the functions' costs on each. Adds what it takes to make T unless it is there. Rule 1
  * is decided here. */
 StrategyChoice strategy_by_cost(Arena *arena, const Integration *in, bool already_materialized, IrCost factorized,

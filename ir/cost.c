@@ -105,6 +105,7 @@ typedef struct Costing {
     const IrRegion **read; /* by node id: the region that last read the value */
     double *nnz;           /* by node id: stored cells of a sparse block value; 0: dense or not asked yet */
     IrCost total;
+    IrCost *each; /* by node id: once, without the weight; NULL: not wanted */
 } Costing;
 
 static double op_weight(IrOp op) {
@@ -234,6 +235,7 @@ static void cost_node(Costing *z, const IrNode *n, double weight) {
         default: break;
         }
     }
+    if (z->each) z->each[n->id] = (IrCost){flops, bytes, ir_seconds(flops / speed, bytes, z->threads)};
     z->total.flops += weight * flops;
     z->total.bytes += weight * bytes;
     z->total.seconds += weight * ir_seconds(flops / speed, bytes, z->threads);
@@ -247,7 +249,10 @@ static void cost_region(Costing *z, const IrRegion *r, double weight) {
     }
 }
 IrCost ir_cost(const IrFunc *f, int threads) {
-    Costing z = {.f = f, .tlike = {.arena = f->arena}, .threads = threads};
+    return ir_cost_each(f, threads, NULL);
+}
+IrCost ir_cost_each(const IrFunc *f, int threads, IrCost *each) {
+    Costing z = {.f = f, .tlike = {.arena = f->arena}, .threads = threads, .each = each};
     z.read = arena_array(f->arena, const IrRegion *, f->next_id + 1);
     z.nnz = arena_array(f->arena, double, f->next_id + 1);
     cost_region(&z, f->body, 1);

@@ -155,6 +155,8 @@ void ir_verify(const IrFunc *f, const char *after_pass);
 void ir_print(Buf *out, const IrFunc *f);
 void ir_print_expr(Buf *out, const IrNode *n, int depth); /* as algebra, for explain: X' @ (sigmoid(X @ w) - y) */
 void ir_print_formula(Buf *out, const IrNode *n, int depth); /* for emitted code: numbers that are not plain by name, number_12 */
+void ir_print_line(Buf *out, const IrFunc *f, const IrNode *n);  /* one node for people: algebra, or an operator with what it is by */
+void ir_print_shape(Buf *out, const IrFunc *f, const IrNode *n); /* T.train × 19 */
 bool ir_plain_number(double v); /* one of the few that formulas are made of: 0, 1, 2, a half, not finite */
 
 /* ---- rewriting: rewrite.c. Rebuilds f bottom-up into a new function through a builder; `visit` gets the node with its new operands and
@@ -178,6 +180,8 @@ typedef struct PassOptions {
     int threads;
     bool verify;                  /* after every pass */
     const char *strategy;         /* "factorized" | "materialized": for notes only */
+    void (*after)(void *user, const char *pass, const char *help, const IrFunc *f); /* sees each result; NULL: not wanted */
+    void *user;
 } PassOptions;
 bool ir_disable(PassOptions *o, const char *name); /* a pass or a rule's name; false: unknown (see ir_disable_names) */
 const char *const *ir_disable_names(int *count);
@@ -190,5 +194,7 @@ IrFunc *ir_optimize(const IrFunc *f, const PassOptions *o);  /* all of them in t
 /* ---- cost.c: what one evaluation of the function takes (loops weighted by trip counts; unknown counts 10) ---- */
 typedef struct IrCost { double flops, bytes, seconds; } IrCost;
 IrCost ir_cost(const IrFunc *f, int threads);
+/* As ir_cost; each[id] (f->next_id entries, zeroed) becomes what one evaluation of a node takes. */
+IrCost ir_cost_each(const IrFunc *f, int threads, IrCost *each);
 double ir_trip_count(const IrNode *loop); /* -1: unknown */
 #endif

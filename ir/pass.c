@@ -81,6 +81,7 @@ IrFunc *ir_optimize(const IrFunc *f, const PassOptions *o) {
         if (o->disabled >> p->off & 1) continue;
         g = p->run(g, o);
         if (o->verify) ir_verify(g, p->name);
+        if (o->after) o->after(o->user, p->name, p->help, g);
         if (o->dump_after && o->dump_to && (!strcmp(o->dump_after, p->name) || !strcmp(o->dump_after, "all"))) {
             Buf text = {0};
             ir_print(&text, g);

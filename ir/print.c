@@ -159,6 +159,29 @@ static void expr(Buf *b, const IrNode *n, int depth, bool top, bool by_name) {
     }
     buf_puts(b, ")");
 }
+/* Names where there are some, attributes where algebra has no marks for them: gather by flights#0 %6. */
+void ir_print_line(Buf *out, const IrFunc *f, const IrNode *n) {
+    IrClass c = ir_ops[n->op].cls;
+    if (n->op == IR_CONST || n->op == IR_MATMUL || c == IRC_BINARY || c == IRC_UNARY || n->op == IR_TRANSPOSE ||
+        (c != IRC_LEAF && c != IRC_FACT && c != IRC_CONTROL)) {
+        expr(out, n, 1, true, false);
+        return;
+    }
+    buf_puts(out, ir_ops[n->op].text);
+    print_attributes(out, f, n);
+    for (int i = 0; i < n->nargs; i++) {
+        buf_puts(out, " ");
+        if (n->op == IR_PROJ)
+            buf_printf(out, "%%%d", n->args[i]->id);
+        else
+            expr(out, n->args[i], 0, false, false);
+    }
+}
+void ir_print_shape(Buf *out, const IrFunc *f, const IrNode *n) {
+    print_dim(out, f, n->rows, n->rspace);
+    buf_puts(out, " × ");
+    print_dim(out, f, n->cols, n->cspace);
+}
 void ir_print_expr(Buf *out, const IrNode *n, int depth) {
     expr(out, n, depth, true, false);
 }

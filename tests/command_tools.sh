@@ -1,4 +1,4 @@
-# command_tools.sh: the tools for scripts, fmt, doc and check; sourced by run_tests.sh after command.sh, whose points.amal, expect
+# command_tools.sh: the tools for scripts, fmt, doc, check and explain; sourced by run_tests.sh after command.sh, whose points.amal, expect
 # and holds it uses.
 
 # fmt: a file, standard input, several files
@@ -95,3 +95,65 @@ for _ in 1 2 3 4 5; do
     [ $took -ge $best ] || best=$took
 done
 if [ $best -le "${AMAL_TEST_CHECK_US:-100000}" ]; then ok; else bad "amal check of 200 lines" "took $best us"; fi
+
+# explain: the plan as data and as a page
+expect 0 "" explain points.amal --json plan.json
+holds "the plan: a target" test "$("$json" get "$tmp/command/plan.json" targets/0/rows)" = 6
+holds "the plan: its columns" test "$("$json" get "$tmp/command/plan.json" targets/0/columns)" = 4
+holds "the plan: where a column is from" test "$("$json" get "$tmp/command/plan.json" targets/0/columns/2/origins/0/reads/0/1)" = a
+holds "the plan: the stages of the algebra" test "$("$json" get "$tmp/command/plan.json" trainings/0/stages)" -ge 5
+holds "the plan: nothing was measured" sh -c '! "$1" get plan.json trainings/0/run' sh "$json"
+holds "explain --json - writes the plan alone" sh -c '"$1" explain points.amal --json - >plan2.json && sed "/seconds/d" plan.json >a && sed "/seconds/d" plan2.json >b && cmp a b' sh "$amal"
+expect 2 "explain --run wants a place" explain points.amal --run
+cat >"$tmp/command/descend.amal" <<'END'
+# </script><script>alert("out")</script> stands in a comment
+source S from "points.csv" { id: text, a: num, b: num, y: num }
+source R from "points.csv" { id: text, `<b>b</b>`: num as "b", key(id) }
+target T { y: label num, a: feature num, b: feature num, c: feature num }
+S(id: i, a: a, y: y) & R(id: i, `<b>b</b>`: b)? -> T(y: y, a: a, b: b, c: a * b);
+algorithm descend(step = 0.001, steps = 30) {
+  fit(X: [n, d], y: [n, 1]) {
+    w = zeros(d, 1);
+    b = 0;
+    repeat steps {
+      r = sigmoid(X @ w + b) - y / 23;
+      w = w - step * (X' @ r) / n;
+      b = b - step * sum(r) / n;
+    }
+    return w, b;
+  }
+  predict(X: [m, d]) { return X @ w + b; }
+}
+train m = descend() on T;
+for s in {0.0001, 0.001} { train n = descend(step = s) on T; }
+evaluate m on T with rmse;
+END
+expect 0 "m on T:  rmse" explain descend.amal --run --html plan.html --json plan.json --backend c
+holds "a training each, with the values of the loops around it" test "$("$json" get "$tmp/command/plan.json" trainings/2/name)" = "n[s=0.001]"
+holds "iterations are counted" test "$("$json" get "$tmp/command/plan.json" trainings/0/run/iterations)" = 30
+holds "each carried value has a curve" test "$("$json" get "$tmp/command/plan.json" trainings/0/run/curves)" = 2
+holds "with a point an iteration" test "$("$json" get "$tmp/command/plan.json" trainings/0/run/curves/0/points)" = 30
+holds "the first step from 0 is as long as the value" sh -c 'test "$("$1" get plan.json trainings/0/run/curves/0/points/0/1)" = "$("$1" get plan.json trainings/0/run/curves/0/points/0/2)"' sh "$json"
+holds "every pass is measured" sh -c 'test "$("$1" get plan.json trainings/0/run/passes)" = "$("$1" get plan.json trainings/0/passes)"' sh "$json"
+holds "passes in the loop ran in each iteration" sh -c 'grep -o "\"run\".*" plan.json | grep -q "\"calls\": 30"'
+holds "the page loads nothing" sh -c '! grep -nE "(src|href)=\"?(https?:)?//|@import|url\(" plan.html'
+holds "data end no element" test "$(grep -c '</script>' "$tmp/command/plan.html")" = 2
+expect 0 "plan: wrote plan.html" run descend.amal --html plan.html
+expect 0 "rmse" run descend.amal --html interpreted.html --backend interp
+expect 1 E440 explain descend.amal --html missing-folder/plan.html
+# a profiled run gives the same numbers
+expect 0 "" run descend.amal --backend c --json plain.json --quiet
+expect 0 "" run descend.amal --backend c --json profiled.json --html plan.html --quiet
+holds "a profiled run computes the same" "$json" compare plain.json profiled.json 0
+browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
+modules="${AMAL_NODE_MODULES:-$PWD/build/deps/node_modules}"
+if [ -z "$browser" ] || ! command -v node >/dev/null; then
+    skip "the plan's page in a browser" "chromium or node is not installed"
+elif ! NODE_PATH="$modules" node -e 'require("playwright-core")' 2>/dev/null; then
+    skip "the plan's page in a browser" "playwright-core is not there; npm install --prefix build/deps playwright-core"
+else
+    NODE_PATH="$modules" timeout 120 node tests/pages/plan_page.js "$browser" "$tmp/command/plan.html" trainings=3 profile=yes >"$tmp/out" 2>&1
+    add_counts "tests/pages/plan_page.js" $? "$tmp/out"
+    NODE_PATH="$modules" timeout 120 node tests/pages/plan_page.js "$browser" "$tmp/command/interpreted.html" trainings=3 >"$tmp/out" 2>&1
+    add_counts "tests/pages/plan_page.js, not profiled" $? "$tmp/out"
+fi

@@ -92,6 +92,15 @@ static void c_release(Executable *x) {
     compile_release(&x->loaded);
     mem_free(x);
 }
+/* For profiles: the passes' functions in their order, by which the host tells them. */
+static void append_pass_table(const FusePlan *plan, Emitted *code) {
+    Buf text = {0};
+    buf_printf(&text, "%svoid (*const amal_passes[])(void *, int, int) = {", code->text);
+    for (int i = 0; i < plan->passes.len; i++) buf_printf(&text, "%spass_%d", i ? ", " : "", plan->passes.data[i]->id);
+    buf_puts(&text, plan->passes.len ? "};\n" : "0};\n");
+    mem_free(code->text);
+    code->text = buf_take(&text);
+}
 static Executable *c_prepare(Diags *ds, IrFunc *f, const BackendOptions *o) {
     Executable *x = mem_alloc(sizeof *x);
     x->func = f;
@@ -102,6 +111,7 @@ static Executable *c_prepare(Diags *ds, IrFunc *f, const BackendOptions *o) {
         return NULL;
     }
     x->code = emit_c(x->plan, &target);
+    if (o->profile) append_pass_table(x->plan, x->code);
     x->by_id = arena_array(f->arena, IrNode *, f->next_id + 1);
     index_nodes(x, f->body);
     if (!bind_data(x, ds) || !compile_load(ds, f->name, x->code->text, &target, o, &x->loaded)) {
@@ -152,6 +162,17 @@ static void *host_alloc(AmalRt *rt, int64_t count) {
 static void host_run(int parts, void (*pass)(void *, int, int), void *frame) {
     thread_run(parts, pass, frame);
 }
+/* The same with a clock; amal_run calls it on the thread that called c_run. */
+static _Thread_local Host *profiled;
+static void host_run_timed(int parts, void (*pass)(void *, int, int), void *frame) {
+    const Executable *x = profiled->x;
+    int i = 0;
+    while (i < x->plan->passes.len && x->loaded.passes[i] != pass) i++;
+    AMAL_CHECK(i < x->plan->passes.len);
+    double begin = time_now();
+    thread_run(parts, pass, frame);
+    profile_add(&profiled->rc->profile->passes[i], time_now() - begin);
+}
 
 /* Emitted code pads the rows of what it lays out itself (emit.h). */
 static int64_t value_stride(const IrNode *v) {
@@ -173,6 +194,7 @@ static Matrix *host_operand(Host *h, KernelContext *k, const IrNode *v, const vo
 }
 static int host_kernel(AmalRt *rt, int node, const void *const *args, void *out) {
     Host *h = (Host *)rt;
+    double begin = h->rc->profile ? time_now() : 0;
     const IrNode *n = h->x->by_id[node];
     KernelContext k = {.threads = rt->threads};
     Matrix **m = mem_alloc(sizeof *m * (size_t)(n->nargs + 1));
@@ -205,6 +227,7 @@ static int host_kernel(AmalRt *rt, int node, const void *const *args, void *out)
         if (temporary[a]) mat_free(m[a]);
     mem_free(m);
     mem_free(temporary);
+    if (h->rc->profile) profile_add(&h->rc->profile->kernels[node], time_now() - begin);
     return !ok;
 }
 static int host_column(AmalRt *rt, int node, double at, int64_t of) {
@@ -240,6 +263,7 @@ static int host_carried(AmalRt *rt, int loop, int64_t at, int64_t of, int k, con
             return 1;
         }
     }
+    if (h->rc->profile && p && p->name && !in_a_loop(l)) profile_carried(h->rc->profile, l, k, p->name, at, v, n);
     if (k > 0 || !at) return 0;
     if (!in_a_loop(l)) {
         h->iterations++;
@@ -280,7 +304,7 @@ static bool c_run(Executable *x, RunContext *rc, Matrix *const *inputs, Matrix *
     h.rt = (AmalRt){.threads = rc->threads > 0 ? rc->threads : thread_default_count(),
                     .rows = x->rows,
                     .alloc = host_alloc,
-                    .run = host_run,
+                    .run = rc->profile ? host_run_timed : host_run,
                     .kernel = host_kernel,
                     .column = host_column,
                     .carried = host_carried,
@@ -298,6 +322,11 @@ static bool c_run(Executable *x, RunContext *rc, Matrix *const *inputs, Matrix *
             internal_error("input %s is not packed", x->func->inputs.data[b->index].name);
     }
     h.rt.bind = bind;
+    if (rc->profile) {
+        AMAL_CHECK(x->loaded.passes != NULL);
+        profile_begin(rc->profile, x->plan->passes.len, x->func->next_id);
+        profiled = &h;
+    }
     for (int k = 0; k < x->func->body->results.len; k++) outputs[k] = NULL;
     bool ok = x->loaded.run(&h.rt) == 0 && !h.failed;
     if (!ok && !h.failed) internal_error("emitted code stopped without a reason");
@@ -365,4 +394,5 @@ const Backend backend_c = {.name = "c",
                            .release = c_release,
                            .describe = c_describe,
                            .compile_seconds = c_compile_seconds,
-                           .text = c_text};
+                           .text = c_text,
+                           .profiles = true};

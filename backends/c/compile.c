@@ -92,6 +92,7 @@ static bool load(Loaded *l) {
     l->handle = dlopen(l->path, RTLD_NOW | RTLD_LOCAL);
     if (!l->handle) return false;
     *(void **)&l->run = dlsym(l->handle, "amal_run");
+    *(void **)&l->passes = dlsym(l->handle, "amal_passes");
     if (l->run) return true;
     dlclose(l->handle);
     l->handle = NULL;

@@ -13,6 +13,7 @@
 typedef struct Loaded {
     void *handle;
     int (*run)(AmalRt *);
+    void (*const *passes)(void *, int, int); /* of a kernel that was emitted for profiles; NULL: of another */
     double seconds;
     bool cached;
     char path[4096];
