@@ -29,7 +29,7 @@ LIBRARY = $(BUILD)/libamal.a
 # Test programs: tests/unit/*.c and tests/differential/*.c each become one; tests/tools are what the runner needs.
 UNIT    = $(sort $(wildcard tests/unit/*.c tests/differential/*.c))
 UNIT_PROGRAMS = $(UNIT:%.c=$(BUILD)/%)
-TOOLS   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
+TOOLS   = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c tests/lsp/*.c))
 FUZZ    = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
 SECONDS_FUZZ ?= 60
 
@@ -100,6 +100,10 @@ $(BUILD)/tests/differential/%: tests/differential/%.c $(LIBRARY)
 	$(say) link $@
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) -lcmocka $(LIBS)
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(say) link $@
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) $(LIBS)
+$(BUILD)/tests/lsp/%: tests/lsp/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(say) link $@
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) $(LIBS)

@@ -13,10 +13,6 @@
 
 enum { DIAG_KEPT = 200, LINE_WIDEST = 110, LINE_BEFORE = 40 };
 
-typedef struct DiagNote {
-    Span at;
-    const char *text;
-} DiagNote;
 struct Diag {
     Diags *owner;
     DiagLevel level;
@@ -482,6 +478,23 @@ void diag_print_new(Diags *ds, const Diags *known, FILE *out, bool colour) {
     if (unkept > ds->unkept_printed)
         fprintf(out, "and %d more that are not shown (the first %d are)\n", unkept, DIAG_KEPT);
     ds->unkept_printed = unkept;
+}
+
+int diag_count(const Diags *ds) {
+    return ds->all.len;
+}
+
+DiagView diag_view(const Diags *ds, int i) {
+    const Diag *d = ds->all.data[i];
+    return (DiagView){.level = d->level,
+                      .code = d->code,
+                      .text = d->text,
+                      .help = d->help,
+                      .at = d->at,
+                      .data_file = d->data_file,
+                      .data_line = d->data_line,
+                      .nnotes = d->notes.len,
+                      .notes = d->notes.data};
 }
 
 void diag_json_text(Buf *out, const char *s) {

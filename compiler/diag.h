@@ -51,6 +51,22 @@ int diag_new_errors(const Diags *ds, const Diags *known);
 void diag_print(Diags *ds, FILE *out, bool colour);   /* prints what has not been printed yet */
 void diag_print_new(Diags *ds, const Diags *known, FILE *out, bool colour); /* without what is in `known` (may be NULL) */
 void diag_print_json(Diags *ds, Buf *out);            /* array of {code, level, file, line, column, message, notes, help} */
+/* One message as it was collected, for those who show it in their own way. */
+typedef struct DiagNote {
+    Span at; /* file 0: nowhere */
+    const char *text;
+} DiagNote;
+typedef struct DiagView {
+    DiagLevel level;
+    const char *code, *text, *help; /* help NULL: none */
+    Span at;
+    const char *data_file; /* a place in a data file instead; NULL: none */
+    int64_t data_line;
+    int nnotes;
+    const DiagNote *notes;
+} DiagView;
+int diag_count(const Diags *ds); /* messages kept */
+DiagView diag_view(const Diags *ds, int i);
 void diag_json_text(Buf *out, const char *s);         /* s as a JSON string, quotes included */
 bool diag_explain(const char *code, FILE *out);       /* false: no such code */
 /* Impossible states: prints E901 with file:line and aborts through the handler set by main (exit 70). */

@@ -25,6 +25,11 @@ typedef struct Target {
     int nfeatures_known;           /* numeric features, before encodings; -1 unknown */
     bool has_label, has_weight;
 } Target;
+/* What the shape checker found out about an expression or a variable, for editors: "n x d". */
+typedef struct ShapeNote {
+    Span at;
+    const char *shape;
+} ShapeNote;
 typedef struct Program {
     Arena *arena;
     Diags *diags;
@@ -39,11 +44,14 @@ typedef struct Program {
     VEC(const Stmt *) params;              /* ST_PARAM */
     VEC(Script *) used;                    /* stdlib and `use`d files, kept alive */
     const struct ResolveOptions *options;
+    uint32_t shapes_of;                    /* file whose shapes are noted while they are checked; 0: none */
+    VEC(ShapeNote) shapes;
 } Program;
 
 typedef struct Setting { const char *name, *value; } Setting; /* --set NAME=value */
 
-/* As table_schema(), for who keeps schemas between two resolutions. */
+/* As table_schema(), for who keeps schemas between two resolutions. One that returns false and reports nothing has no
+ * schema yet: what depends on it is left unchecked. */
 typedef bool (*SchemaReader)(void *user, Arena *arena, Diags *ds, const SourceDecl *decl, const TableOptions *opt, int *ncols,
                              ColumnDecl **cols);
 typedef struct ResolveOptions {

@@ -173,16 +173,40 @@ void script_apply_settings(Arena *arena, Diags *ds, Script *s, int n, const Sett
     }
 }
 
+/* Resolves and checks a parsed script; the standard library may not have errors either. shapes_of, said: as for
+ * script_open_text(), 0 and NULL to stop at the first kind of error. */
+static Program *check_script(Arena *arena, Diags *ds, Script *script, const char *path, int nsettings,
+                             const Setting *settings, const ResolveOptions *options, uint32_t shapes_of, int *said) {
+    int before = diag_error_count(ds);
+    ScriptVec stdlib = {0};
+    if (!script_stdlib(arena, ds, &stdlib)) return NULL;
+    if (diag_error_count(ds) > before)
+        return NULL; /* a statement that was left out would only cause messages about what is missing */
+    script_apply_settings(arena, ds, script, nsettings, settings, true);
+    const char *folder = script_folder(arena, path);
+    Program *p = program_resolve_with(arena, ds, script, stdlib.len, stdlib.data, folder, options);
+    if (!p) return NULL;
+    p->shapes_of = shapes_of;
+    bool resolved = diag_error_count(ds) == 0;
+    if (said && before == 0) *said = diag_count(ds);
+    if (resolved || shapes_of) typecheck_program(p);
+    if (said && resolved) *said = diag_count(ds);
+    return p;
+}
+
 Program *script_open(Arena *arena, Diags *ds, const char *path, int nsettings, const Setting *settings) {
+    static const ResolveOptions whole = {0};
     Script *script = script_parse(arena, ds, path);
     /* What a statement that cannot be read would have declared is unknown: messages about its absence would mislead. */
     if (!script || diag_error_count(ds) > 0) return NULL;
-    ScriptVec stdlib = {0};
-    if (!script_stdlib(arena, ds, &stdlib)) return NULL;
-    if (diag_error_count(ds) > 0)
-        return NULL; /* a statement that was left out would only cause messages about what is missing */
-    script_apply_settings(arena, ds, script, nsettings, settings, true);
-    Program *p = program_resolve(arena, ds, script, stdlib.len, stdlib.data, script_folder(arena, path));
-    if (p && diag_error_count(ds) == 0) typecheck_program(p);
-    return p;
+    return check_script(arena, ds, script, path, nsettings, settings, &whole, 0, NULL);
+}
+
+Program *script_open_text(Arena *arena, Diags *ds, const char *path, const char *text, size_t len,
+                          const ResolveOptions *options, int *said) {
+    uint32_t file = diag_add_file(ds, path, text, len);
+    Script *script = parse_script(arena, ds, file, text, len);
+    script->path = path;
+    *said = diag_count(ds);
+    return check_script(arena, ds, script, path, 0, NULL, options, file, said);
 }

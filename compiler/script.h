@@ -27,6 +27,11 @@ bool script_stdlib(Arena *arena, Diags *ds, ScriptVec *out);
 void script_apply_settings(Arena *arena, Diags *ds, Script *s, int n, const Setting *settings, bool all);
 /* All of it; settings replace the defaults of the script's params. Reported: NULL or diag_error_count() > 0. */
 Program *script_open(Arena *arena, Diags *ds, const char *path, int nsettings, const Setting *settings);
+/* The same from a text that is being edited and has a place in the file system: goes on where script_open() stops, so
+ * that as much as possible is known of a script with errors, and notes shapes. The first *said messages are to be
+ * shown: those behind them only follow from statements that cannot be read. The options live as long as the program. */
+Program *script_open_text(Arena *arena, Diags *ds, const char *path, const char *text, size_t len,
+                          const ResolveOptions *options, int *said);
 /* The folder part of a path ("." when there is none), in the arena. */
 const char *script_folder(Arena *arena, const char *path);
 /* `file` as the script means it: relative to the script's folder, in the arena. */

@@ -99,6 +99,7 @@ static void bind_param(Tc *t, const Param *p, const Param *first, NamedDims *dim
         diag_help(d, "write %s: [n, %s]", p->name.text, p == first ? "d" : "1");
     }
     v.value = tc_matrix(r, c, p->name.span);
+    tc_note_shape(t, p->name.span, &v.value);
     vec_push(t->arena, &t->vars, v);
 }
 
@@ -286,6 +287,7 @@ static void check_metric(Tc *t, const FuncDecl *m) {
 /* ---- the script's own statements ---- */
 static void script_var(Tc *t, Name name, TcValue v) {
     TcVar *old = tc_find(t, name.text);
+    tc_note_shape(t, name.span, &v);
     TcVar var = {.name = name.text, .value = v, .def = name.span, .hyper = -1};
     var.value.name = NULL;
     if (old)

@@ -76,6 +76,7 @@ Dim dim_meet(const Tc *t, Dim a, Dim b);             /* the better known of two 
 Dim dim_broadcast(const Tc *t, Dim a, Dim b);        /* of two that do not clash */
 const char *dim_text(Tc *t, const Dim *d);
 const char *shape_text(Tc *t, const TcValue *v); /* "n x d" */
+void tc_note_shape(Tc *t, Span at, const TcValue *v); /* for editors, when they asked for it (Program.shapes_of) */
 
 /* ---- expressions: typecheck_expr.c, typecheck_call.c ---- */
 TcValue tc_expr(Tc *t, const Expr *x);

@@ -34,6 +34,7 @@ static TcVarVec copy_vars(Tc *t) {
 }
 
 static void set_var(Tc *t, Name name, TcValue value) {
+    tc_note_shape(t, name.span, &value);
     TcVar *v = tc_find(t, name.text);
     value.name = NULL;
     TcVar fresh = {.name = name.text, .value = value, .def = name.span, .hyper = -1};

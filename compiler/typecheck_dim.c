@@ -125,6 +125,11 @@ const char *dim_text(Tc *t, const Dim *d) {
     return text;
 }
 
+void tc_note_shape(Tc *t, Span at, const TcValue *v) {
+    if (!at.file || at.file != t->p->shapes_of || v->bad) return;
+    vec_push(t->p->arena, &t->p->shapes, ((ShapeNote){at, shape_text(t, v)}));
+}
+
 const char *shape_text(Tc *t, const TcValue *v) {
     const char *r = dim_text(t, &v->rows), *c = dim_text(t, &v->cols);
     bool br = v->rows.n > 0 && (v->rows.n > 1 || v->rows.c), bc = v->cols.n > 0 && (v->cols.n > 1 || v->cols.c);

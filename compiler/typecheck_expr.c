@@ -318,7 +318,7 @@ static TcValue indexed(Tc *t, const Expr *x) {
     return rows_ok && cols_ok ? tc_matrix(r, c, x->span) : tc_bad();
 }
 
-TcValue tc_expr(Tc *t, const Expr *x) {
+static TcValue expression(Tc *t, const Expr *x) {
     TcValue v;
     switch (x->kind) {
     case EX_NUM:
@@ -366,4 +366,10 @@ TcValue tc_expr(Tc *t, const Expr *x) {
                    func_expr_text(t->arena, x));
         return tc_bad();
     }
+}
+
+TcValue tc_expr(Tc *t, const Expr *x) {
+    TcValue v = expression(t, x);
+    tc_note_shape(t, x->span, &v);
+    return v;
 }

@@ -107,7 +107,8 @@ static void amal_error(Span *at, ParseState *ps, const char *message);
 %type <name> opt_at opt_assign word
 %%
 
-text: script | EXPRESSION_ALONE expr ends { ps->expression = $2; };
+/* The script comes first in both, so that the parser begins with its empty beginning, where errors can be recovered from. */
+text: script | script EXPRESSION_ALONE expr ends { ps->expression = $3; };
 ends: %empty | ';';
 script:
   %empty { }

@@ -9,6 +9,7 @@
 #   reference     tests/reference/*.amal against the numbers in ../shared/data/*/reference.json
 #   docs          tests/docs/*.sh: every code explained and tested, every name in the reference, the tutorial's commands and what they write
 #   bench         tests/bench/test_bench.py: the harness of `make bench` on tiny tables
+#   lsp           tests/lsp/*.lsp: conversations with the language server, against .expected
 #   differential  tests/differential/*.amal: {interp, c} x {factorize, materialize} x each rewrite switched off, all the same to 1e-9
 #
 # Arguments: names of sections, or --update-golden. AMAL_TEST_FULL=1 runs every rewrite switched off on every way of running; without it each
@@ -241,6 +242,28 @@ run_command() {
     . tests/command_tools.sh
 }
 
+# ---- lsp ----
+run_lsp() {
+    section "lsp"
+    local conversation name client="$build/tests/lsp/lsp_client"
+    for conversation in tests/lsp/*.lsp; do
+        name=$(basename "$conversation" .lsp)
+        rm -rf "$tmp/lsp"
+        cp -r tests/lsp "$tmp/lsp"
+        (cd "$tmp/lsp" && timeout 60 "$client" "$amal" "$name.lsp" >"$tmp/stdout" 2>"$tmp/stderr")
+        local code=$?
+        if [ "${update:-}" ] && [ $code -eq 0 ]; then
+            cp "$tmp/stdout" "tests/lsp/$name.expected"
+        elif [ $code -ne 0 ]; then
+            bad "$conversation" "$(cat "$tmp/stderr"; tail -5 "$tmp/stdout")"
+        elif ! diff -u "tests/lsp/$name.expected" "$tmp/stdout" >"$tmp/diff"; then
+            bad "$conversation" "$(cat "$tmp/diff")"
+        else
+            ok
+        fi
+    done
+}
+
 run_docs() {
     section "docs"
     local script
@@ -269,9 +292,10 @@ done
 if [ "$update" ]; then
     run_golden
     run_repl
+    run_lsp
     exit 0
 fi
-[ ${#sections[@]} -gt 0 ] || sections=(unit golden command repl examples docs bench reference differential)
+[ ${#sections[@]} -gt 0 ] || sections=(unit golden command repl examples docs lsp bench reference differential)
 for name in "${sections[@]}"; do "run_$name"; done
 if [ "$skipped" -gt 0 ]; then printf '%d skipped, for the reasons above\n' "$skipped"; fi
 printf '%d passed, %d failed\n' "$passed" "$failed"
