@@ -30,6 +30,7 @@ typedef struct BackendOptions {
 typedef struct Executable Executable; /* each backend's own */
 typedef struct Backend {
     const char *name, *help;
+    bool sorted_rows; /* honours IrSpace.order and Indicator.segments */
     bool (*available)(const char **why_not);
     /* NULL: reported. f must outlive the result. */
     Executable *(*prepare)(Diags *ds, IrFunc *f, const BackendOptions *o);

@@ -4,6 +4,11 @@
 #include "compiler/command_options.h"
 #include <stdlib.h>
 
+int set_sort(Invocation *v, const char *x) {
+    v->run.sort = x;
+    v->run.sort_by = "--sort";
+    return 0;
+}
 int set_strategy(Invocation *v, const char *x) {
     v->run.strategy = x[0] == 'f' ? STRATEGY_FACTORIZE : x[0] == 'm' ? STRATEGY_MATERIALIZE : STRATEGY_AUTO;
     v->run.strategy_by = "--strategy";

@@ -10,8 +10,9 @@ typedef struct Built { /* one integration of a target: the run's own, or one enc
     int nparts;
     Integration **parts;
 } Built;
-typedef struct Copy {
+typedef struct Copy { /* materialized, or sorted by an indicator */
     const Integration *of;
+    int sorted_by; /* -1: materialized */
     Integration *made;
 } Copy;
 struct Data {
@@ -265,25 +266,38 @@ const Integration *data_for_model(Data *d, const DataRef *ref, const Model *m) {
     return in && same_features(d, in, m, ref->span) ? in : NULL;
 }
 
-bool data_is_materialized(const Data *d, const Integration *in) {
+static const Integration *find_copy(const Data *d, const Integration *in, int sorted_by) {
     for (int i = 0; i < d->copies.len; i++)
-        if (d->copies.data[i].of == in || d->copies.data[i].made == in) return true;
-    if (d->cache && data_cache_copy(d->cache, in)) return true;
-    return in->materialized;
+        if (d->copies.data[i].of == in && d->copies.data[i].sorted_by == sorted_by) return d->copies.data[i].made;
+    return NULL;
 }
-
-const Integration *data_materialized(Data *d, const Integration *in) {
-    if (in->materialized) return in;
-    for (int i = 0; i < d->copies.len; i++)
-        if (d->copies.data[i].of == in) return d->copies.data[i].made;
-    Integration *kept = d->cache ? data_cache_copy(d->cache, in) : NULL;
+static const Integration *copy_of(Data *d, const Integration *in, int sorted_by) {
+    const Integration *known = find_copy(d, in, sorted_by);
+    if (known) return known;
+    Integration *kept = d->cache && sorted_by < 0 ? data_cache_copy(d->cache, in) : NULL;
     if (kept) return kept;
     double begin = time_now();
-    Copy c = {.of = in, .made = integration_materialize(d->ds, in, d->options->threads)};
+    Copy c = {.of = in, .sorted_by = sorted_by};
+    c.made = sorted_by < 0 ? integration_materialize(d->ds, in, d->options->threads)
+                           : integration_sort(d->ds, in, sorted_by, d->options->threads);
     d->seconds_materialize += time_now() - begin;
-    if (c.made && d->cache) data_cache_add_copy(d->cache, in, c.made);
+    if (c.made && d->cache && sorted_by < 0) data_cache_add_copy(d->cache, in, c.made);
     if (c.made) vec_push(d->arena, &d->copies, c);
     return c.made;
+}
+bool data_is_materialized(const Data *d, const Integration *in) {
+    for (int i = 0; i < d->copies.len; i++)
+        if (d->copies.data[i].made == in && d->copies.data[i].sorted_by < 0) return true;
+    return in->materialized || find_copy(d, in, -1) || (d->cache && data_cache_copy(d->cache, in));
+}
+const Integration *data_materialized(Data *d, const Integration *in) {
+    return in->materialized ? in : copy_of(d, in, -1);
+}
+bool data_is_sorted(const Data *d, const Integration *in, int indicator) {
+    return find_copy(d, in, indicator) != NULL;
+}
+const Integration *data_sorted(Data *d, const Integration *in, int indicator) {
+    return copy_of(d, in, indicator);
 }
 
 int data_parts(Data *d, const Target *t, const Integration *const **parts) {

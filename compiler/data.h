@@ -31,6 +31,9 @@ const Integration *data_for_model(Data *d, const DataRef *ref, const Model *m);
 const Integration *data_materialized(Data *d, const Integration *in);
 /* Was it already made? Then using it again costs nothing. */
 bool data_is_materialized(const Data *d, const Integration *in);
+/* Its rows sorted by an indicator; made once for each. */
+const Integration *data_sorted(Data *d, const Integration *in, int indicator);
+bool data_is_sorted(const Data *d, const Integration *in, int indicator);
 int data_parts(Data *d, const Target *t, const Integration *const **parts); /* of a target that was built */
 double data_seconds_read(const Data *d);
 double data_seconds_match(const Data *d);

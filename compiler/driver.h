@@ -10,6 +10,8 @@ typedef struct RunOptions {
     const char *script;
     Strategy strategy;
     const char *strategy_by; /* what asked for it, for messages: "--strategy", "option strategy"; NULL: nothing did */
+    const char *sort;        /* "auto", "always", "never", or the table to sort T's rows by; NULL: auto */
+    const char *sort_by;     /* what asked for it, as above */
     const char *backend;     /* NULL: C for training, and for the rest whichever the estimate favours */
     int threads;             /* 0: not said on the command line */
     int nsettings;

@@ -60,7 +60,8 @@ bool run_bind_targets(Run *r, const Expr *e) {
             if (!(bound[i] = run_data(r, parts[i]))) return false;
         const Integration *data = run_data(r, root);
         if (!data) return false;
-        run_bind(r, (Binding){.name = t->decl->name.text, .kind = BIND_TARGET, .data = data, .nparts = n, .parts = bound});
+        run_bind(r,
+                 (Binding){.name = t->decl->name.text, .kind = BIND_TARGET, .data = data, .nparts = n, .parts = bound});
         return true;
     }
     for (int i = 0; i < e->nargs; i++)
@@ -141,9 +142,8 @@ static bool step_let(Run *r, const Stmt *s) {
 static const char *const *feature_rows(Run *r, const Expr *e, const Matrix *m) {
     if (e->kind != EX_FIELD || e->args[0]->kind != EX_NAME) return NULL;
     const Binding *b = run_binding(r, e->args[0]->text);
-    return b && b->kind == BIND_MODEL && b->model->nfeatures == m->rows && m->cols != m->rows
-               ? b->model->features
-               : NULL;
+    return b && b->kind == BIND_MODEL && b->model->nfeatures == m->rows && m->cols != m->rows ? b->model->features
+                                                                                              : NULL;
 }
 
 static bool step_print(Run *r, const Stmt *s) {
@@ -236,13 +236,14 @@ static bool parameters_finite(Run *r, const Stmt *s, const Model *m) {
             for (int64_t c = 0; c < v->cols; c++) {
                 double x = mat_get(v, row, c);
                 if (isfinite(x)) continue;
-                const char *after = !m->iterations ? "" : arena_printf(r->arena, " after %lld iteration%s",
-                                                                       (long long)m->iterations,
-                                                                       m->iterations == 1 ? "" : "s");
-                Diag *d = diag_error(r->ds, "E405", s->train.name.span,
-                                     "training of `%s` gave no finite `%s`: cell (%lld, %lld) is %g%s",
-                                     s->train.name.text, m->params[i].name, (long long)row + 1, (long long)c + 1,
-                                     num_unsigned_nan(x), after);
+                const char *after = !m->iterations
+                                        ? ""
+                                        : arena_printf(r->arena, " after %lld iteration%s", (long long)m->iterations,
+                                                       m->iterations == 1 ? "" : "s");
+                Diag *d =
+                    diag_error(r->ds, "E405", s->train.name.span,
+                               "training of `%s` gave no finite `%s`: cell (%lld, %lld) is %g%s", s->train.name.text,
+                               m->params[i].name, (long long)row + 1, (long long)c + 1, num_unsigned_nan(x), after);
                 diag_help(d, "use a smaller step, standardize the features, or look for infinite values in the data");
                 return false;
             }
@@ -299,29 +300,111 @@ static Model *make_model(Run *r, const Stmt *s, const Integration *in, int nhype
     return m;
 }
 
-/* Costs both ways when logic does not decide. NULL why: reported. */
-static StrategyChoice choose_strategy(Run *r, const Stmt *s, const AlgorithmDecl *a, const Integration *in, int nhyper,
-                                      const HyperValue *hyper) {
-    StrategyChoice c = {0};
-    if (r->o->strategy != STRATEGY_AUTO) {
+/* What a training would take on `data`, which may be a phantom. false: reported. */
+typedef struct Training {
+    const Stmt *s;
+    const AlgorithmDecl *a;
+    int nhyper;
+    const HyperValue *hyper;
+} Training;
+static bool cost_of(Run *r, const Training *t, const Integration *data, const char *strategy, IrCost *cost,
+                    IrFunc **made) {
+    LowerEnv env = run_env(r);
+    Lowered *l = lower_fit(&env, t->a, t->nhyper, t->hyper, data, t->s->span, t->s->train.name.text);
+    if (!l) return false;
+    PassOptions o = run_passes(r, strategy);
+    o.dump_after = NULL;
+    *made = ir_optimize(l->func, &o);
+    *cost = ir_cost(*made, r->o->threads);
+    return true;
+}
+
+/* The order of T's rows for a factorized training: as they are, or sorted by a table's rows when the estimate says that
+ * it pays, or when it was asked for. `cost` becomes that of the choice, sorting included. false: reported. */
+#define SORTING_GAINS 0.95 /* of the time without: below that the estimate is not worth trusting */
+static bool choose_order(Run *r, const Training *t, const Integration *in, bool cost_wanted, StrategyChoice *c,
+                         IrCost *cost) {
+    enum { ORDERS = 4 };
+    IrFunc *f;
+    int by[ORDERS], n = strategy_orders(in, by, ORDERS);
+    const char *asked = r->o->sort;
+    bool never = asked && !strcmp(asked, "never"), always = asked && !strcmp(asked, "always");
+    if (asked && (always || !strcmp(asked, "auto"))) asked = NULL;
+    bool known = !asked || never;
+    for (int k = 0; k < n && asked; k++) known = known || !strcmp(strategy_order_name(in, by[k]), asked);
+    if (!known) {
+        Diag *d = diag_error(r->ds, "E464", t->s->span, "the rows of %s cannot be sorted by `%s`",
+                             data_name(r, &t->s->train.on), asked);
+        Buf names = {0};
+        for (int k = 0; k < n; k++) buf_printf(&names, "%s%s", k ? ", " : "", strategy_order_name(in, by[k]));
+        if (n)
+            diag_help(d, "its rows repeat those of: %s", names.data);
+        else
+            diag_help(d, "no table has rows that its rows repeat: leave out %s", r->o->sort_by);
+        buf_free(&names);
+        return false;
+    }
+    const IrNode *at = NULL;
+    bool sortable = n && !never && run_training_backend(r)->sorted_rows;
+    if (!sortable && !cost_wanted) return true;
+    if (!cost_of(r, t, in, "factorized", cost, &f)) return false;
+    if (!sortable) return true;
+    if (!ir_order_is_free(f, f->tables.data[0].target_space, &at)) {
+        if (!asked) return true;
+        diag_help(
+            diag_error(r->ds, "E464", at->span, "this takes rows by their place: they cannot be sorted by `%s`", asked),
+            "leave out %s", r->o->sort_by);
+        return false;
+    }
+    IrCost plain = *cost;
+    for (int k = 0; k < n; k++) {
+        const char *name = strategy_order_name(in, by[k]);
+        IrCost sorted;
+        if (asked && strcmp(name, asked)) continue;
+        if (!cost_of(r, t, strategy_sorted_phantom(r->arena, in, by[k]), "factorized", &sorted, &f)) return false;
+        double sorting = data_is_sorted(r->data, in, by[k]) ? 0 : strategy_sort_seconds(in, r->o->threads);
+        sorted.seconds += sorting;
+        bool better =
+            c->sort_by >= 0 ? sorted.seconds < cost->seconds : always || sorted.seconds < SORTING_GAINS * plain.seconds;
+        if (asked || better) {
+            c->sort_by = by[k];
+            *cost = sorted;
+        }
+    }
+    return true;
+}
+static const char *order_text(Run *r, const Integration *in, const StrategyChoice *c) {
+    if (c->sort_by < 0) return c->why;
+    return arena_printf(r->arena, "%s; rows sorted by %s, %s", c->why, strategy_order_name(in, c->sort_by),
+                        r->o->sort && strcmp(r->o->sort, "auto")
+                            ? arena_printf(r->arena, "asked for with %s %s", r->o->sort_by, r->o->sort)
+                            : "which the estimate says pays");
+}
+
+/* Costs the ways when logic does not decide. NULL why: reported. */
+static StrategyChoice choose_strategy(Run *r, const Training *t, const Integration *in) {
+    StrategyChoice c = {.sort_by = -1};
+    IrCost factorized, materialized;
+    bool there = data_is_materialized(r->data, in), decided = r->o->strategy != STRATEGY_AUTO;
+    if (decided) {
         c.materialize = r->o->strategy == STRATEGY_MATERIALIZE;
         c.why = arena_printf(r->arena, "asked for with %s %s", r->o->strategy_by,
                              c.materialize ? "materialize" : "factorize");
-        return c;
+    } else {
+        decided = strategy_by_rule(r->arena, in, there, &c);
     }
-    bool there = data_is_materialized(r->data, in);
-    if (strategy_by_rule(r->arena, in, there, &c)) return c;
-    const Integration *ways[2] = {in, strategy_phantom(r->arena, in)};
-    IrCost costs[2];
-    for (int k = 0; k < 2; k++) {
-        LowerEnv env = run_env(r);
-        Lowered *l = lower_fit(&env, a, nhyper, hyper, ways[k], s->span, s->train.name.text);
-        if (!l) return (StrategyChoice){0};
-        PassOptions o = run_passes(r, k ? "materialized" : "factorized");
-        o.dump_after = NULL;
-        costs[k] = ir_cost(ir_optimize(l->func, &o), r->o->threads);
+    if (decided && c.materialize) return c;
+    if (!choose_order(r, t, in, !decided, &c, &factorized)) return (StrategyChoice){0};
+    if (!decided) {
+        IrFunc *f;
+        if (!cost_of(r, t, strategy_phantom(r->arena, in), "materialized", &materialized, &f))
+            return (StrategyChoice){0};
+        int sort_by = c.sort_by;
+        c = strategy_by_cost(r->arena, in, there, factorized, materialized);
+        if (!c.materialize) c.sort_by = sort_by;
     }
-    return strategy_by_cost(r->arena, in, there, costs[0], costs[1]);
+    c.why = order_text(r, in, &c);
+    return c;
 }
 
 /* Everything up to running: what `explain` shows and `train` goes on with. NULL: reported. */
@@ -336,9 +419,11 @@ static Lowered *prepare_training(Run *r, const Stmt *s, const Integration **in, 
     report_target(r->report, root);
     LowerEnv env = run_env(r);
     if (!lower_hyper(&env, a, &s->train.args, s->span, nhyper, hyper)) return NULL;
-    *choice = choose_strategy(r, s, a, *in, *nhyper, *hyper);
+    *choice = choose_strategy(r, &(Training){s, a, *nhyper, *hyper}, *in);
     if (!choice->why) return NULL;
-    const Integration *data = choice->materialize ? data_materialized(r->data, *in) : *in;
+    const Integration *data = choice->materialize    ? data_materialized(r->data, *in)
+                              : choice->sort_by >= 0 ? data_sorted(r->data, *in, choice->sort_by)
+                                                     : *in;
     if (!data) return NULL;
     env = run_env(r);
     return lower_fit(&env, a, *nhyper, *hyper, data, s->span, s->train.name.text);

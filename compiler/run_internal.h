@@ -56,6 +56,7 @@ const Binding *run_binding(const Run *r, const char *name); /* NULL: nothing has
 bool run_params(Run *r);                                    /* params become values; false: reported */
 bool run_bind_targets(Run *r, const Expr *e);   /* builds the targets that e names; false: reported */
 Matrix *run_evaluate(Run *r, const Expr *e);    /* a new matrix; NULL: reported */
+const Backend *run_training_backend(const Run *r);
 /* Options of the passes for one function. */
 PassOptions run_passes(const Run *r, const char *strategy);
 /* The form of a target's data that everything but training uses: materialized when that was asked for or is there, else

@@ -21,11 +21,14 @@ const Integration *run_data(Run *r, const Integration *in) {
 }
 
 static const Backend *pick_backend(Run *r, const IrFunc *f, RunPurpose purpose) {
-    if (r->o->backend) return backend_by_name(r->o->backend);
-    if (purpose == RUN_TRAIN) return &backend_c;
+    if (r->o->backend || purpose == RUN_TRAIN) return run_training_backend(r);
     const char *why;
     bool slow = f->tables.len > 0 && ir_cost(f, r->o->threads).seconds > COMPILING_SECONDS;
     return slow && backend_c.available(&why) ? &backend_c : &backend_interp;
+}
+
+const Backend *run_training_backend(const Run *r) {
+    return r->o->backend ? backend_by_name(r->o->backend) : &backend_c;
 }
 
 static bool check_available(Run *r, const Backend *b, Span at) {
@@ -55,6 +58,20 @@ static Matrix *input_value(const LowerInput *in, const Matrix *prediction, bool 
     internal_error("input kind %d", (int)in->kind);
 }
 
+/* The order that T's rows stand in, for a value over them; NULL: the script's. */
+static const int32_t *order_of(const IrFunc *f, int rspace) {
+    return f->spaces.data[rspace].order;
+}
+/* Rows of m into that order, or out of it again. NULL: no memory. */
+static Matrix *reorder_rows(const Matrix *m, const int32_t *order, bool back) {
+    Matrix *out = mat_new_dense(m->rows, m->cols);
+    for (int64_t i = 0; out && i < m->rows; i++) {
+        int64_t from = back ? i : order[i], to = back ? order[i] : i;
+        memcpy(out->data + to * out->ld, m->data + from * m->ld, sizeof(double) * (size_t)m->cols);
+    }
+    return out;
+}
+
 /* Backends take dense inputs that they do not change. */
 static Matrix **gather_inputs(Run *r, const Lowered *l, const Matrix *prediction, bool *mine) {
     Matrix **inputs = arena_array(r->arena, Matrix *, l->ninputs + 1);
@@ -62,6 +79,14 @@ static Matrix **gather_inputs(Run *r, const Lowered *l, const Matrix *prediction
         Matrix *m = input_value(&l->inputs[i], prediction, &mine[i]);
         if (m && m->kind != MAT_DENSE) {
             m = mat_to_dense(m);
+            mine[i] = true;
+        }
+        const int32_t *order = order_of(l->func, l->func->inputs.data[i].rspace);
+        bool own = l->inputs[i].kind == LI_LABEL || l->inputs[i].kind == LI_WEIGHT; /* of the sorted view itself */
+        if (m && order && !own) {
+            Matrix *sorted = reorder_rows(m, order, false);
+            if (mine[i]) mat_free(m);
+            m = sorted;
             mine[i] = true;
         }
         if (!m) {
@@ -104,6 +129,18 @@ bool run_lowered(Run *r, Lowered *l, RunPurpose purpose, const Matrix *predictio
                      .profile = profile,
                      .check_finite = purpose == RUN_TRAIN};
     bool ok = inputs && b->run(x, &rc, inputs, out->outputs);
+    for (int i = 0; ok && i < f->output_names.len; i++) {
+        const int32_t *order = order_of(f, f->body->results.data[i]->rspace);
+        if (!order) continue;
+        Matrix *back = reorder_rows(out->outputs[i], order, true);
+        if (!back) {
+            diag_error(r->ds, "E402", (Span){0}, "not enough memory for a result of `%s`", l->func->name);
+            ok = false;
+            break;
+        }
+        mat_free(out->outputs[i]);
+        out->outputs[i] = back;
+    }
     progress_end(&bar);
     for (int i = 0; inputs && i < l->ninputs; i++)
         if (mine[i]) mat_free(inputs[i]);

@@ -22,6 +22,10 @@ RunOptions run_options_settle(const Program *p, const RunOptions *given) {
         if (!strcmp(name, "threads") && !given->threads && number && number->kind == EX_NUM)
             o.threads = number->num < 1024 ? (int)number->num : 1024;
         if (!strcmp(name, "backend") && !given->backend) o.backend = word_of(s->option.value);
+        if (!strcmp(name, "sort") && !given->sort_by) {
+            o.sort = word_of(s->option.value);
+            o.sort_by = "option sort";
+        }
         for (int k = 0; !strcmp(name, "strategy") && !given->strategy_by && k < nstrategies; k++)
             if (!strcmp(strategies[k], word_of(s->option.value))) {
                 o.strategy = (Strategy)k;

@@ -4,6 +4,7 @@
  * non-zeros). tuple ratio = rows of T / rows used of the repeated tables; feature ratio = width of the repeated tables
  * / width of the others. */
 #include "compiler/strategy.h"
+#include "ir/level1.h"
 #include <unistd.h>
 
 /* Rule 2: above this tuple ratio at this feature ratio the gather always pays (performance.md, break-even table, the
@@ -29,7 +30,7 @@ static double physical_memory(void) {
 }
 
 bool strategy_by_rule(Arena *arena, const Integration *in, bool already_materialized, StrategyChoice *out) {
-    *out = (StrategyChoice){0};
+    *out = (StrategyChoice){.sort_by = -1};
     bool plain = true;
     for (int i = 0; i < in->nblocks; i++) plain = plain && in->indicators[in->blocks[i].indicator].identity;
     if (plain && in->nblocks <= 1) {
@@ -111,6 +112,72 @@ const Integration *strategy_phantom(Arena *arena, const Integration *in) {
     return t;
 }
 
+/* ---- row order ---- */
+#define SORT_SECONDS_A_ROW 6e-9 /* counting sort and the other indexes, one thread */
+#define REPEATS_WORTH_SORTING 1.5
+
+const char *strategy_order_name(const Integration *in, int indicator) {
+    return in->spaces[in->indicators[indicator].space].name;
+}
+int strategy_orders(const Integration *in, int *out, int most) {
+    int n = 0;
+    for (int i = 0; i < in->nindicators && n < most; i++) {
+        const Indicator *ind = &in->indicators[i];
+        bool owns_columns = false;
+        for (int b = 0; b < in->nblocks; b++) owns_columns = owns_columns || in->blocks[b].indicator == i;
+        if (!owns_columns || ind->identity || in->spaces[ind->space].role < 0 || !ind->used) continue;
+        if ((double)ind->rows >= REPEATS_WORTH_SORTING * (double)ind->used) out[n++] = i;
+    }
+    return n;
+}
+double strategy_sort_seconds(const Integration *in, int threads) {
+    double bytes = 0;
+    for (int b = 0; b < in->nblocks; b++)
+        if (integration_moves_when_sorted(in, b)) bytes += (double)mat_bytes(in->blocks[b].data);
+    return SORT_SECONDS_A_ROW * (double)in->rows * (1 + in->nindicators) + ir_seconds(0, 3 * bytes, threads);
+}
+const Integration *strategy_sorted_phantom(Arena *arena, const Integration *in, int indicator) {
+    static int64_t sorted[1];
+    Integration *t = arena_new_of(arena, Integration);
+    *t = *in;
+    t->owns = false;
+    t->spaces = arena_array(arena, IntSpace, in->nspaces + 1);
+    memcpy(t->spaces, in->spaces, sizeof *in->spaces * (size_t)in->nspaces);
+    t->indicators = arena_array(arena, Indicator, in->nindicators + 1);
+    memcpy(t->indicators, in->indicators, sizeof *in->indicators * (size_t)in->nindicators);
+    t->blocks = arena_array(arena, IntBlock, in->nblocks + 1);
+    memcpy(t->blocks, in->blocks, sizeof *in->blocks * (size_t)in->nblocks);
+    t->indicators[indicator].ascending = true;
+    t->indicators[indicator].segments = sorted;
+    int own = t->nindicators, space = t->nspaces;
+    for (int b = 0; b < in->nblocks; b++) {
+        if (!integration_moves_when_sorted(in, b)) continue;
+        t->spaces[space] = in->spaces[in->blocks[b].space];
+        t->spaces[space].rows = in->rows;
+        t->indicators[own] = (Indicator){.space = space,
+                                         .rows = in->rows,
+                                         .identity = true,
+                                         .total = true,
+                                         .ascending = true,
+                                         .injective = true,
+                                         .used = in->rows};
+        Matrix *m = arena_new_of(arena, Matrix);
+        *m = *in->blocks[b].data;
+        if (m->kind == MAT_CSR) {
+            double mean = m->rows > 0 ? (double)m->rowptr[m->rows] / (double)m->rows : 0;
+            m->rowptr = arena_array(arena, int64_t, in->rows + 1);
+            m->rowptr[in->rows] = (int64_t)(mean * (double)in->rows);
+        }
+        m->rows = in->rows;
+        t->blocks[b].data = m;
+        t->blocks[b].space = space;
+        t->blocks[b].indicator = own;
+        t->nindicators = own + 1;
+        t->nspaces = space + 1;
+    }
+    return t;
+}
+
 /* Rule 1's guard: a full tgd (every role in every row) that uses every source row at most once. */
 static bool nothing_repeats(const Integration *in) {
     if (strcmp(in->kind, "inner") != 0) return false;
@@ -126,7 +193,7 @@ double strategy_join_seconds(const Integration *in, bool already_materialized) {
 StrategyChoice strategy_by_cost(Arena *arena, const Integration *in, bool already_materialized, IrCost factorized,
                                 IrCost materialized) {
     double make = strategy_join_seconds(in, already_materialized);
-    StrategyChoice c = {.materialize = materialized.seconds + make < factorized.seconds};
+    StrategyChoice c = {.sort_by = -1, .materialize = materialized.seconds + make < factorized.seconds};
     const char *joined =
         already_materialized ? "already joined" : arena_printf(arena, "%.3g s of it for joining", make);
     c.why = arena_printf(

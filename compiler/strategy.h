@@ -8,9 +8,19 @@
 
 typedef struct StrategyChoice {
     bool materialize;
+    int sort_by; /* factorized: the indicator that T's rows are sorted by; -1: as they are */
     const char *why;
 } StrategyChoice;
 
+/* Row order. Which indicators sorting the rows by may pay: those through which rows of a table are read more than once.
+ * Returns their number, at most `most`. */
+int strategy_orders(const Integration *in, int *out, int most);
+/* What integration_sort(in, indicator) would be, with sizes but no cells: for costing a function on it. In the arena. */
+const Integration *strategy_sorted_phantom(Arena *arena, const Integration *in, int indicator);
+/* Estimate of what sorting takes. */
+double strategy_sort_seconds(const Integration *in, int threads);
+/* The role whose rows an indicator picks. */
+const char *strategy_order_name(const Integration *in, int indicator);
 /* True when logic alone decides. Rules (numbers as in semantics.md): one source; memory; 2 key/foreign-key joins that
  * repeat wide rows; 3 M:N joins; 4 unions. */
 bool strategy_by_rule(Arena *arena, const Integration *in, bool already_materialized, StrategyChoice *out);
@@ -18,8 +28,8 @@ bool strategy_by_rule(Arena *arena, const Integration *in, bool already_material
 const Integration *strategy_phantom(Arena *arena, const Integration *in);
 /* What it should take to make T. */
 double strategy_join_seconds(const Integration *in, bool already_materialized);
-/* `factorized`, `materialized`: the functions' costs on each. Adds what it takes to make T unless it is there. Rule 1
- * is decided here. */
+/* `factorized`, `materialized`: the functions' costs on each, sorting included. Adds what it takes to make T unless it is
+ * there. Rule 1 is decided here. */
 StrategyChoice strategy_by_cost(Arena *arena, const Integration *in, bool already_materialized, IrCost factorized,
                                 IrCost materialized);
 #endif

@@ -16,7 +16,7 @@ IrFunc *ir_func_new(Arena *arena, Diags *ds, const char *name) {
 int ir_add_table(IrFunc *f, const Integration *data, const char *name) {
     IrTable t = {.data = data, .name = name};
     int table = f->tables.len;
-    IrSpace target = {.kind = SPACE_TARGET, .table = table, .rows = data->rows, .name = name};
+    IrSpace target = {.kind = SPACE_TARGET, .table = table, .rows = data->rows, .name = name, .order = data->order};
     t.target_space = f->spaces.len;
     vec_push(f->arena, &f->spaces, target);
     t.block_space = arena_array(f->arena, int, data->nspaces ? data->nspaces : 1);

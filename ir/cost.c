@@ -5,8 +5,8 @@
  * rows keeps them in registers), so they cost arithmetic only; products and reductions read what is stored: blocks,
  * inputs, and values made outside the region. What is stored over T's own rows is read once in a region, however many
  * products take it: they share the pass. Gathers and scatters pay for each row that goes through an index. T at level 1
- * counts as its blocks do, so that the cost of a function before and after factorize is of one size. Speeds: level1.h.
- */
+ * counts as its blocks do, so that the cost of a function before and after factorize is of one size. Where the rows of
+ * T are sorted by an index, that index is read and nothing else (fuse.h, segments). Speeds: level1.h. */
 #include "ir/level1.h"
 #include <math.h>
 
@@ -37,6 +37,10 @@ static double matrix_cells(const Matrix *m) {
     }
     return 0;
 }
+static bool through_index(const Integration *data, int block) {
+    const Indicator *ind = &data->indicators[data->blocks[block].indicator];
+    return !ind->identity && !ind->segments;
+}
 IrTableCost ir_table_cost(const Integration *data) {
     IrTableCost t = {.rows = (double)data->rows, .cols = (double)data->cols};
     for (int b = 0; b < data->nblocks; b++) {
@@ -46,7 +50,7 @@ IrTableCost ir_table_cost(const Integration *data) {
         t.cells += cells;
         t.bytes += m->kind == MAT_DENSE ? 8 * cells : m->kind == MAT_CODES ? 4 * cells : 12 * cells;
         if (m->kind != MAT_DENSE) t.sparse = true;
-        bool moves = !data->indicators[blk->indicator].identity;
+        bool moves = through_index(data, b);
         if (moves) t.gathers += t.rows;
         t.gram += cells * per_row;
         for (int e = 0; e < b; e++) {
@@ -58,7 +62,7 @@ IrTableCost ir_table_cost(const Integration *data) {
                                                     : t.rows * other_per_row + cells * (double)o->cols;
             double pairs = t.rows * per_row * other_per_row;
             t.gram += travel < pairs ? travel : pairs;
-            int moving = moves + !data->indicators[data->blocks[e].indicator].identity;
+            int moving = moves + through_index(data, e);
             t.gram_bytes += moving * ir_index_bytes(t.rows, fmin(per_row, other_per_row));
         }
     }
@@ -148,11 +152,19 @@ static double cells_of(Costing *z, const IrNode *n) {
     z->nnz[n->id] = cells + 1;
     return cells;
 }
+/* T's own rows, and those of a table that T's rows are sorted by: all that takes them in a region is one sweep. */
+static bool read_once(const IrFunc *f, const IrNode *x) {
+    const IrSpace *s = &f->spaces.data[x->rspace];
+    if (s->kind == SPACE_TARGET) return true;
+    if (x->op != IR_DATA) return false;
+    const Integration *in = f->tables.data[x->table].data;
+    return in->indicators[in->blocks[x->block].indicator].segments != NULL;
+}
 static double operand_bytes(Costing *z, const IrNode *n, const IrNode *x) {
     bool stored = x->op == IR_DATA || x->op == IR_INPUT || x->op == IR_STORED || x->op == IR_TABLE || x->op == IR_ARG ||
                   x->home != n->home;
     if (!stored || (!x->rspace && !x->cspace)) return 0;
-    if (z->f->spaces.data[x->rspace].kind == SPACE_TARGET) {
+    if (read_once(z->f, x)) {
         if (z->read[x->id] == n->home) return 0;
         z->read[x->id] = n->home;
     }
@@ -198,11 +210,18 @@ static void cost_node(Costing *z, const IrNode *n, double weight) {
     case IR_EIGVALS:
     case IR_EIGVECS: flops = 10 * pow((double)x->rows, 3); break;
     case IR_GATHER:
-    case IR_SCATTER:
-        flops = (double)(n->op == IR_GATHER ? n->rows : x->rows) * (double)n->cols;
-        if (!z->f->tables.data[n->table].data->indicators[n->indicator].identity)
-            bytes = ir_index_bytes((double)(n->op == IR_GATHER ? n->rows : x->rows), (double)n->cols);
+    case IR_SCATTER: {
+        const Indicator *ind = &z->f->tables.data[n->table].data->indicators[n->indicator];
+        double rows = (double)(n->op == IR_GATHER ? n->rows : x->rows);
+        flops = rows * (double)n->cols;
+        if (ind->segments)
+            bytes = 4 * rows; /* what is read or added to stays in the block */
+        else if (ind->ascending)
+            bytes = 4 * rows + 8 * (double)(n->op == IR_GATHER ? x->rows : n->rows) * (double)n->cols;
+        else
+            bytes = ir_index_bytes(rows, (double)n->cols);
         break;
+    }
     case IR_CROSS: {
         const IrNode *y = n->args[1];
         double rows = (double)z->f->tables.data[n->table].data->rows;

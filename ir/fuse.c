@@ -156,6 +156,57 @@ static bool result_is_opaque(const IrFunc *f, const IrNode *n) {
     return false;
 }
 
+/* ---- segments ---- */
+static void find_segments(FusePlan *p) {
+    const IrFunc *f = p->func;
+    for (int t = 0; t < f->tables.len; t++) {
+        const IrTable *table = &f->tables.data[t];
+        for (int i = 0; i < table->data->nindicators; i++) {
+            const Indicator *ind = &table->data->indicators[i];
+            if (!ind->segments || ind->identity) continue;
+            FuseSegments s = {t, i, table->target_space, table->block_space[ind->space]};
+            bool taken = false; /* a space belongs to one pair at most */
+            for (int k = 0; k < p->segments.len; k++)
+                taken = taken || p->segments.data[k].target == s.target || p->segments.data[k].keys == s.keys ||
+                        p->segments.data[k].target == s.keys || p->segments.data[k].keys == s.target;
+            if (!taken) vec_push(p->arena, &p->segments, s);
+        }
+    }
+}
+static const FuseSegments *segments_of(const FusePlan *p, int target) {
+    for (int i = 0; i < p->segments.len; i++)
+        if (p->segments.data[i].target == target) return &p->segments.data[i];
+    return NULL;
+}
+static bool goes_through(const FusePlan *p, const IrNode *n, int target) {
+    const FuseSegments *s = segments_of(p, target);
+    return s && n->table == s->table && n->indicator == s->indicator;
+}
+/* A gather of x, made in the same region row by row over the sorted-by table; a scatter into it. */
+static bool gathers_segments(const FusePlan *p, const IrNode *n) {
+    return n->op == IR_GATHER && FUSE(n)->kind == FUSE_ROW && goes_through(p, n, n->rspace);
+}
+static bool scatters_segments(const FusePlan *p, const IrNode *n) {
+    return n->op == IR_SCATTER && FUSE(n)->kind == FUSE_REDUCE && goes_through(p, n, n->args[0]->rspace);
+}
+int fuse_space(const IrNode *n) {
+    FuseKind k = FUSE(n)->kind;
+    return k == FUSE_ROW ? n->rspace : k == FUSE_REDUCE ? n->args[0]->rspace : 0;
+}
+static const FusePass *pass_of(const FusePlan *p, const IrNode *n) {
+    return FUSE(n)->pass < 0 ? NULL : p->passes.data[FUSE(n)->pass];
+}
+bool fuse_is_from_block(const FusePlan *p, const IrNode *n) {
+    const FusePass *pass = pass_of(p, n);
+    const FuseInfo *fu = n->nargs ? FUSE(n->args[0]) : NULL;
+    return pass && pass->segments && gathers_segments(p, n) && fu->kind == FUSE_ROW && fu->pass == pass->id &&
+           !fu->stored;
+}
+bool fuse_is_to_block(const FusePlan *p, const IrNode *n) {
+    const FusePass *pass = pass_of(p, n);
+    return pass && pass->segments && scatters_segments(p, n);
+}
+
 static int even_after(int t) {
     return (t + 2) / 2 * 2;
 }
@@ -181,42 +232,67 @@ static void region_operands(const IrRegion *inner, const IrRegion *r, int *time)
         for (int k = 0; k < v->nregions; k++) region_operands(v->regions[k], r, time);
     }
 }
-static int earliest(const IrNode *n, const IrRegion *r) {
+/* A point in a region's schedule: times in order, and the stages of each. */
+static int point(int time, int stage) {
+    return 3 * time + stage;
+}
+static int first_stage(const FusePlan *p, int space) {
+    return segments_of(p, space) ? 1 : 0;
+}
+/* The first point at which n, computed in a pass, may read u. */
+static int after_operand(const FusePlan *p, const IrNode *n, const IrNode *u) {
+    const FuseInfo *fu = FUSE(u);
+    int space = fuse_space(n);
+    if (fu->kind == FUSE_ROW && u->rspace == space && n->op != IR_GATHER) return point(fu->time, fu->stage);
+    if (fu->kind == FUSE_ROW && gathers_segments(p, n) && fu->stage == 0) return point(fu->time, 1);
+    if (scatters_segments(p, u) && u->rspace == space && n->op != IR_GATHER) return point(fu->time, 2);
+    return point(even_after(fu->time), first_stage(p, space));
+}
+static int earliest(const FusePlan *p, const IrNode *n, const IrRegion *r) {
     const FuseInfo *fi = FUSE(n);
     bool pass = fi->kind == FUSE_ROW || fi->kind == FUSE_REDUCE;
-    int space = fi->kind == FUSE_ROW ? n->rspace : fi->kind == FUSE_REDUCE ? n->args[0]->rspace : 0;
-    int t = pass ? 0 : 1;
+    int at = pass ? point(0, first_stage(p, fuse_space(n))) : point(1, 0);
     for (int a = 0; a < n->nargs; a++) {
         const IrNode *u = n->args[a];
         if (!in_region(u, r)) continue;
-        const FuseInfo *fu = FUSE(u);
-        int need;
-        if (!pass)
-            need = odd_after(fu->time);
-        else if (fu->kind == FUSE_ROW && u->rspace == space && n->op != IR_GATHER)
-            need = fu->time;
-        else
-            need = even_after(fu->time);
-        if (need > t) t = need;
+        int need = pass ? after_operand(p, n, u) : point(odd_after(FUSE(u)->time), 0);
+        if (need > at) at = need;
     }
-    for (int k = 0; k < n->nregions; k++) region_operands(n->regions[k], r, &t);
-    return t;
+    for (int k = 0; k < n->nregions; k++) {
+        int t = at / 3;
+        region_operands(n->regions[k], r, &t);
+        if (point(t, 0) > at) at = point(t, 0);
+    }
+    return at;
+}
+/* The last point at which u may be computed for n to read it there, -2: it is stored, as early as it can be. */
+static int before_use(const FusePlan *p, const IrNode *n, const IrNode *u) {
+    const FuseInfo *fi = FUSE(n);
+    if (fi->kind != FUSE_ROW && fi->kind != FUSE_REDUCE) return -2;
+    if (fuse_space(n) == u->rspace && n->op != IR_GATHER) return point(fi->time, fi->stage);
+    return gathers_segments(p, n) ? point(fi->time, 0) : -2;
 }
 
-static void count_use(IrNode *v, IrNode *user, const IrRegion *where, int pass_of_user) {
+/* Does a user in the same pass find u in the block? */
+static bool in_block(const FusePlan *p, const IrNode *n, const IrNode *u) {
+    if (FUSE(n)->pass != FUSE(u)->pass) return false;
+    if (FUSE(u)->kind == FUSE_REDUCE) return scatters_segments(p, u) && n->op != IR_GATHER;
+    return n->op != IR_GATHER || gathers_segments(p, n);
+}
+static void count_use(const FusePlan *p, IrNode *v, IrNode *user, const IrRegion *where) {
     FuseInfo *fi = FUSE(v);
     fi->uses++;
     fi->only_user = fi->uses == 1 ? user : NULL;
-    if (fi->kind == FUSE_ROW && (v->home != where || pass_of_user != fi->pass || (user && user->op == IR_GATHER)))
-        fi->stored = true;
+    bool kept = fi->kind == FUSE_ROW || (fi->kind == FUSE_REDUCE && fuse_is_to_block(p, v));
+    if (kept && (v->home != where || !user || !in_block(p, user, v))) fi->stored = true;
 }
-static void count_region_uses(IrRegion *r) {
+static void count_region_uses(const FusePlan *p, IrRegion *r) {
     for (int i = 0; i < r->nodes.len; i++) {
         IrNode *n = r->nodes.data[i];
-        for (int a = 0; a < n->nargs; a++) count_use(n->args[a], n, r, FUSE(n)->pass);
-        for (int k = 0; k < n->nregions; k++) count_region_uses(n->regions[k]);
+        for (int a = 0; a < n->nargs; a++) count_use(p, n->args[a], n, r);
+        for (int k = 0; k < n->nregions; k++) count_region_uses(p, n->regions[k]);
     }
-    for (int i = 0; i < r->results.len; i++) count_use(r->results.data[i], NULL, r, -1);
+    for (int i = 0; i < r->results.len; i++) count_use(p, r->results.data[i], NULL, r);
 }
 
 /* Values of r that a nested region reads are stored before it: they do not sink. */
@@ -231,6 +307,44 @@ static void needed_inside(const IrRegion *inner, const IrRegion *r, int *first_u
         if (inner->results.data[i]->home == r) first_use[inner->results.data[i]->id] = -2;
 }
 
+/* Do target rows and table rows hand something to each other at this time, or at least sums to the table? */
+static bool share_segments(const FusePlan *p, const FuseSegments *s, const IrRegion *r, int time) {
+    for (int i = 0; i < r->nodes.len; i++) {
+        const IrNode *n = r->nodes.data[i];
+        if (FUSE(n)->time != time || fuse_space(n) != s->target) continue;
+        if (scatters_segments(p, n)) return true;
+        if (gathers_segments(p, n) && in_region(n->args[0], r) && FUSE(n->args[0])->kind == FUSE_ROW &&
+            FUSE(n->args[0])->time == time)
+            return true;
+    }
+    return false;
+}
+/* The nodes of this time over `space`, or over both spaces of `segments`, that are in no pass yet, as one. */
+static void make_pass(FusePlan *p, FuseRegion *fr, int time, int space, const FuseSegments *segments) {
+    FusePass *pass = NULL;
+    IrRegion *r = fr->region;
+    for (int i = 0; i < r->nodes.len; i++) {
+        IrNode *n = r->nodes.data[i];
+        FuseInfo *fi = FUSE(n);
+        int over = fuse_space(n);
+        bool here = segments ? over == segments->target || over == segments->keys : over == space;
+        if (!over || !here || fi->time != time || fi->pass >= 0) continue;
+        if (!pass) {
+            pass = arena_new_of(p->arena, FusePass);
+            *pass = (FusePass){.id = p->passes.len,
+                               .space = segments ? segments->target : space,
+                               .time = time,
+                               .segments = segments,
+                               .region = r};
+            vec_push(p->arena, &p->passes, pass);
+            FuseStep st = {.pass = pass};
+            vec_push(p->arena, &fr->steps, st);
+        }
+        fi->pass = pass->id;
+        vec_push(p->arena, &pass->nodes, n);
+    }
+}
+
 static void schedule_region(FusePlan *p, IrRegion *r) {
     IrFunc *f = p->func;
     FuseRegion *fr = arena_new_of(p->arena, FuseRegion);
@@ -242,7 +356,9 @@ static void schedule_region(FusePlan *p, IrRegion *r) {
         FuseInfo *fi = FUSE(n);
         for (int k = 0; k < n->nregions; k++) schedule_region(p, n->regions[k]);
         if (fi->kind == FUSE_LEAF) continue;
-        fi->time = earliest(n, r);
+        int at = earliest(p, n, r);
+        fi->time = at / 3;
+        fi->stage = at % 3;
         if (fi->time > last) last = fi->time;
     }
     /* row nodes sink to their first consumer; the nodes are in dependency order, so consumers are settled first going
@@ -252,37 +368,23 @@ static void schedule_region(FusePlan *p, IrRegion *r) {
     for (int i = r->nodes.len - 1; i >= 0; i--) {
         IrNode *n = r->nodes.data[i];
         FuseInfo *fi = FUSE(n);
-        if (fi->kind == FUSE_ROW && first_use[n->id] > fi->time) fi->time = first_use[n->id];
+        if (fi->kind == FUSE_ROW && first_use[n->id] > point(fi->time, fi->stage)) {
+            fi->time = first_use[n->id] / 3;
+            fi->stage = first_use[n->id] % 3;
+        }
         for (int a = 0; a < n->nargs; a++) {
             IrNode *u = n->args[a];
             if (!in_region(u, r) || FUSE(u)->kind != FUSE_ROW) continue;
-            bool same = (fi->kind == FUSE_ROW && n->rspace == u->rspace && n->op != IR_GATHER) ||
-                        (fi->kind == FUSE_REDUCE && n->args[0]->rspace == u->rspace);
-            int need = same ? fi->time : -2; /* -2: somebody needs it stored as early as it can be */
+            int need = before_use(p, n, u);
             if (first_use[u->id] == -1 || need < first_use[u->id]) first_use[u->id] = need;
         }
         for (int k = 0; k < n->nregions; k++) needed_inside(n->regions[k], r, first_use);
     }
     for (int t = 0; t <= last; t++) {
         if (t % 2 == 0) {
-            for (int s = 1; s < f->spaces.len; s++) {
-                FusePass *pass = NULL;
-                for (int i = 0; i < r->nodes.len; i++) {
-                    IrNode *n = r->nodes.data[i];
-                    FuseInfo *fi = FUSE(n);
-                    int space = fi->kind == FUSE_ROW ? n->rspace : fi->kind == FUSE_REDUCE ? n->args[0]->rspace : 0;
-                    if (fi->time != t || space != s) continue;
-                    if (!pass) {
-                        pass = arena_new_of(p->arena, FusePass);
-                        *pass = (FusePass){.id = p->passes.len, .space = s, .time = t, .region = r};
-                        vec_push(p->arena, &p->passes, pass);
-                        FuseStep st = {.pass = pass};
-                        vec_push(p->arena, &fr->steps, st);
-                    }
-                    fi->pass = pass->id;
-                    vec_push(p->arena, &pass->nodes, n);
-                }
-            }
+            for (int i = 0; i < p->segments.len; i++)
+                if (share_segments(p, &p->segments.data[i], r, t)) make_pass(p, fr, t, 0, &p->segments.data[i]);
+            for (int s = 1; s < f->spaces.len; s++) make_pass(p, fr, t, s, NULL);
         } else {
             for (int i = 0; i < r->nodes.len; i++) {
                 IrNode *n = r->nodes.data[i];
@@ -365,8 +467,9 @@ FusePlan *ir_fuse(IrFunc *f) {
     p->arena = f->arena;
     prepare_region(p, f->body);
     mark_carried(f->body);
+    find_segments(p);
     schedule_region(p, f->body);
-    count_region_uses(f->body);
+    count_region_uses(p, f->body);
     mark_in_place(p, f->body);
     fuse_verify(p);
     return p;
@@ -381,7 +484,10 @@ void fuse_verify(const FusePlan *p) {
                 const IrNode *u = n->args[a];
                 const FuseInfo *fu = FUSE(u);
                 if (u->home != pass->region || fu->kind == FUSE_LEAF) continue;
-                bool same = fu->pass == pass->id && fu->kind == FUSE_ROW && n->op != IR_GATHER;
+                bool same = fu->pass == pass->id && in_block(p, n, u) &&
+                            (u->op == IR_SCATTER          ? FUSE(n)->stage == 2
+                             : fuse_space(n) == u->rspace ? fu->stage <= FUSE(n)->stage
+                                                          : fu->stage == 0);
                 if (!same && fu->time >= pass->time)
                     internal_error("%%%d is read by %%%d before its pass has ended", u->id, n->id);
                 if (!same && fu->kind == FUSE_ROW && !fu->stored)
@@ -409,6 +515,7 @@ void fuse_pass_bytes(const FusePlan *p, const FusePass *pass, double *read, doub
             *read += node_bytes(p->func, u);
         }
         if (n->op == IR_GATHER || n->op == IR_SCATTER) *read += 4.0 * (double)p->func->spaces.data[pass->space].rows;
-        if (FUSE(n)->stored || n->op == IR_SCATTER) *written += node_bytes(p->func, n);
+        bool summed = n->op == IR_SCATTER && !fuse_is_to_block(p, n);
+        if (FUSE(n)->stored || summed) *written += node_bytes(p->func, n);
     }
 }

@@ -7,6 +7,12 @@
  * Row nodes then sink to the time of their first consumer, so that little crosses. Nodes of one space and time form a
  * pass: one loop over those rows.
  *
+ * Segments. Where the rows of a target are sorted by the table row that an indicator reads (Indicator.segments), the
+ * table's rows and the target's can share a sweep: a block of the table's rows, then the target rows that read them,
+ * then that block again. A time has three stages for that: 0 what the table's rows give to the target's (gather),
+ * 1 the target's rows, 2 what takes the sums that these leave for each row of the table (scatter). A gather and a
+ * scatter through that indicator then need no other time, and what they carry stays in the block.
+ *
  * Contract: requires level 2 (factorized). Gives every non-leaf node exactly one step; every value read by another
  * pass, region, gather or kernel is `stored`; no reduction is read before its pass has ended. fuse_verify checks this.
  */
@@ -26,7 +32,8 @@ typedef enum {
 typedef struct FuseInfo {
     FuseKind kind;
     int time, pass; /* pass: -1 none */
-    bool stored;    /* a row value kept in memory (over its space) */
+    int stage;      /* in a pass over segments: 0, 1, 2 as above; 0 otherwise */
+    bool stored;    /* a row value, or a scatter by segments, kept in memory (over its space) */
     bool opaque;    /* held by the host as a Matrix (may be sparse, or have rows of a space as columns) */
     int uses;
     IrNode *only_user; /* when uses == 1 */
@@ -35,8 +42,13 @@ typedef struct FuseInfo {
 } FuseInfo;
 #define FUSE(n) ((FuseInfo *)(n)->note)
 
+/* Rows of `target` sorted by the rows of `keys` that they read through `indicator` of `table`. */
+typedef struct FuseSegments {
+    int table, indicator, target, keys;
+} FuseSegments;
 typedef struct FusePass {
     int id, space, time;
+    const FuseSegments *segments; /* space is segments->target, and nodes may run over segments->keys; NULL: plain */
     IrRegion *region;
     IrNodeVec nodes; /* FUSE_ROW and FUSE_REDUCE, in dependency order */
 } FusePass;
@@ -53,11 +65,18 @@ typedef struct FusePlan {
     Arena *arena;
     VEC(FuseRegion *) regions;
     VEC(FusePass *) passes;
+    VEC(FuseSegments) segments;
 } FusePlan;
 
 FusePlan *ir_fuse(IrFunc *f);
 void fuse_verify(const FusePlan *p);
 const FuseRegion *fuse_region(const FusePlan *p, const IrRegion *r);
+/* The space whose rows n's pass runs over: its own, or of a reduction the one it sums over. */
+int fuse_space(const IrNode *n);
+/* n gathers or scatters through the indicator that the rows of its pass are sorted by, and the value that it takes, or
+ * the sums that it makes, stand in the pass's block of table rows. */
+bool fuse_is_from_block(const FusePlan *p, const IrNode *n);
+bool fuse_is_to_block(const FusePlan *p, const IrNode *n);
 bool fuse_is_sparse(const IrFunc *f, const IrNode *n); /* DATA stored as CSR or codes */
 const IntBlock *fuse_block(const IrFunc *f, const IrNode *data);
 /* Bytes a pass reads and writes once, for explain. */

@@ -80,6 +80,8 @@ typedef struct IrSpace {
     int space;          /* SPACE_TABLE: Integration.spaces index */
     int64_t rows;
     const char *name;
+    const int32_t *order; /* SPACE_TARGET in another order than the script's: row i is the script's row order[i], which is what iota, rand and
+                             randn count by; NULL: as in the script */
 } IrSpace;
 typedef struct IrInput {
     const char *name;
@@ -190,6 +192,10 @@ IrFunc *ir_chain(const IrFunc *f, const PassOptions *o);     /* level 1 -> 1: or
 IrFunc *ir_factorize(const IrFunc *f, const PassOptions *o); /* level 1 -> 2 */
 IrFunc *ir_rotate(const IrFunc *f, const PassOptions *o);    /* level 2 -> 2: reductions of carried row values one iteration earlier */
 IrFunc *ir_optimize(const IrFunc *f, const PassOptions *o);  /* all of them in the order of the table */
+
+/* ---- order.c: may the rows of `space` (a target's) stand in another order than the script's? Nothing of f then names rows by their place, and what
+ * it gives for them can be put back. false: *why is what stands in the way, *at the node. ---- */
+bool ir_order_is_free(const IrFunc *f, int space, const IrNode **at);
 
 /* ---- cost.c: what one evaluation of the function takes (loops weighted by trip counts; unknown counts 10) ---- */
 typedef struct IrCost { double flops, bytes, seconds; } IrCost;

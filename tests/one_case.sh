@@ -2,7 +2,7 @@
 # One run of one script, for run_tests.sh, which starts several at a time. Prints nothing when all is well, else the name of the case and
 # what is wrong; always exits 0. AMAL and JSON_TOOL name the programs.
 #
-#   one_case.sh differential SCRIPT BASE BACKEND STRATEGY [REWRITE]   same results as in BASE, to 1e-9
+#   one_case.sh differential SCRIPT BASE BACKEND STRATEGY [REWRITE]   same results as in BASE, to 1e-9; STRATEGY sorted: factorized, rows sorted
 #   one_case.sh reference SCRIPT DATA BACKEND STRATEGY                as SCRIPT's .expect says
 set -u
 kind=$1 script=$2 against=$3 backend=$4 strategy=$5 rewrite=${6:-}
@@ -15,7 +15,9 @@ wrong() {
     head -25 "$said" | sed 's/^/        /'
     exit 0
 }
-timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" run "$script" --backend "$backend" --strategy "$strategy" ${rewrite:+--disable "$rewrite"} \
+sort=never
+[ "$strategy" != sorted ] || { strategy=factorize sort=always; }
+timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" run "$script" --backend "$backend" --strategy "$strategy" --sort $sort ${rewrite:+--disable "$rewrite"} \
     --json "$out" --quiet >/dev/null 2>"$said"
 code=$?
 if [ $code -ne 0 ]; then

@@ -10,7 +10,7 @@
 #   docs          tests/docs/*.sh: every code explained and tested, every name in the reference, the tutorial's commands and what they write
 #   bench         tests/bench/test_bench.py: the harness of `make bench` on tiny tables
 #   lsp           tests/lsp/*.lsp: conversations with the language server, against .expected
-#   differential  tests/differential/*.amal: {interp, c} x {factorize, materialize} x each rewrite switched off, all the same to 1e-9
+#   differential  tests/differential/*.amal: {interp, c} x {factorize, factorize over sorted rows, materialize} x each rewrite switched off, all the same to 1e-9
 #
 # Arguments: names of sections, or --update-golden. AMAL_TEST_FULL=1 runs every rewrite switched off on every way of running; without it each
 # rewrite is switched off on {interp, c} x factorize.
@@ -218,6 +218,7 @@ run_differential() {
         fi
         ok
         for backend in interp c; do
+            echo "differential $script \"$base\" $backend sorted" >>"$tmp/cases"
             for strategy in factorize materialize; do
                 [ "$backend $strategy" = "interp materialize" ] || echo "differential $script \"$base\" $backend $strategy" >>"$tmp/cases"
                 if [ "$strategy" = materialize ] && [ -z "${AMAL_TEST_FULL:-}" ]; then continue; fi

@@ -50,8 +50,13 @@ static bool bind_data(Executable *x, Diags *ds) {
             x->bind[i] = &x->by_id[b->index]->num;
             continue;
         }
+        if (b->kind == BIND_ORDER) {
+            x->bind[i] = x->func->spaces.data[b->index].order;
+            continue;
+        }
         const Integration *in = x->func->tables.data[b->table].data;
-        const IntBlock *blk = b->kind == BIND_INDEX || b->kind == BIND_COUNT ? NULL : &in->blocks[b->index];
+        bool indicator = b->kind == BIND_INDEX || b->kind == BIND_COUNT || b->kind == BIND_SEGMENTS;
+        const IntBlock *blk = indicator ? NULL : &in->blocks[b->index];
         switch (b->kind) {
         case BIND_DENSE: x->bind[i] = blk->data->data; break;
         case BIND_ROWPTR: x->bind[i] = blk->data->rowptr; break;
@@ -59,6 +64,7 @@ static bool bind_data(Executable *x, Diags *ds) {
         case BIND_VALUES: x->bind[i] = blk->data->values; break;
         case BIND_CODES: x->bind[i] = blk->data->codes; break;
         case BIND_COLUMNS: x->bind[i] = blk->target_cols; break;
+        case BIND_SEGMENTS: x->bind[i] = in->indicators[b->index].segments; break;
         case BIND_COUNT: x->bind[i] = in->indicators[b->index].count; break;
         case BIND_INDEX: {
             const Indicator *ind = &in->indicators[b->index];
@@ -356,10 +362,17 @@ static void c_describe(const Executable *x, Buf *out) {
         fuse_pass_bytes(x->plan, p, &read, &written);
         const IrSpace *s = &x->func->spaces.data[p->space];
         bool repeated = p->region->kind != REGION_FUNC && p->region->kind != REGION_BRANCH;
-        buf_printf(out, "  pass %d over %lld rows of %s%s: reads %.*f %s, writes %.*f %s\n", p->id, (long long)s->rows,
-                   s->name, repeated ? ", each iteration" : ", once", read < 1e5 ? 2 : 1,
-                   read < 1e5 ? read / 1e3 : read / 1e6, read < 1e5 ? "kB" : "MB", written < 1e5 ? 2 : 1,
-                   written < 1e5 ? written / 1e3 : written / 1e6, written < 1e5 ? "kB" : "MB");
+        buf_printf(out, "  pass %d over ", p->id);
+        if (p->segments) {
+            const IrSpace *keys = &x->func->spaces.data[p->segments->keys];
+            buf_printf(out, "%lld rows of %s and, with each, the rows of %s that read it (%lld)", (long long)keys->rows,
+                       keys->name, s->name, (long long)s->rows);
+        } else {
+            buf_printf(out, "%lld rows of %s", (long long)s->rows, s->name);
+        }
+        buf_printf(out, "%s: reads %.*f %s, writes %.*f %s\n", repeated ? ", each iteration" : ", once",
+                   read < 1e5 ? 2 : 1, read < 1e5 ? read / 1e3 : read / 1e6, read < 1e5 ? "kB" : "MB",
+                   written < 1e5 ? 2 : 1, written < 1e5 ? written / 1e3 : written / 1e6, written < 1e5 ? "kB" : "MB");
         for (int k = 0; k < p->nodes.len; k++) {
             const IrNode *n = p->nodes.data[k];
             int line = 0, column = 0;
@@ -387,6 +400,7 @@ static const char *c_text(const Executable *x) {
 }
 
 const Backend backend_c = {.name = "c",
+                           .sorted_rows = true,
                            .help = "emits fused C, compiled by the system's compiler",
                            .available = c_available,
                            .prepare = c_prepare,

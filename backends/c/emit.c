@@ -57,18 +57,22 @@ const char *emit_bind(Emit *e, BindKind kind, int table, int index) {
         const Bind *b = &e->out->binds.data[i];
         if (b->kind == kind && b->table == table && b->index == index) return b->member;
     }
-    static const char *const stem[] = {"D", "rows", "cols", "vals", "code", "ci", "count", "feature", "in", "number"};
+    static const char *const stem[] = {"D",     "rows",    "cols",     "vals",  "code", "ci",
+                                       "count", "feature", "segments", "order", "in",   "number"};
     static const char *const type[] = {"const double *",  "const int64_t *", "const int32_t *", "const double *",
                                        "const int32_t *", "const int32_t *", "const double *",  "const int32_t *",
-                                       "const double *",  "double "};
+                                       "const int64_t *", "const int32_t *", "const double *",  "double "};
     const char *what = "";
     if (kind == BIND_NUMBER)
         what = "";
+    else if (kind == BIND_ORDER)
+        what = e->f->spaces.data[index].name;
     else if (kind == BIND_INPUT)
         what = e->f->inputs.data[index].name;
     else {
         const Integration *in = e->f->tables.data[table].data;
-        int space = kind == BIND_INDEX || kind == BIND_COUNT ? in->indicators[index].space : in->blocks[index].space;
+        bool indicator = kind == BIND_INDEX || kind == BIND_COUNT || kind == BIND_SEGMENTS;
+        int space = indicator ? in->indicators[index].space : in->blocks[index].space;
         what = in->spaces[space].name;
     }
     Bind b = {.kind = kind, .table = table, .index = index};
@@ -103,11 +107,11 @@ const char *emit_where(Emit *e, const IrNode *n) {
     return kept;
 }
 
-static bool keeps_value(const IrNode *n) {
+static bool keeps_value(const Emit *e, const IrNode *n) {
     const FuseInfo *fi = FUSE(n);
     switch (fi->kind) {
     case FUSE_ROW: return fi->stored && !fi->in_place;
-    case FUSE_REDUCE:
+    case FUSE_REDUCE: return fi->stored || !fuse_is_to_block(e->plan, n);
     case FUSE_SMALL: return true;
     case FUSE_KERNEL: return !fi->opaque;
     default: return n->op == IR_ARG;
@@ -146,8 +150,8 @@ static void declare_region(Emit *e, const IrRegion *r) {
     for (int i = 0; i < r->nodes.len; i++) {
         const IrNode *n = r->nodes.data[i];
         const FuseInfo *fi = FUSE(n);
-        if (keeps_value(n)) declare(e, n, emit_member(e, n));
-        if (fi->kind == FUSE_REDUCE) {
+        if (keeps_value(e, n)) declare(e, n, emit_member(e, n));
+        if (fi->kind == FUSE_REDUCE && !fuse_is_to_block(e->plan, n)) {
             int indent = e->indent;
             e->indent = 1;
             emit_line(e, &e->members, "double *parts_%s;", emit_member(e, n));
@@ -188,7 +192,9 @@ static void copy_value(Emit *e, const char *member, const IrNode *to, const IrNo
     if (n->op == IR_FULL)
         v = emit_constant(e, n);
     else if (n->op == IR_IOTA)
-        v = "(double)(r + 1)";
+        v = e->f->spaces.data[n->rspace].order
+                ? arena_printf(e->arena, "(double)(f->%s[r] + 1)", emit_bind(e, BIND_ORDER, 0, n->rspace))
+                : "(double)(r + 1)";
     else if (n->op == IR_COUNT)
         v = arena_printf(e->arena, "f->%s[r]", emit_bind(e, BIND_COUNT, n->table, n->indicator));
     else if (n->op == IR_DATA) {
@@ -248,7 +254,7 @@ static void assign_carried(Emit *e, const IrRegion *r, const IrRegion *params, i
         }
         bool alone = true;
         for (int j = 0; j < n; j++) alone = alone && (j == k || r->results.data[j] != v);
-        if (v->rspace && v->home == r && keeps_value(v) && alone) {
+        if (v->rspace && v->home == r && keeps_value(e, v) && alone) {
             emit_line(e, &e->body, "{ double *const swap = f->%s; f->%s = f->%s; f->%s = swap; }", to, to,
                       emit_member(e, v), emit_member(e, v));
             continue;
@@ -351,12 +357,16 @@ static void emit_pass_call(Emit *e, const FusePass *pass) {
                   (long long)n->args[0]->cols);
     }
     emit_line(e, b, "{");
-    emit_line(e, b, "    const int parts = parts_for(f->n_%d, rt->threads);", pass->space);
+    if (pass->segments)
+        emit_line(e, b, "    const int parts = parts_for(f->n_%d + f->n_%d, rt->threads);", pass->space,
+                  pass->segments->keys);
+    else
+        emit_line(e, b, "    const int parts = parts_for(f->n_%d, rt->threads);", pass->space);
     if (e->before.len) buf_add(b, e->before.data, e->before.len);
     emit_line(e, b, "    rt->run(parts, pass_%d, f);", pass->id);
     for (int i = 0; i < pass->nodes.len; i++) {
         const IrNode *n = pass->nodes.data[i];
-        if (FUSE(n)->kind != FUSE_REDUCE) continue;
+        if (FUSE(n)->kind != FUSE_REDUCE || fuse_is_to_block(e->plan, n)) continue;
         const char *m = emit_member(e, n);
         if (n->op == IR_SCATTER) {
             emit_line(e, b, "    add_parts(f->%s, f->parts_%s, (f->n_%d + 1) * %lld, parts - 1);", m, m, n->rspace,

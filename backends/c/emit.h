@@ -19,6 +19,8 @@ typedef enum {
     BIND_INDEX,
     BIND_COUNT,
     BIND_COLUMNS,
+    BIND_SEGMENTS,
+    BIND_ORDER,
     BIND_INPUT,
     BIND_NUMBER
 } BindKind;
@@ -76,6 +78,8 @@ const char *emit_small_cell(Emit *e, const IrNode *n, const char *r, const char 
 const char *emit_operator(Emit *e, const IrNode *n, const char *const *x); /* elementwise formula over operand texts */
 bool emit_is_local(const Emit *e, const IrNode *n);                        /* kept in a block-local array */
 bool emit_is_inline(const Emit *e, const IrNode *n);
+/* Sums for each row of the block of table rows that the pass is at: read where they are added up. */
+bool emit_is_block_sum(const Emit *e, const IrNode *n);
 bool emit_is_picked_row(const Emit *e, const IrNode *n);
 /* Rows of values that emitted code lays out itself are padded to whole vectors: cells between cols and the stride hold
  * anything and are never read as results. */

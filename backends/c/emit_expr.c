@@ -94,6 +94,9 @@ bool emit_is_picked_row(const Emit *e, const IrNode *n) {
     return n->op == IR_GATHER && n->args[0]->op == IR_DATA && !fuse_is_sparse(e->f, n->args[0]) &&
            e->f->tables.data[n->table].data->indicators[n->indicator].total;
 }
+bool emit_is_block_sum(const Emit *e, const IrNode *n) {
+    return e->pass && n->op == IR_SCATTER && FUSE(n)->pass == e->pass->id && fuse_is_to_block(e->plan, n);
+}
 bool emit_is_inline(const Emit *e, const IrNode *n) {
     const FuseInfo *fi = FUSE(n);
     if (fi->kind != FUSE_ROW || fi->stored || !e->pass || fi->pass != e->pass->id) return false;
@@ -131,6 +134,12 @@ static const char *gather_cell(Emit *e, const IrNode *n, const char *b, const ch
     const IrNode *u = n->args[0];
     const Indicator *ind = &e->f->tables.data[n->table].data->indicators[n->indicator];
     const char *idx = indexed_row(e, n), *base;
+    if (fuse_is_from_block(e->plan, n)) {
+        const char *r = arena_printf(e->arena, "(%s[i + %s] - key)", idx, b);
+        return u->cols == 1 ? arena_printf(e->arena, "t%d[%s]", u->id, r)
+                            : arena_printf(e->arena, "t%d[%s * %lld + %s]", u->id, r, (long long)emit_pad(u->cols),
+                                           pick_index(e, u->cols, j));
+    }
     bool guarded = false; /* values kept by emitted code have one more row of zeros for "absent"; leaves have not */
     int64_t ld = emit_stride(e, u);
     if (u->op == IR_DATA) {
@@ -156,6 +165,12 @@ static const char *gather_cell(Emit *e, const IrNode *n, const char *b, const ch
     return arena_printf(e->arena, "(%s[i + %s] < %s ? %s : %s)", idx, b, rows, at, emit_number(e, n->num));
 }
 
+/* The number, from 0, that row i + b has in the script. */
+static const char *script_row(Emit *e, const IrNode *n, const char *b) {
+    if (!e->f->spaces.data[n->rspace].order) return arena_printf(e->arena, "i + %s", b);
+    return arena_printf(e->arena, "%s[i + %s]",
+                        emit_hoist(e, emit_bind(e, BIND_ORDER, 0, n->rspace), "const int32_t *restrict "), b);
+}
 /* How a row node computes its cell (b, j), whether or not the result is then kept. */
 static const char *computed_cell(Emit *e, const IrNode *n, const char *b, const char *j) {
     switch (n->op) {
@@ -176,8 +191,9 @@ static const char *computed_cell(Emit *e, const IrNode *n, const char *b, const 
     }
     case IR_RAND:
     case IR_RANDN:
-        return arena_printf(e->arena, "f->rt->%s(seed_of(%s), (uint64_t)(%s), (uint64_t)(i + %s))",
-                            n->op == IR_RAND ? "uniform" : "normal", emit_cell(e, n->args[0], b, "0"), j, b);
+        return arena_printf(e->arena, "f->rt->%s(seed_of(%s), (uint64_t)(%s), (uint64_t)(%s))",
+                            n->op == IR_RAND ? "uniform" : "normal", emit_cell(e, n->args[0], b, "0"), j,
+                            script_row(e, n, b));
     default: {
         const char *x[3];
         for (int a = 0; a < n->nargs; a++) x[a] = emit_cell(e, n->args[a], b, n->args[a]->cols == 1 ? "0" : j);
@@ -196,7 +212,7 @@ const char *emit_cell(Emit *e, const IrNode *n, const char *b, const char *j) {
     }
     switch (n->op) {
     case IR_FULL: return emit_constant(e, n);
-    case IR_IOTA: return arena_printf(e->arena, "(double)(i + %s + 1)", b);
+    case IR_IOTA: return arena_printf(e->arena, "(double)(%s + 1)", script_row(e, n, b));
     case IR_COUNT:
         return row_cell(e, emit_hoist(e, emit_bind(e, BIND_COUNT, n->table, n->indicator), "const double *restrict "),
                         1, 1, b, j);
@@ -208,6 +224,8 @@ const char *emit_cell(Emit *e, const IrNode *n, const char *b, const char *j) {
     default: break;
     }
     const FuseInfo *fi = FUSE(n);
+    if (emit_is_block_sum(e, n))
+        return arena_printf(e->arena, "g%d[%s * %lld + %s]", n->id, b, (long long)emit_stride(e, n), j);
     bool here = e->pass && fi->kind == FUSE_ROW && fi->pass == e->pass->id;
     if (here && emit_is_local(e, n)) {
         if (n->cols == 1) return arena_printf(e->arena, "t%d[%s]", n->id, b);

@@ -47,6 +47,8 @@ const char *emit_row_address(Emit *e, const IrNode *n, const char *b) {
         emit_is_inline(e, n))
         return NULL;
     const FuseInfo *fi = FUSE(n);
+    if (emit_is_block_sum(e, n))
+        return arena_printf(e->arena, "g%d + %s * %lld", n->id, b, (long long)emit_stride(e, n));
     if (fi->kind == FUSE_ROW && fi->pass == e->pass->id) return emit_result_row(e, n, b);
     const char *base = n->op == IR_DATA    ? emit_bind(e, BIND_DENSE, n->table, n->block)
                        : n->op == IR_COUNT ? emit_bind(e, BIND_COUNT, n->table, n->indicator)

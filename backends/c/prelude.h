@@ -120,6 +120,19 @@ INLINE int64_t column_of(double x) {
 INLINE int64_t share(int64_t n, int part, int parts) {
     return part == parts ? n : n / 64 * part / parts * 64;
 }
+
+/* The first key of a part, where target rows segments[k] .. segments[k + 1] belong to key k: parts of equal work, a key
+ * counted as a row. */
+INLINE int64_t key_share(const int64_t *segments, int64_t keys, int part, int parts) {
+    const int64_t work = (segments[keys] + keys) * part / parts;
+    int64_t low = 0, high = keys;
+    while (low < high) {
+        const int64_t k = low + (high - low) / 2;
+        if (segments[k] + k < work) low = k + 1;
+        else high = k;
+    }
+    return low;
+}
 /* As many parts as threads, but none with fewer than 1024 rows. */
 INLINE int parts_for(int64_t n, int threads) {
     const int64_t most = n / 1024 + 1;

@@ -320,7 +320,7 @@ static Value **run_loop(Runner *r, const IrNode *n) {
     int ncarried = n->nargs - 1;
     bool *watched = watch_carried(r, body, carried, 1), ok = true;
     for (int64_t i = 1; ok && i <= times; i++) {
-        Matrix *index = kernel_iota(&r->k, 1);
+        Matrix *index = kernel_iota(&r->k, 1, NULL);
         if (!index) {
             ok = run_failed(r, n);
             break;
@@ -488,6 +488,7 @@ static double interp_compile_seconds(const Executable *x) {
 
 const Backend backend_interp = {
     .name = "interp",
+    .sorted_rows = true,
     .help = "walks the plan with the runtime's kernels: no compiler needed, slower",
     .available = interp_available,
     .prepare = interp_prepare,

@@ -74,7 +74,7 @@ static Matrix *eval_leaf(KernelContext *k, const IrFunc *f, const IrNode *n) {
     case IR_CONST: return eval_full(k, n->num, 1, 1);
     case IR_FULL: return eval_full(k, n->num, n->rows, n->cols);
     case IR_EYE: return kernel_eye(k, n->rows);
-    case IR_IOTA: return kernel_iota(k, n->rows);
+    case IR_IOTA: return kernel_iota(k, n->rows, f->spaces.data[n->rspace].order);
     case IR_TABLE: return eval_table(k, table_of(f, n));
     case IR_DATA: return eval_view(k, table_of(f, n)->blocks[n->block].data);
     case IR_COUNT: return kernel_count(k, indicator_of(f, n), space_rows(f, n));
@@ -104,7 +104,7 @@ static Matrix *eval_operator(KernelContext *k, const IrFunc *f, const IrNode *n,
     if (cls == IRC_BINARY) return kernel_binary(k, n->op, args[0], args[1]);
     switch (n->op) {
     case IR_RAND:
-    case IR_RANDN: return kernel_rand(k, n->op, n->rows, n->cols, mat_get(args[0], 0, 0));
+    case IR_RANDN: return kernel_rand(k, n->op, n->rows, n->cols, mat_get(args[0], 0, 0), f->spaces.data[n->rspace].order);
     case IR_STORED: return eval_stored(k, args[0]);
     case IR_WHERE: return kernel_where(k, args[0], args[1], args[2]);
     case IR_MATMUL: return kernel_matmul(k, args[0], n->ta, args[1], n->tb);

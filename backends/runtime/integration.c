@@ -111,7 +111,10 @@ void integration_free(Integration *in) {
     for (int i = 0; i < in->nindicators; i++) {
         mem_free((void *)in->indicators[i].idx);
         mem_free(in->indicators[i].count);
+        mem_free(in->indicators[i].segments);
     }
+    for (int i = 0; i < in->nmade; i++) mat_free(in->made[i]);
+    mem_free(in->order);
     if (!in->borrows_rows) {
         mem_free(in->tgd_of);
         for (int k = 0; in->ci && k < in->spec->nroles; k++) mem_free(in->ci[k]);

@@ -121,6 +121,8 @@ typedef struct Indicator {
     bool ascending;       /* non-decreasing over its non-negative entries */
     bool injective;       /* no source row is used twice */
     int64_t used;         /* distinct source rows used */
+    int64_t *segments;    /* of the indicator that the rows are sorted by: rows segments[r] <= i < segments[r+1] of the target read row r
+                             (spaces[space].rows + 1 numbers; total, ascending); NULL: not sorted by it */
     double *count;        /* n_b[r]: how often target rows use row r of the space; length spaces[space].rows */
 } Indicator;
 /* Rows that blocks are stored over: one per role that owns columns (its source rows, plus the fill row), the fill pseudo-table, and one
@@ -191,6 +193,9 @@ struct Integration {
     struct IntegrationState *state; /* private, as are the next two */
     Arena *arena;
     bool borrows_rows;         /* tgd_of, ci, label, weight belong to the parent */
+    int32_t *order;            /* of a sorted view: its row i is row order[i] of `parent`; NULL: the rows' own order */
+    int nmade;                 /* blocks' data that a sorted view copied into its order, and owns */
+    Matrix **made;
 };
 
 /* Reported: NULL. `encoders`, when given (predicting with a loaded model), are used instead of learning new dictionaries and means; unseen
@@ -204,6 +209,11 @@ bool integration_split(Diags *ds, const Integration *in, int nparts, const char 
 /* T as one block (dense, or CSR when under a quarter of the cells are non-zero) over one identity indicator. NULL: reported (E402: does not fit,
  * with the numbers). `bytes` is what it would take. */
 Integration *integration_materialize(Diags *ds, const Integration *in, int threads);
+/* The same rows in ascending order of the rows that `indicator` reads, equals in their own order, rows without one last: a view for training.
+ * Blocks that hold about one row for each row of the target are copied into that order (then their indicator is the identity), all others are
+ * shared; so are features and encoders. It has no provenance (ci, tgd_of). NULL: reported (E402). O(rows + bytes of what is copied). */
+Integration *integration_sort(Diags *ds, const Integration *in, int indicator, int threads);
+bool integration_moves_when_sorted(const Integration *in, int block); /* is that block copied? */
 size_t integration_materialized_bytes(const Integration *in);
 size_t integration_factorized_bytes(const Integration *in);
 int64_t integration_materialized_nnz(const Integration *in);

@@ -199,6 +199,7 @@ bool int_targets(IntState *s, Integration *out);                                
 bool indicator_finish(Indicator *ind, int32_t *idx, int64_t rows, int64_t space_rows); /* takes idx */
 static inline int64_t indicator_row(const Indicator *ind, int64_t i) {
     if (ind->idx) return ind->idx[i];
+    if (ind->identity) return i;
     return i >= ind->begin && i < ind->end ? i - ind->begin + ind->first : -1;
 }
 #endif

@@ -38,8 +38,9 @@ Matrix *kernel_take_rows(KernelContext *k, const Matrix *x, const Matrix *index)
 Matrix *kernel_take_cols(KernelContext *k, const Matrix *x, const Matrix *index);
 Matrix *kernel_diag(KernelContext *k, const Matrix *x);
 Matrix *kernel_eye(KernelContext *k, int64_t n);
-Matrix *kernel_iota(KernelContext *k, int64_t n);
-Matrix *kernel_rand(KernelContext *k, IrOp op, int64_t rows, int64_t cols, double seed);
+/* order[i]: the number, from 0, that row i counts by; NULL: i. */
+Matrix *kernel_iota(KernelContext *k, int64_t n, const int32_t *order);
+Matrix *kernel_rand(KernelContext *k, IrOp op, int64_t rows, int64_t cols, double seed, const int32_t *order);
 Matrix *kernel_onehot(KernelContext *k, const Matrix *x, int64_t width); /* returns codes storage */
 Matrix *kernel_solve(KernelContext *k, const Matrix *a, const Matrix *b);
 Matrix *kernel_cholesky(KernelContext *k, const Matrix *a);

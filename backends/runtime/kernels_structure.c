@@ -15,9 +15,9 @@ Matrix *kernel_eye(KernelContext *k, int64_t n) {
     for (int64_t i = 0; m && i < n; i++) m->data[i * m->ld + i] = 1;
     return m;
 }
-Matrix *kernel_iota(KernelContext *k, int64_t n) {
+Matrix *kernel_iota(KernelContext *k, int64_t n, const int32_t *order) {
     Matrix *m = kernel_new_dense(k, n, 1);
-    for (int64_t i = 0; m && i < n; i++) m->data[i] = (double)(i + 1);
+    for (int64_t i = 0; m && i < n; i++) m->data[i] = (double)((order ? order[i] : i) + 1);
     return m;
 }
 
@@ -25,22 +25,25 @@ typedef struct RandJob {
     Matrix *out;
     uint64_t seed;
     bool normal;
+    const int32_t *order;
 } RandJob;
 static void rand_part(void *ctx, int part, int nparts) {
     const RandJob *j = ctx;
     int64_t begin, end, cols = j->out->cols;
     part_range(j->out->rows, part, nparts, &begin, &end);
-    for (int64_t r = begin; r < end; r++)
+    for (int64_t r = begin; r < end; r++) {
+        uint64_t row = (uint64_t)(j->order ? j->order[r] : r);
         for (int64_t c = 0; c < cols; c++)
-            j->out->data[r * cols + c] = j->normal ? rng_normal(j->seed, (uint64_t)c, (uint64_t)r)
-                                                   : rng_uniform(j->seed, (uint64_t)c, (uint64_t)r);
+            j->out->data[r * cols + c] =
+                j->normal ? rng_normal(j->seed, (uint64_t)c, row) : rng_uniform(j->seed, (uint64_t)c, row);
+    }
 }
 /* A seed is the whole number nearest below; what is not a number or too large is 0. */
-Matrix *kernel_rand(KernelContext *k, IrOp op, int64_t rows, int64_t cols, double seed) {
+Matrix *kernel_rand(KernelContext *k, IrOp op, int64_t rows, int64_t cols, double seed, const int32_t *order) {
     Matrix *m = kernel_new_dense(k, rows, cols);
     if (!m) return NULL;
     bool whole = fabs(seed) < 9.0e18;
-    RandJob j = {m, whole ? (uint64_t)(int64_t)floor(seed) : 0, op == IR_RANDN};
+    RandJob j = {m, whole ? (uint64_t)(int64_t)floor(seed) : 0, op == IR_RANDN, order};
     thread_run(kernel_parts(k, 10.0 * (double)rows * (double)cols), rand_part, &j);
     return m;
 }

@@ -1,5 +1,5 @@
 /* random_algebra.c: every operator over T, three ways: the interpreter on level 1 (T as one matrix), the interpreter on the factorized function, and
- * emitted C, on random targets: dense, CSR and one-hot blocks; identity, range, masked and repeated indicators; zero rows, one row, no columns.
+ * emitted C, the last two also over sorted rows, on random targets: dense, CSR and one-hot blocks; identity, range, masked and repeated indicators; zero rows, one row, no columns.
  *
  *     random_algebra [--count N] [--seed S] [--threads T] [--keep DIR] [--plain] [--interp]
  *
@@ -30,6 +30,7 @@ static int compare(const char *what, int outputs, Matrix **a, Matrix **b) {
     }
     return 0;
 }
+static int64_t sorted_runs;
 static bool run(const Backend *be, Diags *ds, IrFunc *f, int threads, const char *keep, Matrix *y, Matrix **out) {
     PassOptions po = {.threads = threads};
     BackendOptions o = {.passes = &po, .threads = threads, .keep_dir = keep};
@@ -47,11 +48,51 @@ static void choose_target(void) {
     setenv("AMAL_TARGET", targets[draw_seed % (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 3 : 2)], 1);
 #endif
 }
+/* The same program over the same rows sorted by an index, where its order is free: both backends, results put back. -1: a run failed. */
+static int compare_sorted(Arena *arena, Diags *ds, const Integration *in, uint64_t at, int threads, const char *keep, bool emit,
+                          Matrix *y, int outputs, Matrix **want) {
+    int by = -1, bad = 0;
+    for (int i = 0, start = in->nindicators ? up_to(in->nindicators) : 0; i < in->nindicators && by < 0; i++) {
+        int k = (start + i) % in->nindicators;
+        if (in->indicators[k].idx) by = k;
+    }
+    if (by < 0) return 0;
+    Integration *sorted = integration_sort(ds, in, by, threads);
+    if (!sorted) return -1;
+    draw_at = at;
+    IrFunc *f = random_program(arena, ds, sorted);
+    PassOptions po = {.threads = threads, .verify = true};
+    IrFunc *g = ir_optimize(f, &po);
+    const IrNode *node;
+    if (ir_order_is_free(g, f->tables.data[0].target_space, &node)) {
+        Matrix *ys = mat_new_dense(in->rows, 1);
+        for (int64_t i = 0; i < in->rows; i++) ys->data[i] = y->data[sorted->order[i]];
+        for (int way = 0; way < 1 + emit && !bad; way++) {
+            Matrix *got[64] = {0};
+            if (!run(way ? &backend_c : &backend_interp, ds, g, threads, keep, ys, got)) bad = -1;
+            for (int k = 0; k < outputs && !bad; k++) {
+                if (!g->spaces.data[g->body->results.data[k]->rspace].order) continue;
+                Matrix *back = mat_new_dense(got[k]->rows, got[k]->cols);
+                for (int64_t i = 0; i < in->rows; i++)
+                    for (int64_t j = 0; j < back->cols; j++) back->data[sorted->order[i] * back->cols + j] = mat_get(got[k], i, j);
+                mat_free(got[k]);
+                got[k] = back;
+            }
+            if (!bad) bad = compare(way ? "emitted C over sorted rows" : "the interpreter over sorted rows", outputs, want, got);
+            for (int k = 0; k < outputs; k++) mat_free(got[k]);
+        }
+        mat_free(ys);
+        sorted_runs++;
+    }
+    integration_free(sorted);
+    return bad;
+}
 static int one(int threads, const char *keep, bool simplify, bool emit) {
     Arena *arena = arena_new();
     Diags *ds = diags_new(arena);
     draw_at = 0;
     Integration *in = random_target(maybe(0.6));
+    uint64_t at = draw_at;
     IrFunc *f = random_program(arena, ds, in);
     ir_verify(f, "building");
     int n = f->body->results.len, bad = 0;
@@ -81,6 +122,12 @@ static int one(int threads, const char *keep, bool simplify, bool emit) {
         bad = 1;
     } else {
         bad = compare("the factorized interpreter", n, a, b) || (emit && compare("emitted C", n, a, c));
+        if (!bad) bad = compare_sorted(arena, ds, in, at, threads, keep, emit && draw_seed % 2, y, n, a);
+        if (bad < 0) {
+            printf("seed %llu: a run over sorted rows failed\n", (unsigned long long)draw_seed);
+            diag_print(ds, stdout, false);
+            bad = 1;
+        }
     }
     for (int k = 0; k < n; k++) mat_free(a[k]), mat_free(b[k]), mat_free(c[k]);
     mat_free(y);
@@ -111,6 +158,7 @@ int main(int argc, char **argv) {
         draw_seed = first + (uint64_t)k;
         failed += one((int)threads, keep, simplify, emit);
     }
+    printf("%lld of them over sorted rows too\n", (long long)sorted_runs);
     printf("%lld passed, %lld failed\n", (long long)(count - failed), (long long)failed);
     return failed != 0;
 }

@@ -458,9 +458,9 @@ static void test_slice_take(void **state) {
 static void test_made(void **state) {
     (void)state;
     BOTH(eye, kernel_eye(&k, 5));
-    BOTH(iota, kernel_iota(&k, 7));
-    BOTH(rand, kernel_rand(&k, IR_RAND, 200, 3, 42));
-    BOTH(normal, kernel_rand(&k, IR_RANDN, 200, 3, 42));
+    BOTH(iota, kernel_iota(&k, 7, NULL));
+    BOTH(rand, kernel_rand(&k, IR_RAND, 200, 3, 42, NULL));
+    BOTH(normal, kernel_rand(&k, IR_RANDN, 200, 3, 42, NULL));
     for (int r = 0; r < 5; r++)
         for (int c = 0; c < 5; c++) assert_true(mat_get(eye, r, c) == (r == c));
     for (int r = 0; r < 7; r++) assert_true(iota->data[r] == r + 1);

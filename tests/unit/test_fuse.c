@@ -1,0 +1,120 @@
+/* Passes: how many there are is what fuse, rotate and sorted rows are for; that they compute the same is the business
+ * of the differential tests. */
+#include "tests/unit/ir_testing.h"
+
+#include "ir/fuse.h"
+
+static int passes_in(const FusePlan *p, const IrRegion *r) {
+    int n = 0;
+    for (int i = 0; i < p->passes.len; i++) n += p->passes.data[i]->region == r;
+    return n;
+}
+static FusePlan *plan_of(World *w, const char *text) {
+    PassOptions o = {.threads = 1, .verify = true};
+    return ir_fuse(ir_optimize(text_function(w, text), &o));
+}
+
+/* A gradient over three tables: what they give, T, what they take. */
+static void test_segments(void **state) {
+    (void)state;
+    static const char gradient[] = "X' @ (sigmoid(X @ w) - y)";
+    World w = world_new(400, true);
+    FusePlan *p = plan_of(&w, gradient);
+    assert_int_equal(p->passes.len, 5); /* shops and goods before, T, shops and goods after */
+    for (int by = 1; by <= 2; by++) {
+        Integration *plain = w.data;
+        w.data = integration_sort(w.ds, plain, by, 1);
+        p = plan_of(&w, gradient);
+        assert_int_equal(p->passes.len, 3); /* one of the two shares T's sweep */
+        const FusePass *shared = NULL;
+        for (int i = 0; i < p->passes.len; i++)
+            if (p->passes.data[i]->segments) shared = p->passes.data[i];
+        assert_non_null(shared);
+        int stages[3] = {0}, kept = 0;
+        for (int i = 0; i < shared->nodes.len; i++) {
+            const IrNode *n = shared->nodes.data[i];
+            stages[FUSE(n)->stage]++;
+            kept += FUSE(n)->stored;
+        }
+        assert_true(stages[0] > 0 && stages[1] > 0 && stages[2] > 0);
+        assert_int_equal(kept, 0); /* nothing of it is written to memory but the sums */
+        p = plan_of(&w, "X @ w");
+        assert_int_equal(p->passes.len, 2); /* the other table before; what leaves the shared sweep is kept */
+        assert_true(FUSE(p->func->body->results.data[0])->stored);
+        integration_free(w.data);
+        w.data = plain;
+    }
+    world_free(&w);
+}
+
+/* g = R' y;  R = R - y g': two sweeps an iteration, one when g is carried. */
+static void test_rotation(void **state) {
+    (void)state;
+    World w = world_new(60, true);
+    IrFunc *made[2];
+    for (int off = 0; off < 2; off++) {
+        world_function(&w);
+        IrNode *r0 = text_build(&w, "R"), *y = text_build(&w, "y"), *times = ir_const(w.b, 3);
+        IrRegion *body = ir_region_begin(w.b, REGION_LOOP);
+        ir_region_param(w.b, 1, 1, 0, "i");
+        IrNode *r = ir_region_param(w.b, r0->rows, r0->cols, r0->rspace, "R");
+        IrNode *g = ir_matmul(w.b, r, true, y, false);
+        IrNode *next =
+            ir_binary(w.b, IR_SUB, r, ir_matmul(w.b, y, false, ir_binary(w.b, IR_MUL, g, ir_const(w.b, 1e-3)), true));
+        ir_region_end(w.b, 1, &next);
+        IrNode *loop = ir_loop(w.b, times, body, 1, &r0);
+        world_output(&w, ir_proj(w.b, loop, 0));
+        ir_verify(w.f, "building");
+        PassOptions o = {.threads = 1, .verify = true};
+        if (off) assert_true(ir_disable(&o, "rotate"));
+        made[off] = ir_optimize(w.f, &o);
+        const IrRegion *inner = NULL;
+        for (int i = 0; i < made[off]->body->nodes.len; i++)
+            if (made[off]->body->nodes.data[i]->op == IR_LOOP) inner = made[off]->body->nodes.data[i]->regions[0];
+        assert_non_null(inner);
+        Matrix *out = world_run(&w, made[off]);
+        assert_int_equal(passes_in(ir_fuse(made[off]), inner), off ? 2 : 1);
+        static Matrix *first;
+        if (off)
+            assert_equal_values(first, out, "rotated and not"), mat_free(first), mat_free(out);
+        else
+            first = out;
+    }
+    world_free(&w);
+}
+
+/* What takes rows by their place keeps the script's order. */
+static void test_order(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool free;
+    } cases[] = {
+        {"X' @ (sigmoid(X @ w) - y)", true},
+        {"X @ w", true},
+        {"colsums(X * y)", true},
+        {"rows(y, 2, 5)", false},
+        {"rows(X, 0, 3)", false},
+        {"rank(y)", true},
+        {"R' @ R", true},
+        {"y' * 2", false},
+    };
+    World w = world_new(40, true);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        PassOptions o = {.threads = 1, .verify = true};
+        const IrNode *at;
+        IrFunc *f = ir_optimize(text_function(&w, cases[i].text), &o);
+        if (ir_order_is_free(f, f->tables.data[w.table].target_space, &at) != cases[i].free)
+            fail_msg("%s: its order is %sfree", cases[i].text, cases[i].free ? "not " : "");
+    }
+    world_free(&w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_rotation),
+        cmocka_unit_test(test_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
