@@ -43,6 +43,7 @@ int command_check(Invocation *v) {
     if (p && diag_error_count(ds) == 0) check_declarations(p);
     if (p && diag_error_count(ds) == 0 && v->values[OPTION_data]) {
         RunOptions options = run_options_settle(p, &v->run);
+        options.whole_targets = true;
         Data *d = data_open(v->arena, ds, p, &options);
         check_data(p, d);
         data_close(d);

@@ -1,5 +1,6 @@
 /* data.c: reads sources and builds integrations when a step first needs them (contract: data.h). */
 #include "compiler/check.h"
+#include "compiler/data_disk.h"
 #include "compiler/script.h"
 
 typedef struct Built { /* one integration of a target: the run's own, or one encoded for a loaded model */
@@ -9,6 +10,7 @@ typedef struct Built { /* one integration of a target: the run's own, or one enc
     Integration *root;
     int nparts;
     Integration **parts;
+    DiskTarget disk; /* .root: an earlier run kept it */
 } Built;
 typedef struct Copy { /* materialized, or sorted by an indicator */
     const Integration *of;
@@ -57,6 +59,7 @@ void data_close(Data *d) {
         Built *b = &d->built.data[i];
         for (int k = 0; k < b->nparts; k++) integration_free(b->parts[k]);
         if (b->root) integration_free(b->root);
+        for (int k = 0; k < b->disk.ntables; k++) table_free(b->disk.tables[k]);
     }
     for (int i = 0; i < d->program->targets.len; i++) {
         MappingSpec *spec = d->bound[i] ? d->program->targets.data[i].spec : NULL;
@@ -122,10 +125,8 @@ static bool bind_target(Data *d, Target *t) {
 static bool split_seed(Data *d, const Expr *e, uint64_t *seed) {
     *seed = 0;
     if (!e) return true;
-    if (e->kind == EX_NAME)
-        for (int i = 0; i < d->program->params.len; i++)
-            if (strcmp(d->program->params.data[i]->let.name.text, e->text) == 0)
-                e = d->program->params.data[i]->let.value;
+    for (int i = 0; e->kind == EX_NAME && i < d->program->params.len; i++)
+        if (strcmp(d->program->params.data[i]->let.name.text, e->text) == 0) e = d->program->params.data[i]->let.value;
     if (e->kind == EX_NUM && e->num >= 0 && e->num < 9007199254740992.0 && e->num == (double)(uint64_t)e->num) {
         *seed = (uint64_t)e->num;
         return true;
@@ -193,23 +194,48 @@ static bool take_cached(Data *d, Built *b, CachedTarget *c) {
     return true;
 }
 
+/* From an earlier run, unless a step needs the tables it was made of, or their columns. */
+static bool restore(Data *d, Target *t, const TargetKey *key, Cache *disk, Built *b) {
+    if (d->options->whole_targets || target_needs_tables(d->program, t)) return false;
+    double begin = time_now();
+    bool ok = target_restore(d->arena, disk, key, t, &b->disk);
+    if (ok) {
+        b->root = b->disk.root;
+        b->nparts = b->disk.nparts;
+        b->parts = b->disk.parts;
+        t->spec->threads = d->options->threads;
+    }
+    d->seconds_read += time_now() - begin;
+    return ok;
+}
+
 static Built *build(Data *d, const Target *target, const Model *m, Span at) {
     Built *known = find_built(d, target, m);
     if (known) return known->failed ? NULL : known;
     Target *t = &d->program->targets.data[target->index];
     Built b = {.target = target, .model = m, .failed = true};
     CachedTarget *cached = d->cache ? data_cache_target(d->cache, d->keys->targets[target->index], m) : NULL;
+    Cache *disk = d->cache || m ? NULL : cache_current(); /* a session has its tables at hand */
+    TargetKey key = {0};
+    if (disk && disk->on) target_key(d->arena, d->program, t, d->options, &key);
     if (cached) {
         b.failed = !take_cached(d, &b, cached);
+    } else if (key.usable && restore(d, t, &key, disk, &b)) {
+        b.failed = false;
     } else if (bind_target(d, t)) {
         const Encoder *encoders = m ? model_encoders(d, t, m, at) : NULL;
         double begin = time_now();
+        int said = diag_raised(d->ds);
         if (!m || encoders) b.root = integration_build(d->ds, t->spec, encoders);
         if (b.root && d->cache)
             cached = data_cache_add_target(d->cache, d->keys->targets[target->index], m, b.root, d->kept);
         b.failed = !b.root || !(cached ? take_cached(d, &b, cached) : build_parts(d, &b));
+        /* what was said while it was built has to be said again: such a target is not kept */
+        if (!b.failed && key.usable && diag_raised(d->ds) == said)
+            target_keep(d->arena, disk, &key, t, d->tables, b.root, b.nparts, b.parts);
         d->seconds_match += time_now() - begin;
     }
+    buf_free(&key.key);
     if (!b.failed && !m) check_matches(d->ds, target, b.root);
     if (!b.failed) {
         vec_push(d->arena, &d->report_targets, target);
@@ -318,13 +344,15 @@ double data_seconds_materialize(const Data *d) {
 }
 
 const char *data_read_note(const Data *d) {
-    int read = 0, cached = 0;
+    int read = 0, cached = 0, targets = 0;
     for (int i = 0; i < d->program->sources.len; i++) {
         read += d->tables[i] != NULL;
         cached += d->tables[i] && d->tables[i]->entry;
     }
-    if (!cached) return "";
+    for (int i = 0; i < d->built.len; i++) targets += d->built.data[i].disk.root != NULL;
+    if (!cached && !targets) return "";
     if (cached == read) return " (from the cache)";
+    if (!cached) return arena_printf(d->arena, " (%d of %d targets from the cache)", targets, d->built.len);
     return arena_printf(d->arena, " (%d of %d sources from the cache)", cached, read);
 }
 
@@ -335,6 +363,14 @@ void data_cached_json(const Data *d, Buf *out) {
         if (!d->tables[i] || !d->tables[i]->entry) continue;
         buf_puts(out, first ? "" : ", ");
         diag_json_text(out, d->program->sources.data[i].decl->name.text);
+        first = false;
+    }
+    first = true;
+    buf_puts(out, "], \"targets\": [");
+    for (int i = 0; i < d->built.len; i++) {
+        if (!d->built.data[i].disk.root) continue;
+        buf_puts(out, first ? "" : ", ");
+        diag_json_text(out, d->built.data[i].target->decl->name.text);
         first = false;
     }
     buf_puts(out, "]}");

@@ -40,7 +40,7 @@ double data_seconds_match(const Data *d);
 double data_seconds_materialize(const Data *d);
 /* What came from the cache, for the line of seconds: "", " (from the cache)", " (2 of 3 sources from the cache)". */
 const char *data_read_note(const Data *d);
-/* The same for JSON: {"sources": ["a"]}. */
+/* The same for JSON: {"sources": ["a"], "targets": ["T"]}. */
 void data_cached_json(const Data *d, Buf *out);
 /* All roots built so far with their targets, in order: for the report. */
 int data_built(const Data *d, const Target *const **targets, const Integration *const **roots);

@@ -43,7 +43,7 @@ struct Diags {
     VEC(WarningSetting) settings;
     bool warnings_off, warnings_are_errors;
     int errors, warnings, unkept_errors, unkept_warnings;
-    int printed, unkept_printed;
+    int printed, unkept_printed, raised;
     Diag silent;
     const char *last_code;
 };
@@ -217,6 +217,7 @@ static bool is_among(const Diags *ds, const Diag *d) {
 static Diag *diag_add(Diags *ds, DiagLevel level, const char *code, Span at, const char *file, int64_t line,
                       const char *fmt, va_list ap) {
     bool promoted = false;
+    ds->raised++;
     if (level == DIAG_WARNING) {
         const WarningSetting *s = setting_find(ds, code);
         if (s && s->set_on ? !s->on : ds->warnings_off) return &ds->silent;
@@ -322,6 +323,10 @@ void diags_remember_warnings(const Diags *child) {
 
 int diag_warning_count(const Diags *ds) {
     return ds->warnings;
+}
+
+int diag_raised(const Diags *ds) {
+    return ds->raised;
 }
 
 const char *diag_last_code(const Diags *ds) {

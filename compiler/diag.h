@@ -45,6 +45,7 @@ void diag_help(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3
 int diag_error_count(const Diags *ds);
 int diag_errors_within(const Diags *ds, Span range); /* those whose place lies in it, or that have none */
 int diag_warning_count(const Diags *ds);
+int diag_raised(const Diags *ds); /* how often anything was said or would have been, switched-off warnings included */
 const char *diag_last_code(const Diags *ds);
 bool diag_set_warning(Diags *ds, const char *option); /* "W122", "no-W122", "error=W122", "error", "none"; false: unknown */
 int diag_new_errors(const Diags *ds, const Diags *known);

@@ -21,6 +21,7 @@ typedef struct RunOptions {
     const char *keep_dir;    /* --keep-c */
     int64_t max_rows;        /* 0: what the script says */
     bool quiet;
+    bool whole_targets; /* targets are built even when the cache has them: for what looks at the sources' columns */
     bool no_cache; /* --no-cache: data of earlier runs are not used, and none are kept */
     bool explain; /* show plans instead of training */
     const char *html; /* the plan as a page, here; NULL: not wanted. With explain, json is the plan too */

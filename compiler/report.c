@@ -339,7 +339,7 @@ static void json_seconds(const Report *r, Buf *out, const ReportSeconds *s, cons
     if (data)
         data_cached_json(data, out);
     else
-        buf_puts(out, "{\"sources\": []}");
+        buf_puts(out, "{\"sources\": [], \"targets\": []}");
 }
 
 void report_metrics_json(const Report *r, Buf *out) {

@@ -90,8 +90,9 @@ typedef struct CacheReader {
     int narrays, next;
     bool damaged;
 } CacheReader;
-/* The entry of `key` when it is whole and the files at `paths` are those it was made of. */
-bool cache_read(Cache *c, const Buf *key, int npaths, const char *const *paths, CacheReader *out);
+/* The entry of `key` when it is whole and the files at `paths` are those it was made of; their stamps as they are now
+ * in `stamps` (NULL: not wanted). */
+bool cache_read(Cache *c, const Buf *key, int npaths, const char *const *paths, FileStamp *stamps, CacheReader *out);
 int64_t cache_get_int(CacheReader *r);
 double cache_get_num(CacheReader *r);
 const char *cache_get_text(CacheReader *r); /* in the mapping, ends in NUL; NULL when NULL was put */

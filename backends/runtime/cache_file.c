@@ -29,12 +29,13 @@ static bool header_valid(const CacheHeader *h, uint64_t size) {
 
 typedef enum { ENTRY_GOOD, ENTRY_OTHER, ENTRY_DAMAGED } EntryState;
 /* Are the key and the files the entry's? Cheap: before the arrays are looked at. */
-static EntryState entry_begin(CacheReader *r, const Buf *key, int npaths, const char *const *paths, int fd) {
+static EntryState entry_begin(CacheReader *r, const Buf *key, int npaths, const char *const *paths, FileStamp *stamps,
+                              int fd) {
     CacheHeader h;
     if (r->map.len < sizeof h) return ENTRY_DAMAGED;
     memcpy(&h, r->map.data, sizeof h);
     if (!header_valid(&h, r->map.len)) return ENTRY_DAMAGED;
-    size_t stamps = sizeof h, small = stamps + h.nstamps * sizeof(FileStamp);
+    size_t first = sizeof h, small = first + h.nstamps * sizeof(FileStamp);
     size_t meta = small + h.key_len + h.about_len, directory = meta + h.meta_len,
            end = directory + h.narrays * sizeof(CacheExtent);
     Hash128 found = content_hash(r->map.data + small, end - small);
@@ -43,10 +44,11 @@ static EntryState entry_begin(CacheReader *r, const Buf *key, int npaths, const 
         return ENTRY_OTHER;
     for (int i = 0; i < npaths; i++) {
         FileStamp s;
-        size_t at = stamps + (size_t)i * sizeof s;
+        size_t at = first + (size_t)i * sizeof s;
         memcpy(&s, r->map.data + at, sizeof s);
         StampCheck check = stamp_check(paths[i], &s);
         if (check == STAMP_CHANGED) return ENTRY_OTHER;
+        if (stamps) stamps[i] = s;
         /* a stamp that was not renewed, or half, costs the next run a hash of the content and nothing else */
         if (check == STAMP_RENEWED && pwrite(fd, &s, sizeof s, (off_t)at) != (ssize_t)sizeof s) continue;
     }
@@ -65,7 +67,7 @@ static bool arrays_whole(const CacheReader *r) {
     return true;
 }
 
-bool cache_read(Cache *c, const Buf *key, int npaths, const char *const *paths, CacheReader *out) {
+bool cache_read(Cache *c, const Buf *key, int npaths, const char *const *paths, FileStamp *stamps, CacheReader *out) {
     *out = (CacheReader){.map = {.guard = -1}};
     if (!c || !c->on) return false;
     char path[CACHE_PATH + 64];
@@ -74,7 +76,7 @@ bool cache_read(Cache *c, const Buf *key, int npaths, const char *const *paths, 
     struct stat st;
     if (fd < 0) return false;
     bool mapped = !fstat(fd, &st) && st.st_size > 0 && file_map(fd, (size_t)st.st_size, &out->map);
-    EntryState state = mapped ? entry_begin(out, key, npaths, paths, fd) : ENTRY_DAMAGED;
+    EntryState state = mapped ? entry_begin(out, key, npaths, paths, stamps, fd) : ENTRY_DAMAGED;
     if (state == ENTRY_GOOD && (!arrays_whole(out) || file_map_broken(&out->map))) state = ENTRY_DAMAGED;
     if (state == ENTRY_GOOD) (void)futimens(fd, NULL); /* the last use; without it the entry only goes earlier */
     (void)close(fd);

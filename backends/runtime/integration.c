@@ -6,6 +6,8 @@
  * errors; the first that fails ends the build. */
 #include "backends/runtime/integration_internal.h"
 
+#include <sys/mman.h>
+
 int64_t int_memory_available(void) {
     FILE *f = fopen("/proc/meminfo", "r");
     long long kb = -1;
@@ -108,14 +110,14 @@ Integration *integration_build(Diags *ds, const MappingSpec *spec, const Encoder
 void integration_free(Integration *in) {
     if (!in) return;
     IntState *s = in->state;
-    for (int i = 0; i < in->nindicators; i++) {
+    for (int i = 0; i < in->nindicators && !in->mapped; i++) {
         mem_free((void *)in->indicators[i].idx);
         mem_free(in->indicators[i].count);
         mem_free(in->indicators[i].segments);
     }
     for (int i = 0; i < in->nmade; i++) mat_free(in->made[i]);
     mem_free(in->order);
-    if (!in->borrows_rows) {
+    if (!in->borrows_rows && !in->mapped) {
         mem_free(in->tgd_of);
         for (int k = 0; in->ci && k < in->spec->nroles; k++) mem_free(in->ci[k]);
         mem_free(in->label);
@@ -125,10 +127,11 @@ void integration_free(Integration *in) {
     if (in->owns)
         for (int b = 0; b < in->nblocks; b++) mat_free(in->blocks[b].data);
     if (in->owns && !in->parent) {
-        for (int j = 0; !s->given && in->encoders && j < in->spec->ncols; j++)
+        for (int j = 0; !(s && s->given) && in->encoders && j < in->spec->ncols; j++)
             if (in->encoders[j].dict) dict_free(in->encoders[j].dict);
-        int_columns_free(s);
+        if (s) int_columns_free(s);
     }
+    if (in->entry) (void)munmap(in->entry, in->entry_len);
     Arena *arena = in->arena;
     mem_free(in);
     if (arena) arena_free(arena);

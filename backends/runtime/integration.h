@@ -196,6 +196,9 @@ struct Integration {
     int32_t *order;            /* of a sorted view: its row i is row order[i] of `parent`; NULL: the rows' own order */
     int nmade;                 /* blocks' data that a sorted view copied into its order, and owns */
     Matrix **made;
+    bool mapped;               /* its arrays lie in a cache entry; state is NULL (integration_cache.h) */
+    void *entry;               /* of a whole target: the entry, entry_len bytes */
+    size_t entry_len;
 };
 
 /* Reported: NULL. `encoders`, when given (predicting with a loaded model), are used instead of learning new dictionaries and means; unseen

@@ -133,7 +133,8 @@ Integration *integration_sort(Diags *ds, const Integration *in, int indicator, i
     Integration *out = mem_alloc(sizeof *out);
     *out = *in;
     out->parent = in;
-    out->owns = out->borrows_rows = false;
+    out->owns = out->borrows_rows = out->mapped = false;
+    out->entry = NULL;
     out->arena = arena_new();
     out->nindicators = out->nmade = 0;
     out->tgd_of = NULL;

@@ -27,7 +27,8 @@ Integration *integration_select(Diags *ds, const Integration *in, const char *pa
     out->parent = in;
     out->part = part;
     out->rows = n;
-    out->owns = out->borrows_rows = out->materialized = false;
+    out->owns = out->borrows_rows = out->materialized = out->mapped = false;
+    out->entry = NULL;
     out->arena = arena_new();
     out->nindicators = 0;
     out->ci = arena_array(out->arena, int32_t *, nroles);
@@ -255,6 +256,8 @@ Integration *integration_materialize(Diags *ds, const Integration *in, int threa
     *out = *in;
     out->parent = in;
     out->owns = out->borrows_rows = out->materialized = true;
+    out->mapped = false;
+    out->entry = NULL;
     out->arena = arena_new();
     out->spaces = arena_array(out->arena, IntSpace, 1);
     out->nspaces = 1;

@@ -45,6 +45,7 @@ void table_free(Table *t) {
     mem_free(t->cols);
     mem_free((void *)t->name);
     mem_free((void *)t->path);
+    mem_free(t->stamp);
     if (t->entry) (void)munmap(t->entry, t->entry_len);
     mem_free(t);
 }

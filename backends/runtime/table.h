@@ -52,6 +52,7 @@ typedef struct Table {
     Column *cols;
     void *entry;        /* a mapped cache entry of `entry_len` bytes, or NULL */
     size_t entry_len;
+    struct FileStamp *stamp; /* of the file as it was read (cache.h); NULL: nobody asked, or it changed meanwhile */
 } Table;
 static inline bool column_is_null(const Column *c, int64_t r) {
     if (c->num) return c->num[r] != c->num[r];

@@ -38,13 +38,16 @@ bool source_key(const Source *s, Buf *key, const char **path) {
     return true;
 }
 
-/* Is there a cache, and is the source worth an entry? Then `key` and the path are set. */
-static bool keeps(const Source *s, const char *kind, Buf *key, const char **path) {
+/* What may be kept of the source. STAMP: it is too small for an entry of its own, but a target made of it may be kept.
+ * Otherwise `key` and the path are set. */
+typedef enum { KEEP_NOTHING, KEEP_STAMP, KEEP_ENTRY } Keeping;
+static Keeping keeps(const Source *s, const char *kind, Buf *key, const char **path) {
     Cache *c = cache_current();
     FileStamp st;
-    if (!c || !c->on) return false;
+    if (!c || !c->on) return KEEP_NOTHING;
     cache_key_begin(key, kind);
-    return source_key(s, key, path) && stamp_take(*path, &st) == STAMP_FILE && (int64_t)st.size >= cache_least_bytes;
+    if (!source_key(s, key, path) || stamp_take(*path, &st) != STAMP_FILE) return KEEP_NOTHING;
+    return (int64_t)st.size >= cache_least_bytes ? KEEP_ENTRY : KEEP_STAMP;
 }
 
 /* DuckDB opens the file by itself; our own readers tell what they read. */
@@ -87,8 +90,8 @@ bool schema_cached(Source *s, Schema *out, bool (*read)(Source *s, Schema *out))
     const char *path = NULL;
     CacheReader r;
     CacheWatch watch = {0};
-    bool kept = keeps(s, "schema", &key, &path), ok = false;
-    if (kept && cache_read(cache_current(), &key, 1, &path, &r)) {
+    bool kept = keeps(s, "schema", &key, &path) == KEEP_ENTRY, ok = false;
+    if (kept && cache_read(cache_current(), &key, 1, &path, NULL, &r)) {
         ok = schema_load(s, &r, out);
         cache_reader_close(cache_current(), &r);
     }
@@ -202,29 +205,36 @@ static Table *table_load(Source *s, CacheReader *r) {
     return t;
 }
 
+/* Without memory for the stamp the target is not kept: nothing else depends on it. */
+static void note_stamp(Table *t, const FileStamp *stamp) {
+    t->stamp = mem_try(1, sizeof *t->stamp);
+    if (t->stamp) *t->stamp = *stamp;
+}
+
 Table *table_cached(Source *s, Table *(*read)(Source *s)) {
     Buf key = {0};
     const char *path = NULL;
     Table *t = NULL;
     CacheReader r;
     CacheWatch watch = {0};
+    FileStamp stamp;
     Cache *c = cache_current();
-    bool kept = keeps(s, "table", &key, &path);
-    if (kept) {
-        int n = s->opt->wanted ? s->opt->nwanted : 0; /* 0: all */
-        buf_puts(&key, "wanted ");
-        for (int i = 0; i < n; i++) buf_puts(&key, source_wants(s, i) ? "1" : "0");
-        if (cache_read(c, &key, 1, &path, &r)) {
-            t = table_load(s, &r);
-            cache_reader_close(c, &r);
-        }
+    Keeping keeping = keeps(s, "table", &key, &path);
+    int n = s->opt->wanted ? s->opt->nwanted : 0; /* 0: all */
+    buf_puts(&key, "wanted ");
+    for (int i = 0; i < n; i++) buf_puts(&key, source_wants(s, i) ? "1" : "0");
+    if (keeping == KEEP_ENTRY && cache_read(c, &key, 1, &path, &stamp, &r)) {
+        t = table_load(s, &r);
+        if (t) note_stamp(t, &stamp);
+        cache_reader_close(c, &r);
     }
     if (!t) {
-        if (kept) begin_watching(s, &watch, path);
+        if (keeping) begin_watching(s, &watch, path);
         t = read(s);
-        if (t && kept && cache_watch_end(&watch)) {
+        if (t && keeping && cache_watch_end(&watch)) {
+            note_stamp(t, &watch.stamp);
             CacheWriter w = {0};
-            if (table_save(t, &w))
+            if (keeping == KEEP_ENTRY && table_save(t, &w))
                 (void)cache_write(c, &key, arena_printf(s->arena, "table `%s` of %s", s->decl->name.text, path), 1,
                                   &watch.stamp, &w);
             cache_writer_free(&w);

@@ -61,6 +61,8 @@ char *table_text_copy(const char *s); /* NULL: no memory; mem_free */
 /* A Table with a name and `ncols` columns without names. NULL: no memory. */
 Table *table_frame(const char *name, const char *path, int ncols);
 /* table_cache.c: what an earlier run kept, else what `read` gives, which is then kept when that pays. */
+void matrix_save(const Matrix *m, CacheWriter *w); /* m must outlive the writer */
+Matrix *matrix_load(CacheReader *r);               /* in the entry's mapping; NULL: damaged, or no memory */
 bool source_key(const Source *s, Buf *key, const char **path);
 bool schema_cached(Source *s, Schema *out, bool (*read)(Source *s, Schema *out));
 Table *table_cached(Source *s, Table *(*read)(Source *s));
