@@ -24,6 +24,14 @@ def spread(samples):
     return f"{number(s['median'])} ({number(s['min'])} .. {number(s['max'])})"
 
 
+def reached_by_hand(row, theirs):
+    """How many times faster than that side the fastest hand-written code is that does not compute on T; None where there is none."""
+    by_hand = [s for s in row["sides"] if s.startswith("hand-written, rows")]
+    if not by_hand or theirs in by_hand:
+        return None
+    return max(timing.ratio(row["sides"][s], row["sides"][theirs])["median"] for s in by_hand)
+
+
 def judge(row):
     """Each goal of a row: (what is held against what, the value, what it should be, met), all texts but the last. For `at_most` goals the value is
     the slowest side's median."""
@@ -39,6 +47,9 @@ def judge(row):
         r = timing.ratio(row["sides"][ours], row["sides"][theirs])
         what = theirs if ours == OURS else f"{theirs} ({ours})"
         value = f"{number(r['median'])}x ({number(r['min'])} .. {number(r['max'])})"
+        by_hand = reached_by_hand(row, theirs)
+        if by_hand is not None:
+            value += f"; by hand {number(by_hand)}x"
         judged.append((what, value, f"at least {number(limit)}x", r["median"] >= limit))
     return judged
 
@@ -62,15 +73,16 @@ def text(name, row):
         lines += [f"  against {what}: {value}, goal {goal}{verdict(row, met, 'MISSED')}" for what, value, goal, met in judge(row)]
         lines += [f"  {side}: left out: {why}" for side, why in row["left_out"].items()]
     if row["others"] > 0.1:
-        lines.append(f"  other programs used {100 * row['others']:.0f} % of a processor meanwhile")
+        lines.append(f"  other programs used up to {100 * row['others']:.0f} % of a processor meanwhile")
     return lines
 
 
 HEAD = """# Benchmarks
 
-Made by `make bench` from [results.json](benchmarks/results.json); not edited by hand. Every number is the median of the rounds of one run, with the
+Made by `make bench` from [results.json](benchmarks/results.json) and [notes.md](benchmarks/notes.md), not edited by hand. Every number is the median of the rounds of one run, with the
 smallest and the largest; the sides of a row are measured in turn in every round, and a ratio is taken within a round before its median is.
-Absolute times are this machine's; the ratios are what counts.
+Rounds in which other programs were busy are measured again, at most as many times as there are rounds. Absolute times are this machine's; the
+ratios are what counts.
 
 """
 
@@ -111,6 +123,10 @@ def write_page(results, path):
     measured = {n: r for n, r in results["rows"].items() if "skipped" not in r}
     skipped = {n: r["skipped"] for kind in ("rows", "curves") for n, r in results[kind].items() if "skipped" in r}
     out.append(goals_table(measured))
+    notes = os.path.join(folder, "notes.md")
+    if os.path.exists(notes):
+        with open(notes) as f:
+            out.append("\n" + f.read())
     if any(r["unit"].endswith("an iteration") for r in measured.values()):
         write(os.path.join(folder, "iterations.svg"), iterations_plot(measured))
         out.append(f"\n![Milliseconds an iteration]({os.path.basename(folder)}/iterations.svg)\n")
@@ -141,11 +157,12 @@ def goals_table(rows):
     met = sum(j[5] for j in full)
     lines = [f"## Goals\n\n{met} of {len(full)} met.\n\n| row | against | amal is faster (or smaller) by | goal |\n|---|---|---|---|\n"]
     lines += [f"| {name} | {what} | {value} | {goal}{verdict(row, ok, '**missed**')} |\n" for name, row, what, value, goal, ok in judged]
+    lines.append("\n`by hand`: what the fastest hand-written code of the row reaches against the same side.\n")
     return "".join(lines)
 
 
 def about(entry):
-    noisy = f"; other programs used {100 * entry['others']:.0f} % of a processor meanwhile" if entry["others"] > 0.1 else ""
+    noisy = f"; other programs used up to {100 * entry['others']:.0f} % of a processor meanwhile" if entry["others"] > 0.1 else ""
     return f"{entry['date']}, {entry['rounds']} rounds, {entry['threads']} threads{', small tables (--quick)' if entry['quick'] else ''}{noisy}"
 
 

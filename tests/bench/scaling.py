@@ -24,15 +24,14 @@ class Curve:
 
 def measure(ctx, curve, points, series):
     """points: (name of the script, its tables) for each x, as functions that make them; series: name -> (algorithm, options, threads)."""
-    watch = timing.Watch()
     for make in points:
         name, tables = make()
         steps = {label: PerStep(ctx, steps_script(ctx, f"scaling_{name}_{algorithm}", tables, algorithm, STEP), *options, threads=threads)
                  for label, (algorithm, options, threads) in series.items()}
-        samples, _ = timing.interleave({label: s.sample for label, s in steps.items()}, min(3, ctx.rounds))
+        samples, others = timing.interleave({label: s.sample for label, s in steps.items()}, min(3, ctx.rounds))
         for label, values in samples.items():
             curve.series.setdefault(label, []).append([1e3 * v for v in values])
-    curve.others = watch.others()
+        curve.others = max(curve.others, others)
     return curve
 
 
