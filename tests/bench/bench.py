@@ -152,6 +152,8 @@ def measure(a, absent):
             results[kind].pop(name, None)
             failed += 1
             continue
+        # in their own order, whenever they were measured; what there is no more goes
+        results[kind] = {n: results[kind][n] for n in known if n in results[kind]}
         store(a.results, results)
         print("\n".join(report.text(name, results[kind][name])), flush=True)
     return failed
