@@ -28,7 +28,7 @@ def measure(ctx, curve, points, series):
         name, tables = make()
         steps = {label: PerStep(ctx, steps_script(ctx, f"scaling_{name}_{algorithm}", tables, algorithm, STEP), *options, threads=threads)
                  for label, (algorithm, options, threads) in series.items()}
-        samples, others = timing.interleave({label: s.sample for label, s in steps.items()}, min(3, ctx.rounds))
+        samples, others = timing.interleave({label: s.sample for label, s in steps.items()}, min(3, ctx.rounds), more=1)
         for label, values in samples.items():
             curve.series.setdefault(label, []).append([1e3 * v for v in values])
         curve.others = max(curve.others, others)

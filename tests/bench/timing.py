@@ -43,11 +43,13 @@ def seconds_of(step, at_least):
 QUIET = 0.15  # share of a processor that other programs may use in a round that counts as quiet
 
 
-def interleave(sides, rounds):
-    """sides: name -> function that returns one sample. Every side once a round, until so many rounds were quiet or twice as many are done; the
-    quietest count, in the order they were measured. Returns ({name: samples}, the largest share of a processor that other programs used in one)."""
+def interleave(sides, rounds, more=None):
+    """sides: name -> function that returns one sample. Every side once a round, until so many rounds were quiet or `more` (as many again) are done
+    beyond them; the quietest count, in the order they were measured. Returns ({name: samples}, the largest share of a processor that other programs
+    used in one of them)."""
     done = []
-    while len(done) < 2 * rounds and sum(others <= QUIET for others, _ in done) < rounds:
+    most = rounds + (rounds if more is None else more)
+    while len(done) < most and sum(others <= QUIET for others, _ in done) < rounds:
         watch, samples = Watch(), {}
         for name, sample in sides.items():
             time.sleep(0.05)  # threads of the side before stop spinning
