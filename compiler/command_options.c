@@ -70,6 +70,12 @@ int set_disable(Invocation *v, const char *x) {
     return ir_disable(&v->run.passes, x) ? 0 : pass_name_error("--disable", x);
 }
 
+int set_profile(Invocation *v, const char *x) {
+    (void)x;
+    v->run.profile = true;
+    return 0;
+}
+
 int set_html(Invocation *v, const char *x) {
     v->run.html = x;
     return 0;

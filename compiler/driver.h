@@ -25,6 +25,7 @@ typedef struct RunOptions {
     bool no_cache; /* --no-cache: data of earlier runs are not used, and none are kept */
     bool explain; /* show plans instead of training */
     const char *html; /* the plan as a page, here; NULL: not wanted. With explain, json is the plan too */
+    bool profile;     /* trainings say what each line and pass took */
     bool plan_json;   /* json is the plan, not the report */
 } RunOptions;
 

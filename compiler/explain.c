@@ -3,17 +3,23 @@
 #include "ir/fuse.h"
 #include "ir/level1.h"
 #include <math.h>
+#include <stdlib.h>
 
-typedef struct PlannedPass {
-    const FusePass *pass;
-    double calls; /* how often it should run */
-} PlannedPass;
+typedef struct LineTime {
+    uint32_t file;
+    int line;
+    double seconds;
+} LineTime;
+typedef VEC(LineTime) LineTimes;
 typedef struct Planned { /* a training */
     Buf json;            /* what is known before it runs, without the closing brace */
     IrFunc *func;        /* optimized */
     FusePlan *plan;
     IrCost *each; /* by node id */
     const AlgorithmDecl *algorithm;
+    double predicted, seconds; /* seconds: measured */
+    const RunProfile *profile; /* NULL: the backend has none */
+    LineTimes lines;
 } Planned;
 struct Explain {
     Arena *arena;
@@ -191,6 +197,7 @@ bool explain_training(Run *r, const char *key, const Stmt *s, const Integration 
     }
     p->each = arena_array(r->arena, IrCost, p->func->next_id + 1);
     IrCost all = ir_cost_each(p->func, r->o->threads, p->each);
+    p->predicted = all.seconds;
     p->plan = ir_fuse(p->func);
     buf_puts(out, "],\n \"estimate\": ");
     put_cost(out, &all);
@@ -203,13 +210,6 @@ bool explain_training(Run *r, const char *key, const Stmt *s, const Integration 
 }
 
 /* ---------------- what it took ---------------- */
-
-typedef struct LineTime {
-    uint32_t file;
-    int line;
-    double seconds;
-} LineTime;
-typedef VEC(LineTime) LineTimes;
 
 static void add_line_time(Arena *arena, LineTimes *v, const IrFunc *f, const IrNode *n, double seconds) {
     int line = line_of(f, n);
@@ -271,8 +271,10 @@ void explain_measured(Explain *e, const RunResult *res, const RunProfile *m) {
     report_number(out, res->seconds);
     buf_puts(out, ", \"compile\": ");
     report_number(out, res->seconds_compile);
+    p->seconds = res->seconds;
     if (m && m->passes && m->npasses == p->plan->passes.len) {
-        LineTimes lines = {0};
+        LineTimes *lines = &p->lines;
+        p->profile = m;
         double in_passes = 0, in_kernels = 0;
         buf_puts(out, ", \"passes\": [");
         for (int i = 0; i < m->npasses; i++) {
@@ -280,26 +282,79 @@ void explain_measured(Explain *e, const RunResult *res, const RunProfile *m) {
             report_number(out, m->passes[i].seconds);
             buf_puts(out, "}");
             in_passes += m->passes[i].seconds;
-            spread_pass(e->arena, &lines, p, p->plan->passes.data[i], m->passes[i].seconds);
+            spread_pass(e->arena, lines, p, p->plan->passes.data[i], m->passes[i].seconds);
         }
         for (int i = 0; i < m->nkernels; i++) in_kernels += m->kernels[i].seconds;
-        spread_kernels(e->arena, &lines, p, p->func->body, m);
+        spread_kernels(e->arena, lines, p, p->func->body, m);
         buf_puts(out, "], \"in_passes\": ");
         report_number(out, in_passes);
         buf_puts(out, ", \"in_kernels\": ");
         report_number(out, in_kernels);
         buf_puts(out, ", \"lines\": [");
-        for (int i = 0; i < lines.len; i++) {
+        for (int i = 0; i < lines->len; i++) {
             buf_puts(out, i ? ", {\"file\": " : "{\"file\": ");
-            report_text(out, lines.data[i].file ? diag_file_path(p->func->diags, lines.data[i].file) : "");
-            buf_printf(out, ", \"line\": %d, \"seconds\": ", lines.data[i].line);
-            report_number(out, lines.data[i].seconds);
+            report_text(out, lines->data[i].file ? diag_file_path(p->func->diags, lines->data[i].file) : "");
+            buf_printf(out, ", \"line\": %d, \"seconds\": ", lines->data[i].line);
+            report_number(out, lines->data[i].seconds);
             buf_puts(out, "}");
         }
         buf_puts(out, "],\n \"curves\": ");
         put_curves(out, m, p->func);
     }
     buf_puts(out, "}");
+}
+
+/* 1.23 s, 45.6 ms, 7.89 us */
+static const char *time_text(Arena *arena, double s) {
+    return s >= 1      ? arena_printf(arena, "%.3g s", s)
+           : s >= 1e-3 ? arena_printf(arena, "%.3g ms", 1e3 * s)
+                       : arena_printf(arena, "%.3g us", 1e6 * s);
+}
+
+static int by_place(const void *a, const void *b) {
+    const LineTime *x = a, *y = b;
+    if (x->file != y->file) return x->file < y->file ? -1 : 1;
+    return (x->line > y->line) - (x->line < y->line);
+}
+
+static const char *line_text(Arena *arena, const IrFunc *f, uint32_t file, int line) {
+    const char *s = file ? diag_file_text(f->diags, file) : "";
+    for (int i = 1; i < line && *s; s++) i += *s == '\n';
+    s += strspn(s, " \t");
+    return arena_strndup(arena, s, strcspn(s, "\r\n"));
+}
+
+const char *explain_profile(Explain *e) {
+    const Planned *p = e->trainings.data[e->trainings.len - 1];
+    const RunProfile *m = p->profile;
+    if (!m) return "  profile: this backend measures the whole training only; --backend c measures passes\n";
+    Buf out = {0};
+    double passes = 0, kernels = 0;
+    for (int i = 0; i < m->npasses; i++) passes += m->passes[i].seconds;
+    for (int i = 0; i < m->nkernels; i++) kernels += m->kernels[i].seconds;
+    buf_printf(&out,
+               "  profile: %s in passes over rows, %s in whole-matrix operators, %s in the rest; predicted %s in all\n",
+               time_text(e->arena, passes), time_text(e->arena, kernels),
+               time_text(e->arena, fmax(0, p->seconds - passes - kernels)), time_text(e->arena, p->predicted));
+    if (p->lines.len) qsort(p->lines.data, (size_t)p->lines.len, sizeof *p->lines.data, by_place);
+    for (int i = 0; i < p->lines.len; i++) {
+        const LineTime *t = &p->lines.data[i];
+        bool file = i == 0 || t->file != p->lines.data[i - 1].file;
+        if (file && t->file) buf_printf(&out, "  %s\n", diag_file_path(p->func->diags, t->file));
+        buf_printf(&out, "  %5d %9s  %s\n", t->line, time_text(e->arena, t->seconds),
+                   line_text(e->arena, p->func, t->file, t->line));
+    }
+    for (int i = 0; i < m->npasses; i++) {
+        const FusePass *pass = p->plan->passes.data[i];
+        const IrSpace *s = &p->func->spaces.data[pass->space];
+        const ProfileTime *t = &m->passes[i];
+        buf_printf(&out, "  pass %d over %lld rows of %s: %lld call%s, %s; predicted %s\n", pass->id,
+                   (long long)s->rows, s->name, (long long)t->calls, t->calls == 1 ? "" : "s",
+                   time_text(e->arena, t->seconds), time_text(e->arena, pass_seconds(p, pass) * (double)t->calls));
+    }
+    const char *text = arena_strndup(e->arena, out.data, out.len);
+    buf_free(&out);
+    return text;
 }
 
 /* ---------------- all of it ---------------- */

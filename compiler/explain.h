@@ -15,6 +15,8 @@ bool explain_training(Run *r, const char *key, const Stmt *s, const Integration 
                       int nhyper, const HyperValue *hyper, const StrategyChoice *choice);
 /* What the training that was explained last took. */
 void explain_measured(Explain *e, const RunResult *res, const RunProfile *profile);
+/* The same as lines for people, of the training that was measured last: by line of its algorithm, then by pass. */
+const char *explain_profile(Explain *e);
 /* The whole object. */
 void explain_json(Run *r, Buf *out);
 /* The page: the object in its template. */

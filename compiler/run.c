@@ -463,7 +463,8 @@ static bool step_train(Run *r, const Stmt *s) {
     vec_push(r->arena, &r->models, ((NamedModel){loop_key(r, m->name), m}));
     if (!parameters_finite(r, s, m)) return false;
     run_bind(r, (Binding){.name = m->name, .kind = BIND_MODEL, .model = m});
-    report_train(r->report, r->models.data[r->models.len - 1].key, m, in, NULL, data_seconds_read(r->data),
+    report_train(r->report, r->models.data[r->models.len - 1].key, m, in,
+                 r->o->profile ? explain_profile(r->plan) : NULL, data_seconds_read(r->data),
                  data_read_note(r->data), data_seconds_match(r->data) + data_seconds_materialize(r->data));
     return true;
 }
@@ -694,7 +695,7 @@ int run_program(Arena *arena, Diags *ds, Program *p, const RunOptions *given) {
     bool json_only = o->json && strcmp(o->json, "-") == 0;
     Run r = {.arena = arena, .ds = ds, .program = p, .o = o, .data = data_open(arena, ds, p, o)};
     r.report = report_new(arena, json_only ? NULL : stdout, o->quiet);
-    if (o->html || o->plan_json) r.plan = explain_new(arena, o);
+    if (o->html || o->plan_json || o->profile) r.plan = explain_new(arena, o);
     bool ok = run_params(&r);
     for (int i = 0; ok && i < p->steps.len; i++) {
         ok = run_step(&r, p->steps.data[i]);
@@ -702,7 +703,7 @@ int run_program(Arena *arena, Diags *ds, Program *p, const RunOptions *given) {
     }
     if (!ok && !interrupt_requested()) AMAL_CHECK(diag_error_count(ds) > 0);
     if (o->json && !o->plan_json && !interrupt_requested()) write_json(&r, began);
-    if (ok && r.plan) write_plan(&r);
+    if (ok && (o->html || o->plan_json)) write_plan(&r);
     for (int i = 0; i < r.models.len; i++) model_free(r.models.data[i].model);
     for (int i = 0; i < r.values.len; i++) mat_free(r.values.data[i]);
     data_close(r.data);

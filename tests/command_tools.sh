@@ -141,6 +141,11 @@ holds "data end no element" test "$(grep -c '</script>' "$tmp/command/plan.html"
 expect 0 "plan: wrote plan.html" run descend.amal --html plan.html
 expect 0 "rmse" run descend.amal --html interpreted.html --backend interp
 expect 1 E440 explain descend.amal --html missing-folder/plan.html
+expect 0 "in passes over rows" run descend.amal --backend c --profile
+cp "$tmp/stdout" "$tmp/command/profile.txt"
+holds "the profile: a line of the script" grep -qE "^ +11 +[0-9.]+ (us|ms|s)  r = sigmoid" profile.txt
+holds "the profile: a pass in the loop" grep -qE "^  pass [0-9]+ over 6 rows of T: 30 calls" profile.txt
+expect 0 "measures the whole training only" run descend.amal --backend interp --profile
 # a profiled run gives the same numbers
 expect 0 "" run descend.amal --backend c --json plain.json --quiet
 expect 0 "" run descend.amal --backend c --json profiled.json --html plan.html --quiet

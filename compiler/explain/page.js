@@ -142,7 +142,8 @@
       drawing.append(s("g", { tabindex: 0, role: "img", "aria-label": `${t.name}.${c.name}, ${c.role} ${c.encoding}`, on: live(`t${k}`) }, s("rect", { class: "row", x: right + 6, y: yy, width: target_width - 12, height: row, rx: 4 }),
         s("text", { x: right + 14, y: yy + 15, "font-size": 12.5, "font-weight": c.role === "label" ? 650 : 400 }, clip(c.name, narrow ? 12 : 24)), s("text", { x: right + target_width - 10, y: yy + 15, "font-size": 11.5, "text-anchor": "end", class: "soft" }, clip(what, narrow ? 9 : 14))));
     });
-    return h("div", { class: "card" }, drawing);
+    const left_out = [...t.sources.map((r, i) => [r.name, used(r, i).length - 40]), [t.name, t.columns.length - 80]].filter((q) => q[1] > 0);
+    return h("div", { class: "card" }, drawing, left_out.length > 0 && h("p", { class: "from", style: "margin:.6rem 0 0" }, `Not drawn: ${left_out.map(([name, n]) => `${times(n, "more column")} of ${name}`).join(", ")}.`));
   }
 
   function tgdList(t) {
@@ -160,7 +161,7 @@
   function columnMatrix(t) {
     const feeds = (r, c) => c.origins.some((o) => !o.computed && o.reads.some((x) => x[0] === r)) ? 2 : c.origins.some((o) => o.reads.some((x) => x[0] === r)) ? 1 : 0;
     const columns = t.columns.slice(0, 60);
-    return h("figure", {}, h("figcaption", {}, h("b", {}, "Columns. "), "Filled: the source's column as it is; framed: computed from it."),
+    return h("figure", {}, h("figcaption", {}, h("b", {}, "Columns. "), `Filled: the source's column as it is; framed: computed from it.${t.columns.length > 60 ? ` The first 60 of ${t.columns.length}.` : ""}`),
       h("div", { class: "scroll" }, h("table", { class: "matrix" },
         h("thead", {}, h("tr", {}, h("th", {}), columns.map((c) => h("th", { class: "up", scope: "col" }, h("span", {}, c.name))))),
         h("tbody", {}, t.sources.map((r, i) => h("tr", {}, h("th", { scope: "row" }, r.name), columns.map((c) => {
