@@ -42,7 +42,7 @@ say = @printf '  %-5s %s\n'
 Q = @
 endif
 
-.PHONY: all demo test test-programs golden-update bench install docs asan ubsan cov fuzz fmt deps clean help
+.PHONY: all demo test test-gpu test-programs golden-update bench install docs asan ubsan cov fuzz fmt deps clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -107,16 +107,27 @@ $(BUILD)/tests/lsp/%: tests/lsp/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(say) link $@
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) $(LIBS)
+# libcuda and libnvrtc for tests without a GPU (tests/cuda/shim.c).
+SHIM = $(BUILD)/tests/cuda/lib64/libcuda.so.1
+$(SHIM): tests/cuda/shim.c tests/cuda/cpu.h backends/cuda/driver.h
+	@mkdir -p $(@D)
+	$(say) link $@
+	$(Q)$(CC) -std=gnu17 -O1 -g $(WARN) -fPIC -shared -I. -o $@ $< -ldl
+	@ln -sf libcuda.so.1 $(@D)/libnvrtc.so.13
 $(BUILD)/tests/tools/%: tests/tools/%.c
 	@mkdir -p $(@D)
 	$(say) link $@
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< -lm
 
-test-programs: $(UNIT_PROGRAMS) $(TOOLS)
+test-programs: $(UNIT_PROGRAMS) $(TOOLS) $(SHIM)
 
 test: all ## every test; ends with `N passed, N failed`
 	@$(MAKE) --no-print-directory -k test-programs || true
 	@BUILD=$(BUILD) tests/run_tests.sh
+
+test-gpu: all ## the cuda backend's tests on the GPU of this machine, and compute-sanitizer where it is installed
+	@$(MAKE) --no-print-directory $(BUILD)/tests/differential/random_algebra $(TOOLS)
+	@AMAL_TEST_GPU=1 BUILD=$(BUILD) tests/run_tests.sh cuda
 
 golden-update: all $(TOOLS) ## writes what the command says now over tests/golden/*.expected: read the difference before you commit it
 	@BUILD=$(BUILD) tests/run_tests.sh --update-golden

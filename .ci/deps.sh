@@ -42,6 +42,7 @@ want_command cc gcc
 want_command make make
 want_command re2c re2c
 want_command bison bison
+want_command c++ g++
 if command -v dpkg-query > /dev/null && command -v apt-get > /dev/null; then
     for p in libc6-dev libopenblas-dev libsqlite3-dev libcmocka-dev zlib1g-dev; do want_package "$p"; done
     if [ "${1:-}" = --bench ]; then

@@ -7,6 +7,9 @@
 #include "backends/profile.h"
 #include "ir/ir.h"
 
+struct FusePlan;
+struct FusePass;
+
 typedef struct RunContext {
     Diags *diags;
     int threads;
@@ -26,12 +29,18 @@ typedef struct BackendOptions {
     const char *cache_dir;    /* kernels by content; NULL: the user's default */
     const char *cc;           /* compiler command; NULL: $CC, then cc */
     bool profile;             /* runs will be profiled */
+    const char *dump_cuda;    /* --dump-cuda */
+    const char *gpu_arch;     /* --gpu-arch; NULL: of the GPU that is there, else sm_80 */
+    bool to_look;             /* for explain: nothing will run */
+    bool any_order;           /* option deterministic off: sums may take whatever order is fastest */
 } BackendOptions;
 typedef struct Executable Executable; /* each backend's own */
 typedef struct Backend {
     const char *name, *help;
     bool sorted_rows; /* honours IrSpace.order and Indicator.segments */
     bool (*available)(const char **why_not);
+    /* Reports what is missing by codes of its own; NULL: `available` is asked. */
+    bool (*check)(Diags *ds, Span at, const BackendOptions *o);
     /* NULL: reported. f must outlive the result. */
     Executable *(*prepare)(Diags *ds, IrFunc *f, const BackendOptions *o);
     /* inputs[i]: f->inputs[i]'s shape. outputs[i]: set for f->output_names[i]. false: reported, outputs all NULL. */
@@ -43,6 +52,12 @@ typedef struct Backend {
     const char *(*text)(const Executable *x); /* what was compiled; NULL: a backend that compiles nothing */
     bool profiles;            /* its runs fill a profile */
 } Backend;
-extern const Backend backend_interp, backend_c;
-const Backend *backend_by_name(const char *name); /* NULL: unknown. "cuda" is known but not built in: E601 */
+/* What runs report alike, on whatever backend: a number that names no column (E406); a carried value that stopped being
+ * finite (E405). Always false. */
+bool backend_report_column(Diags *ds, const IrNode *n, double at, int64_t of);
+bool backend_report_diverged(Diags *ds, const IrNode *loop, const IrNode *carried, int64_t at);
+/* The passes, their nodes and what they read and write, for explain. */
+void backend_describe_pass(Buf *out, const struct FusePlan *plan, const struct FusePass *pass);
+extern const Backend backend_interp, backend_c, backend_cuda;
+const Backend *backend_by_name(const char *name); /* NULL: unknown */
 #endif

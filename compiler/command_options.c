@@ -86,6 +86,16 @@ int set_keep_c(Invocation *v, const char *x) {
     return 0;
 }
 
+int set_dump_cuda(Invocation *v, const char *x) {
+    v->run.dump_cuda = x;
+    return 0;
+}
+
+int set_gpu_arch(Invocation *v, const char *x) {
+    v->run.gpu_arch = x;
+    return 0;
+}
+
 int set_quiet(Invocation *v, const char *x) {
     (void)x;
     v->run.quiet = true;

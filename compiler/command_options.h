@@ -9,6 +9,8 @@ int set_dump_after(Invocation *v, const char *x);
 int set_json(Invocation *v, const char *x);
 int set_profile(Invocation *v, const char *x);
 int set_html(Invocation *v, const char *x);
+int set_dump_cuda(Invocation *v, const char *x);
+int set_gpu_arch(Invocation *v, const char *x);
 int set_keep_c(Invocation *v, const char *x);
 int set_max_rows(Invocation *v, const char *x);
 int set_no_cache(Invocation *v, const char *x);

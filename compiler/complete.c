@@ -249,6 +249,7 @@ static void option_statement(Complete *c, int at) {
     if (before_is(c, "sort")) add_words(c, WORDS_SORT_VALUES, COMPLETE_WORD);
     if (before_is(c, "backend")) add_words(c, WORDS_BACKEND_VALUES, COMPLETE_WORD);
     if (before_is(c, "egd")) add_words(c, WORDS_EGD_VALUES, COMPLETE_WORD);
+    if (before_is(c, "deterministic")) add_words(c, WORDS_SWITCH_VALUES, COMPLETE_WORD);
 }
 
 /* A statement that begins `HEAD THING`, where THING is a name of `kind` and `clauses` follow it; after `on` data, after

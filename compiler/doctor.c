@@ -2,6 +2,7 @@
  *
  * Libraries that only some scripts need are opened with dlopen here as they are there. */
 #include "backends/backend.h"
+#include "backends/cuda/device.h"
 #include "backends/runtime/kernels.h"
 #include "compiler/driver.h"
 #include <dlfcn.h>
@@ -46,22 +47,13 @@ static void find_xgboost(FILE *out) {
 }
 
 static void find_cuda(FILE *out) {
-    static const char *const nvrtc[] = {"libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2", NULL};
-    static const char *const driver[] = {"libcuda.so.1", "libcuda.so", NULL};
-    void *h = open_any(nvrtc);
-    line(out, h != NULL, "NVRTC", h ? "found" : "not found",
-         "nothing is lost yet: the cuda backend is not built into this version");
-    if (h) dlclose(h);
-    h = open_any(driver);
-    int count = 0;
-    if (h) {
-        int (*init)(unsigned) = (int (*)(unsigned))dlsym(h, "cuInit");
-        int (*number)(int *) = (int (*)(int *))dlsym(h, "cuDeviceGetCount");
-        if (!init || !number || init(0) != 0 || number(&count) != 0) count = 0;
-    }
-    char detail[64];
-    snprintf(detail, sizeof detail, h ? "%d device%s" : "no driver", count, count == 1 ? "" : "s");
-    line(out, count > 0, "GPU", detail, "nothing is lost yet: the cuda backend is not built into this version");
+    static const char cost[] = "--backend cuda does not run here; --backend c needs no GPU (docs/gpu.md)";
+    char text[256];
+    const char *why = NULL;
+    bool nvrtc = cuda_nvrtc(&why) != NULL;
+    line(out, nvrtc, "NVRTC", nvrtc ? cuda_nvrtc_path() : why, cost);
+    why = cuda_device_missing(text, sizeof text);
+    line(out, !why, "GPU", why ? why : text, cost);
 }
 
 int doctor_run(FILE *out) {

@@ -19,6 +19,9 @@ typedef struct RunOptions {
     const char *json;        /* a path, "-", or NULL */
     PassOptions passes;      /* --disable, --dump-after */
     const char *keep_dir;    /* --keep-c */
+    const char *dump_cuda;   /* --dump-cuda */
+    const char *gpu_arch;    /* --gpu-arch */
+    bool any_order;          /* option deterministic off */
     int64_t max_rows;        /* 0: what the script says */
     bool quiet;
     bool whole_targets; /* targets are built even when the cache has them: for what looks at the sources' columns */

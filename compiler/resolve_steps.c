@@ -54,6 +54,7 @@ static void check_split(Program *p, const Stmt *s) {
 /* The words that an option may be; WORDS_COUNT_OF_PLACES: it takes a positive whole number. */
 static WordPlace option_values(const char *name) {
     if (!strcmp(name, "backend")) return WORDS_BACKEND_VALUES;
+    if (!strcmp(name, "deterministic")) return WORDS_SWITCH_VALUES;
     if (!strcmp(name, "egd")) return WORDS_EGD_VALUES;
     if (!strcmp(name, "sort")) return WORDS_SORT_VALUES;
     return !strcmp(name, "strategy") ? WORDS_STRATEGY_VALUES : WORDS_COUNT_OF_PLACES;
@@ -88,9 +89,7 @@ static void check_option(Program *p, const Stmt *s) {
     const char *const *allowed = words_at(values, &count);
     for (int i = 0; i < count; i++) {
         vec_push(p->arena, &words, allowed[i]);
-        if (!word || strcmp(word, allowed[i])) continue;
-        if (!strcmp(word, "cuda")) diag_help(resolve_unsupported(p->diags, at, "the cuda backend"), "take c or interp");
-        return;
+        if (word && !strcmp(word, allowed[i])) return;
     }
     Diag *d = diag_error(p->diags, "E176", at, "option `%s` cannot be `%s`", option, word ? word : "this");
     resolve_help_names(d, word ? word : "", &words, "value");

@@ -21,7 +21,8 @@ const Integration *run_data(Run *r, const Integration *in) {
 }
 
 static const Backend *pick_backend(Run *r, const IrFunc *f, RunPurpose purpose) {
-    if (r->o->backend || purpose == RUN_TRAIN) return run_training_backend(r);
+    /* a plan is looked at on the backend that is asked for; what has to run before it may lack a GPU */
+    if (purpose == RUN_TRAIN || (r->o->backend && !r->o->explain)) return run_training_backend(r);
     const char *why;
     bool slow = f->tables.len > 0 && ir_cost(f, r->o->threads).seconds > COMPILING_SECONDS;
     return slow && backend_c.available(&why) ? &backend_c : &backend_interp;
@@ -31,7 +32,8 @@ const Backend *run_training_backend(const Run *r) {
     return r->o->backend ? backend_by_name(r->o->backend) : &backend_c;
 }
 
-static bool check_available(Run *r, const Backend *b, Span at) {
+static bool check_available(Run *r, const Backend *b, Span at, const BackendOptions *o) {
+    if (b->check) return b->check(r->ds, at, o);
     const char *why = NULL;
     if (b->available(&why)) return true;
     Diag *d =
@@ -101,7 +103,13 @@ static Matrix **gather_inputs(Run *r, const Lowered *l, const Matrix *prediction
 }
 
 static BackendOptions backend_options(const Run *r, const PassOptions *passes) {
-    return (BackendOptions){.passes = passes, .threads = r->o->threads, .keep_dir = r->o->keep_dir};
+    return (BackendOptions){.passes = passes,
+                            .threads = r->o->threads,
+                            .keep_dir = r->o->keep_dir,
+                            .dump_cuda = r->o->dump_cuda,
+                            .gpu_arch = r->o->gpu_arch,
+                            .any_order = r->o->any_order,
+                            .to_look = r->o->explain};
 }
 
 bool run_lowered(Run *r, Lowered *l, RunPurpose purpose, const Matrix *prediction, RunResult *out) {
@@ -110,10 +118,11 @@ bool run_lowered(Run *r, Lowered *l, RunPurpose purpose, const Matrix *predictio
     double begin = time_now();
     IrFunc *f = ir_optimize(l->func, &passes);
     const Backend *b = pick_backend(r, f, purpose);
-    if (!check_available(r, b, (Span){0})) return false;
     BackendOptions o = backend_options(r, &passes);
     RunProfile *profile = purpose == RUN_TRAIN && b->profiles ? r->profile : NULL;
     o.profile = profile != NULL;
+    o.to_look = false;
+    if (!check_available(r, b, (Span){0}, &o)) return false;
     Executable *x = b->prepare(r->ds, f, &o);
     double prepared = time_now();
     if (!x) return false;
@@ -163,8 +172,8 @@ bool run_explain(Run *r, Lowered *l, Buf *out) {
     buf_printf(out, "estimated: %.3g flops, %.3g bytes, %.3g s with %d threads\n", cost.flops, cost.bytes, cost.seconds,
                r->o->threads);
     const Backend *b = pick_backend(r, f, RUN_TRAIN);
-    if (!check_available(r, b, (Span){0})) return false;
     BackendOptions o = backend_options(r, &passes);
+    if (!check_available(r, b, (Span){0}, &o)) return false;
     Executable *x = b->prepare(r->ds, f, &o);
     if (!x) return false;
     buf_printf(out, "\n%s backend:\n", b->name);

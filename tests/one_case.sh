@@ -4,6 +4,7 @@
 #
 #   one_case.sh differential SCRIPT BASE BACKEND STRATEGY [REWRITE]   same results as in BASE, to 1e-9; STRATEGY sorted: factorized, rows sorted
 #   one_case.sh reference SCRIPT DATA BACKEND STRATEGY                as SCRIPT's .expect says
+#   one_case.sh compile SCRIPT - cuda ARCH                            what is emitted for each training compiles for ARCH
 set -u
 kind=$1 script=$2 against=$3 backend=$4 strategy=$5 rewrite=${6:-}
 name="$script ($backend, $strategy${rewrite:+, without $rewrite})"
@@ -15,6 +16,10 @@ wrong() {
     head -25 "$said" | sed 's/^/        /'
     exit 0
 }
+if [ "$kind" = compile ]; then
+    timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" explain "$script" --backend "$backend" --gpu-arch "$strategy" >/dev/null 2>"$said" || wrong
+    exit 0
+fi
 sort=never
 [ "$strategy" != sorted ] || { strategy=factorize sort=always; }
 timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" run "$script" --backend "$backend" --strategy "$strategy" --sort $sort ${rewrite:+--disable "$rewrite"} \

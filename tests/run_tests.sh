@@ -11,6 +11,7 @@
 #   bench         tests/bench/test_bench.py: the harness of `make bench` on tiny tables
 #   lsp           tests/lsp/*.lsp: conversations with the language server, against .expected
 #   differential  tests/differential/*.amal: {interp, c} x {factorize, factorize over sorted rows, materialize} x each rewrite switched off, all the same to 1e-9
+#   cuda          tests/cuda.sh: emitted CUDA through NVRTC, and on the CPU where there is no GPU
 #
 # Arguments: names of sections, or --update-golden. AMAL_TEST_FULL=1 runs every rewrite switched off on every way of running; without it each
 # rewrite is switched off on {interp, c} x factorize.
@@ -265,6 +266,12 @@ run_lsp() {
     done
 }
 
+run_cuda() {
+    section "cuda"
+    # shellcheck source=tests/cuda.sh
+    . tests/cuda.sh
+}
+
 run_docs() {
     section "docs"
     local script
@@ -296,7 +303,7 @@ if [ "$update" ]; then
     run_lsp
     exit 0
 fi
-[ ${#sections[@]} -gt 0 ] || sections=(unit golden command repl examples docs lsp bench reference differential)
+[ ${#sections[@]} -gt 0 ] || sections=(unit golden command repl examples docs lsp bench reference differential cuda)
 for name in "${sections[@]}"; do "run_$name"; done
 if [ "$skipped" -gt 0 ]; then printf '%d skipped, for the reasons above\n' "$skipped"; fi
 printf '%d passed, %d failed\n' "$passed" "$failed"

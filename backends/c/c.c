@@ -239,9 +239,7 @@ static int host_kernel(AmalRt *rt, int node, const void *const *args, void *out)
 static int host_column(AmalRt *rt, int node, double at, int64_t of) {
     Host *h = (Host *)rt;
     if (at >= 1 && at <= (double)of && at == floor(at)) return 0;
-    diag_help(diag_error(h->rc->diags, "E406", h->x->by_id[node]->span,
-                         "index %.15g does not name a column: there are %lld", at, (long long)of),
-              "indices are whole numbers that count from 1");
+    backend_report_column(h->rc->diags, h->x->by_id[node], at, of);
     h->failed = true;
     return 1;
 }
@@ -260,11 +258,7 @@ static int host_carried(AmalRt *rt, int loop, int64_t at, int64_t of, int k, con
         if (!at)
             h->watched[p->id] = finite;
         else if (!finite && h->watched[p->id]) {
-            Diag *d =
-                diag_error(h->rc->diags, "E405", l->span, "training diverged: `%s` is not finite after iteration %lld",
-                           p->name ? p->name : "a value", (long long)at);
-            diag_help(d, "a smaller step, or features on one scale (standardize = true), usually mends it; infinities "
-                         "in the data do it too");
+            backend_report_diverged(h->rc->diags, l, p, at);
             h->failed = true;
             return 1;
         }
@@ -356,37 +350,7 @@ static bool c_run(Executable *x, RunContext *rc, Matrix *const *inputs, Matrix *
 static void c_describe(const Executable *x, Buf *out) {
     buf_printf(out, "%d passes over rows, as C%s:\n", x->plan->passes.len,
                x->loaded.cached ? " (from the kernel cache)" : "");
-    for (int i = 0; i < x->plan->passes.len; i++) {
-        const FusePass *p = x->plan->passes.data[i];
-        double read, written;
-        fuse_pass_bytes(x->plan, p, &read, &written);
-        const IrSpace *s = &x->func->spaces.data[p->space];
-        bool repeated = p->region->kind != REGION_FUNC && p->region->kind != REGION_BRANCH;
-        buf_printf(out, "  pass %d over ", p->id);
-        if (p->segments) {
-            const IrSpace *keys = &x->func->spaces.data[p->segments->keys];
-            buf_printf(out, "%lld rows of %s and, with each, the rows of %s that read it (%lld)", (long long)keys->rows,
-                       keys->name, s->name, (long long)s->rows);
-        } else {
-            buf_printf(out, "%lld rows of %s", (long long)s->rows, s->name);
-        }
-        buf_printf(out, "%s: reads %.*f %s, writes %.*f %s\n", repeated ? ", each iteration" : ", once",
-                   read < 1e5 ? 2 : 1, read < 1e5 ? read / 1e3 : read / 1e6, read < 1e5 ? "kB" : "MB",
-                   written < 1e5 ? 2 : 1, written < 1e5 ? written / 1e3 : written / 1e6, written < 1e5 ? "kB" : "MB");
-        for (int k = 0; k < p->nodes.len; k++) {
-            const IrNode *n = p->nodes.data[k];
-            int line = 0, column = 0;
-            if (x->func->diags && n->span.file) diag_locate(x->func->diags, n->span, &line, &column);
-            if (n->name)
-                buf_printf(out, "    %s = ", n->name);
-            else
-                buf_printf(out, "    %%%d = ", n->id); /* as the operands of others name it */
-            ir_print_expr(out, n, 1);
-            if (line) buf_printf(out, "   # line %d", line);
-            if (FUSE(n)->stored) buf_puts(out, FUSE(n)->in_place ? ", stored in place" : ", stored");
-            buf_puts(out, "\n");
-        }
-    }
+    for (int i = 0; i < x->plan->passes.len; i++) backend_describe_pass(out, x->plan, x->plan->passes.data[i]);
 }
 static double c_compile_seconds(const Executable *x) {
     return x->loaded.seconds;

@@ -107,8 +107,13 @@ Integration *integration_build(Diags *ds, const MappingSpec *spec, const Encoder
     return out;
 }
 
+static void (*free_listener)(const Integration *in);
+void integration_on_free(void (*listener)(const Integration *in)) {
+    free_listener = listener;
+}
 void integration_free(Integration *in) {
     if (!in) return;
+    if (free_listener) free_listener(in);
     IntState *s = in->state;
     for (int i = 0; i < in->nindicators && !in->mapped; i++) {
         mem_free((void *)in->indicators[i].idx);

@@ -228,4 +228,6 @@ Table *integration_ids(Diags *ds, const Integration *in);
 /* Dense rows of X for the given target rows: out is n x cols. */
 void integration_rows(const Integration *in, const int64_t *rows, int64_t n, double *out);
 void integration_free(Integration *in);
+/* Called at the beginning of every integration_free: copies of its arrays elsewhere have to go. One listener. */
+void integration_on_free(void (*listener)(const Integration *in));
 #endif

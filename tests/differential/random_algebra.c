@@ -1,9 +1,11 @@
 /* random_algebra.c: every operator over T, three ways: the interpreter on level 1 (T as one matrix), the interpreter on the factorized function, and
  * emitted C, the last two also over sorted rows, on random targets: dense, CSR and one-hot blocks; identity, range, masked and repeated indicators; zero rows, one row, no columns.
  *
- *     random_algebra [--count N] [--seed S] [--threads T] [--keep DIR] [--plain] [--interp]
+ *     random_algebra [--count N] [--seed S] [--threads T] [--keep DIR] [--plain] [--interp] [--cuda] [--any-order]
  *
- * --plain factorizes without rewrites before it, --interp leaves emitted C out (many more in the time). Prints the seed of each failure: `--count 1 --seed S` repeats it. */
+ * --plain factorizes without rewrites before it, --interp leaves emitted C out (many more in the time),
+ * --cuda takes emitted CUDA for emitted C (on a GPU, or on tests/cuda/shim.c by CUDA_HOME), --any-order with atomics. Prints the seed of each failure: `--count 1 --seed S` repeats it. */
+#include "backends/cuda/device.h"
 #include "tests/differential/random_target.h"
 
 static bool close_enough(double a, double b, double scale) {
@@ -31,9 +33,10 @@ static int compare(const char *what, int outputs, Matrix **a, Matrix **b) {
     return 0;
 }
 static int64_t sorted_runs;
+static bool any_order;
 static bool run(const Backend *be, Diags *ds, IrFunc *f, int threads, const char *keep, Matrix *y, Matrix **out) {
     PassOptions po = {.threads = threads};
-    BackendOptions o = {.passes = &po, .threads = threads, .keep_dir = keep};
+    BackendOptions o = {.passes = &po, .threads = threads, .keep_dir = keep, .dump_cuda = be == &backend_cuda ? keep : NULL, .any_order = any_order};
     Executable *x = be->prepare(ds, f, &o);
     if (!x) return false;
     RunContext rc = {.diags = ds, .threads = threads};
@@ -49,7 +52,7 @@ static void choose_target(void) {
 #endif
 }
 /* The same program over the same rows sorted by an index, where its order is free: both backends, results put back. -1: a run failed. */
-static int compare_sorted(Arena *arena, Diags *ds, const Integration *in, uint64_t at, int threads, const char *keep, bool emit,
+static int compare_sorted(Arena *arena, Diags *ds, const Integration *in, uint64_t at, int threads, const char *keep, const Backend *emit,
                           Matrix *y, int outputs, Matrix **want) {
     int by = -1, bad = 0;
     for (int i = 0, start = in->nindicators ? up_to(in->nindicators) : 0; i < in->nindicators && by < 0; i++) {
@@ -67,7 +70,7 @@ static int compare_sorted(Arena *arena, Diags *ds, const Integration *in, uint64
     if (ir_order_is_free(g, f->tables.data[0].target_space, &node)) {
         Matrix *ys = mat_new_dense(in->rows, 1);
         for (int64_t i = 0; i < in->rows; i++) ys->data[i] = y->data[sorted->order[i]];
-        for (int way = 0; way < 1 + emit && !bad; way++) {
+        for (int way = 0; way < 1 + (emit == &backend_c) && !bad; way++) {
             Matrix *got[64] = {0};
             if (!run(way ? &backend_c : &backend_interp, ds, g, threads, keep, ys, got)) bad = -1;
             for (int k = 0; k < outputs && !bad; k++) {
@@ -87,7 +90,7 @@ static int compare_sorted(Arena *arena, Diags *ds, const Integration *in, uint64
     integration_free(sorted);
     return bad;
 }
-static int one(int threads, const char *keep, bool simplify, bool emit) {
+static int one(int threads, const char *keep, bool simplify, const Backend *emit) {
     Arena *arena = arena_new();
     Diags *ds = diags_new(arena);
     draw_at = 0;
@@ -115,14 +118,14 @@ static int one(int threads, const char *keep, bool simplify, bool emit) {
         buf_free(&t);
     }
     ir_verify(g, "factorize");
-    ok = ok && run(&backend_interp, ds, g, threads, NULL, y, b) && (!emit || run(&backend_c, ds, g, threads, keep, y, c));
+    ok = ok && run(&backend_interp, ds, g, threads, NULL, y, b) && (!emit || run(emit, ds, g, threads, keep, y, c));
     if (!ok) {
         printf("seed %llu: a run failed\n", (unsigned long long)draw_seed);
         diag_print(ds, stdout, false);
         bad = 1;
     } else {
-        bad = compare("the factorized interpreter", n, a, b) || (emit && compare("emitted C", n, a, c));
-        if (!bad) bad = compare_sorted(arena, ds, in, at, threads, keep, emit && draw_seed % 2, y, n, a);
+        bad = compare("the factorized interpreter", n, a, b) || (emit && compare(emit == &backend_c ? "emitted C" : "emitted CUDA", n, a, c));
+        if (!bad) bad = compare_sorted(arena, ds, in, at, threads, keep, draw_seed % 2 ? emit : NULL, y, n, a);
         if (bad < 0) {
             printf("seed %llu: a run over sorted rows failed\n", (unsigned long long)draw_seed);
             diag_print(ds, stdout, false);
@@ -131,6 +134,7 @@ static int one(int threads, const char *keep, bool simplify, bool emit) {
     }
     for (int k = 0; k < n; k++) mat_free(a[k]), mat_free(b[k]), mat_free(c[k]);
     mat_free(y);
+    cuda_forget(in);
     free_target(in);
     arena_free(arena);
     return bad;
@@ -140,7 +144,8 @@ int main(int argc, char **argv) {
     int64_t count = 40, failed = 0, threads = 2;
     uint64_t first = 1;
     const char *keep = NULL;
-    bool simplify = true, emit = true;
+    bool simplify = true;
+    const Backend *emit = &backend_c;
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--count") && i + 1 < argc) count = atoll(argv[++i]);
@@ -148,9 +153,11 @@ int main(int argc, char **argv) {
         else if (!strcmp(argv[i], "--threads") && i + 1 < argc) threads = atoll(argv[++i]);
         else if (!strcmp(argv[i], "--keep") && i + 1 < argc) keep = argv[++i];
         else if (!strcmp(argv[i], "--plain")) simplify = false;
-        else if (!strcmp(argv[i], "--interp")) emit = false;
+        else if (!strcmp(argv[i], "--interp")) emit = NULL;
+        else if (!strcmp(argv[i], "--cuda")) emit = &backend_cuda;
+        else if (!strcmp(argv[i], "--any-order")) any_order = true;
         else {
-            fprintf(stderr, "usage: random_algebra [--count N] [--seed S] [--threads T] [--keep DIR] [--plain] [--interp]\n");
+            fprintf(stderr, "usage: random_algebra [--count N] [--seed S] [--threads T] [--keep DIR] [--plain] [--interp] [--cuda] [--any-order]\n");
             return 2;
         }
     }

@@ -1,0 +1,217 @@
+/* emit.h: CUDA text, and the program that launches it, from a fused plan. Private to backends/cuda.
+ *
+ * The same FusePlan that the C backend emits becomes kernels and a tree of operations that the host walks (run.c):
+ *
+ *   pass_P       one kernel a pass: blocks of threads take tiles of TILE rows; values inside the tile stand in shared
+ *                memory, sums in registers and then in parts, a row a block
+ *   finish_P     adds the parts of pass P up in the order of the blocks
+ *   segment_N    sums by key (a scatter, or the transpose of a sparse block times a value): over the rows sorted by
+ * key, in chunks of bounded length, so that no atomics are needed; fold_N adds the chunks of one key up small_K
+ * consecutive small operators, one block copy_K       a value laid out anew
+ *
+ * Text depends on the plan only, never on addresses or numbers of rows, as in the C backend. Values are packed: a row
+ * of c columns takes c doubles; a value over the rows of a space has one more row, of zeros, which "none" reads. */
+#ifndef AMAL_CUDA_EMIT_H
+#define AMAL_CUDA_EMIT_H
+#include "ir/fuse.h"
+
+/* ---- what kernels take ---- */
+typedef enum {
+    BIND_DENSE,  /* a block's numbers, ld apart */
+    BIND_ROWPTR, /* CSR */
+    BIND_COLIDX,
+    BIND_VALUES,
+    BIND_CODES,   /* one-hot */
+    BIND_INDEX,   /* per target row: the row of the space that it reads; the number of its rows: none */
+    BIND_COUNT,   /* per row of the space: how many target rows read it */
+    BIND_COLUMNS, /* per column of a block: its column of T */
+    BIND_INPUT,
+    BIND_KEYS,   /* an indicator's rows sorted by key: chunks (bounds), then rows; see segments.h */
+    BIND_SPARSE, /* a sparse block's cells sorted by column: the same, and their values */
+    BIND_OF_KINDS
+} CudaBindKind;
+typedef struct CudaBind {
+    CudaBindKind kind;
+    int table, index; /* block, indicator or input */
+    const char *name;
+    bool anywhere; /* some kernel reads rows other than its own: it cannot arrive piece by piece */
+} CudaBind;
+/* A value kept in the device's memory from one kernel to the next. */
+typedef struct CudaSlot {
+    int64_t rows, cols;
+    int rspace; /* 0: small */
+    const char *name;
+    bool input_copy;
+} CudaSlot;
+typedef enum {
+    ARG_BIND,  /* pointer */
+    ARG_SLOT,  /* pointer */
+    ARG_ROWS,  /* rows of a space */
+    ARG_FIRST, /* the rows of this launch: [first, last) */
+    ARG_LAST,
+    ARG_FRESH,   /* 0: parts go on from what is there (later pieces of a streamed pass) */
+    ARG_NUMBER,  /* a CONST's number, by node id */
+    ARG_PARTS,   /* parts of reduction `index` (CudaProgram.parts) */
+    ARG_BLOCKS,  /* blocks that wrote the parts of kernel `index` */
+    ARG_SCRATCH, /* values of a tile that shared memory has no room for */
+    ARG_STATUS,  /* struct Status */
+    ARG_WATCH,   /* int a carried value: finite when its loop began */
+    ARG_CHUNKS,  /* of a BIND_KEYS or BIND_SPARSE: bounds of chunks */
+    ARG_CHUNK_ROWS,
+    ARG_CHUNK_VALUES,
+    ARG_CHUNK_FIRST, /* per key: its first chunk; one more */
+    ARG_CHUNK_COUNT,
+    ARG_KEY_COUNT,
+    ARG_LANES, /* threads that share a chunk */
+    ARG_CHUNK_SUMS
+} CudaArgKind;
+typedef struct CudaArg {
+    CudaArgKind kind;
+    int index;
+    const char *name, *type;
+    bool written;
+} CudaArg;
+typedef enum {
+    GRID_ONE,    /* one block */
+    GRID_TILES,  /* tiles of the rows of `space`, as many blocks as the device runs at once */
+    GRID_CELLS,  /* rows of `space` (0: one) times `cells` threads */
+    GRID_CHUNKS, /* chunks of bind `bind`, times `cells` when > 0, else times lanes */
+    GRID_KEYS,   /* keys of bind `bind` times `cells` */
+    GRID_WARPS   /* `cells` warps */
+} CudaGrid;
+typedef struct CudaKernel {
+    const char *name;
+    VEC(CudaArg) args;
+    CudaGrid grid;
+    int space, bind;
+    int64_t cells;
+    int threads, tile;
+    int64_t scratch;    /* doubles a block */
+    int64_t parts;      /* doubles a block, of all its reductions: bounds the blocks */
+    const IrNode *node; /* whose line a failure names */
+    const FusePass *pass;
+} CudaKernel;
+typedef struct CudaParts { /* of one reduction: blocks x cells */
+    int kernel;
+    int64_t cells;
+} CudaParts;
+
+/* ---- what the host does ---- */
+typedef enum { CUOP_LAUNCH, CUOP_ZERO, CUOP_COPY, CUOP_SWAP, CUOP_HOST, CUOP_LOOP, CUOP_WHILE, CUOP_IF } CudaOpKind;
+typedef struct CudaBody CudaBody;
+typedef struct CudaOp {
+    CudaOpKind kind;
+    int kernel;   /* LAUNCH */
+    int to, from; /* slots: ZERO to; COPY, SWAP; LOOP: to is the index's slot, from the number of rounds; WHILE, IF:
+                     from is the condition. -1: a constant, `number` */
+    double number;
+    const IrNode *node;
+    CudaBody *body, *other; /* LOOP, WHILE: body, other is the condition's; IF: both sides */
+} CudaOp;
+struct CudaBody {
+    VEC(CudaOp) ops;
+    bool plain; /* launches, zeroes, copies and swaps only: may be captured as a graph */
+    int id;
+};
+typedef struct CudaProgram {
+    char *text; /* on the heap */
+    VEC(CudaBind) binds;
+    VEC(CudaSlot) slots;
+    VEC(CudaKernel *) kernels;
+    VEC(CudaParts) parts;
+    CudaBody *body;
+    int nbodies, nwatched;
+    VEC(const IrNode *) watched; /* carried values, by number in the watch */
+    int *slot_of;                /* by node id: slot of a kept value; -1: none */
+    int *outputs;                /* per result: slot, or -1: opaque, held by the host */
+    VEC(const IrNode *) host;    /* operators that run on the host */
+} CudaProgram;
+/* deterministic: sums by key without atomics. */
+CudaProgram *cuda_emit(FusePlan *plan, bool deterministic);
+/* The slot of a value that is kept (carried values and results of control resolved); -1: a leaf that is no slot, or
+ * opaque. */
+int cu_slot(const CudaProgram *p, const IrNode *n);
+
+/* ---- shared by the emitter's files ---- */
+/* From CUDA 12.1 on a kernel takes 32764 bytes of parameters: 8 bytes each. */
+enum { CUDA_ARGS_MOST = 4000 };
+enum { CUDA_THREADS = 128, CUDA_SMALL_THREADS = 256, CUDA_SHARED_BYTES = 44 * 1024 };
+
+typedef struct Cu {
+    FusePlan *plan;
+    IrFunc *f;
+    Arena *arena;
+    CudaProgram *out;
+    bool deterministic;
+    Buf text;      /* finished kernels */
+    bool *spilled; /* by node id: a row value that a segment kernel reads: kept */
+    /* the kernel being emitted */
+    CudaKernel *kernel;
+    Buf top, lines, tail;
+    int indent;
+    const FusePass *pass;
+    int tile;
+    bool *staged, *scratched; /* by node id: rows copied to shared memory; a local too wide for it */
+    bool own_rows;            /* cu_stored_cell is asked for the tile's own rows */
+    bool *dirty;              /* by node id: written since the last barrier */
+    bool any_dirty;
+    bool small_open, wide; /* a kernel of small operators is being emitted; it has many blocks */
+    int nsmall;
+    CudaBody *body;   /* receives operations */
+    IrNodeVec finish; /* reductions of the pass that leave parts */
+} Cu;
+#define TOP(...) cu_line(e, &e->top, __VA_ARGS__)
+#define LINE(...) cu_line(e, &e->lines, __VA_ARGS__)
+#define TAIL(...) cu_line(e, &e->tail, __VA_ARGS__)
+void cu_line(Cu *e, Buf *b, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+const char *cu_where(Cu *e, const IrNode *n);
+/* Kernels: begun, filled, ended: then its text stands and its launch is the body's next operation. */
+CudaKernel *cu_kernel_begin(Cu *e, const char *name, CudaGrid grid, int threads, const IrNode *node);
+void cu_kernel_end(Cu *e);
+void cu_flush(Cu *e); /* ends the open small kernel, if any */
+void cu_op(Cu *e, CudaOp op);
+const char *cu_arg(Cu *e, CudaArgKind kind, int index); /* the parameter's name */
+const char *cu_bind(Cu *e, CudaBindKind kind, int table, int index);
+const char *cu_row_bind(Cu *e, CudaBindKind kind, int table, int index); /* read at the tile's own rows only */
+int cu_bind_index(Cu *e, CudaBindKind kind, int table, int index);
+const char *cu_slot_arg(Cu *e, int slot, bool written);
+const char *cu_value(Cu *e, const IrNode *n, bool written); /* the parameter of a kept value */
+int cu_new_slot(Cu *e, int64_t rows, int64_t cols, int rspace, const char *name);
+bool cu_is_scalar(const IrNode *n);
+const char *cu_constant(Cu *e, const IrNode *n);
+const char *cu_number(Cu *e, double v);
+const char *cu_operator(Cu *e, const IrNode *n, const char *const *x);
+
+/* emit_cell.c: cell (row, j) of a value. In a pass b is the row of the tile; elsewhere `row` is the row itself. */
+const char *cu_cell(Cu *e, const IrNode *n, const char *b, const char *j);
+const char *cu_computed(Cu *e, const IrNode *n, const char *b, const char *j);
+const char *cu_stored_cell(Cu *e, const IrNode *n, const char *row, const char *j); /* where it lies in memory */
+const char *cu_small(Cu *e, const IrNode *n, const char *r, const char *c);
+bool cu_in_pass(const Cu *e, const IrNode *n); /* a row value of the pass being emitted */
+bool cu_is_inline(const Cu *e, const IrNode *n);
+bool cu_is_local(const Cu *e, const IrNode *n);
+bool cu_is_kept(const Cu *e, const IrNode *n);  /* has a slot: stored, or read by a segment kernel */
+bool cu_is_index(const Cu *e, const IrNode *n); /* a one-hot row that stays its column */
+const char *cu_index_column(Cu *e, const IrNode *n, const char *b);
+bool cu_is_csr(const Cu *e, const IrNode *n);
+bool cu_is_codes(const Cu *e, const IrNode *n);
+int64_t cu_local_stride(int64_t cols);
+
+/* emit_pass.c, emit_row.c, emit_reduce.c, emit_small.c */
+void cu_pass(Cu *e, const FusePass *pass);
+void cu_row_node(Cu *e, const IrNode *n);
+bool cu_by_row(const Cu *e,
+               const IrNode *n); /* its rows are computed by one thread each, in the order of the threads */
+void cu_barrier_for(Cu *e, const IrNode *n, bool by_row);
+bool cu_needs_segments(const Cu *e, const IrNode *n); /* a reduction made by a segment kernel after the pass */
+const IrNode *cu_segment_operand(const Cu *e, const IrNode *n); /* the row value that it reads; NULL: none */
+void cu_reduce_node(Cu *e, const IrNode *n);
+void cu_finish(Cu *e, const FusePass *pass, int kernel);
+void cu_segments(Cu *e, const IrNode *n);
+void cu_small_node(Cu *e, const IrNode *n);
+/* Statements of the open small kernel. */
+void cu_small_begin(Cu *e, const IrNode *n);
+void cu_copy(Cu *e, int to, const IrNode *from);
+void cu_check_columns(Cu *e, const FusePass *pass);
+void cu_check_carried(Cu *e, const IrNode *loop, const IrRegion *params, int first, int at_slot, bool begin);
+#endif

@@ -1,0 +1,194 @@
+/* emit_cell.c: the CUDA text of one cell of a value, and where values of a pass are kept. */
+#include "backends/cuda/emit.h"
+#include <math.h>
+
+const char *cu_number(Cu *e, double v) {
+    if (isnan(v)) return "not_a_number()";
+    if (isinf(v)) return v > 0 ? "infinity()" : "-infinity()";
+    char *s = NULL;
+    for (int digits = 15; digits <= 17; digits++) {
+        s = arena_printf(e->arena, "%.*g", digits, v);
+        double back = 0;
+        if (sscanf(s, "%lf", &back) == 1 && back == v) break;
+    }
+    if (!strpbrk(s, ".e")) s = arena_printf(e->arena, "%s.0", s);
+    return v < 0 ? arena_printf(e->arena, "(%s)", s) : s;
+}
+/* A number that formulas are made of stands in the text, another arrives with the launch (as in the C backend). */
+const char *cu_constant(Cu *e, const IrNode *n) {
+    return ir_plain_number(n->num) ? cu_number(e, n->num) : cu_arg(e, ARG_NUMBER, n->id);
+}
+const char *cu_operator(Cu *e, const IrNode *n, const char *const *x) {
+    Buf b = {0};
+    buf_puts(&b, "(");
+    ir_cell_code(&b, n->op, x);
+    buf_puts(&b, ")");
+    char *text = buf_take(&b), *kept = arena_strdup(e->arena, text);
+    mem_free(text);
+    return kept;
+}
+bool cu_is_scalar(const IrNode *n) {
+    return n->rows == 1 && n->cols == 1 && !n->rspace && !n->cspace;
+}
+
+/* ---- where a value of a pass is ---- */
+bool cu_in_pass(const Cu *e, const IrNode *n) {
+    return e->pass && FUSE(n)->kind == FUSE_ROW && FUSE(n)->pass == e->pass->id;
+}
+bool cu_is_kept(const Cu *e, const IrNode *n) {
+    return FUSE(n)->kind == FUSE_ROW && (FUSE(n)->stored || e->spilled[n->id]);
+}
+static bool elementwise(const IrNode *n) {
+    IrClass c = ir_ops[n->op].cls;
+    return c == IRC_UNARY || c == IRC_BINARY || n->op == IR_WHERE;
+}
+/* Users that read each cell of an operand once, so that its formula may stand in theirs. */
+static bool reads_once(const IrNode *user, const IrNode *n) {
+    if (elementwise(user)) return user->cols == n->cols;
+    switch (user->op) {
+    case IR_SUM:
+    case IR_COLSUMS:
+    case IR_ROWSUMS:
+    case IR_MINALL:
+    case IR_MAXALL:
+    case IR_COLMIN:
+    case IR_COLMAX:
+    case IR_SLICE_COLS:
+    case IR_STORED: return true;
+    default: return false;
+    }
+}
+bool cu_is_inline(const Cu *e, const IrNode *n) {
+    const FuseInfo *fi = FUSE(n);
+    if (!cu_in_pass(e, n) || cu_is_kept(e, n) || fi->in_place) return false;
+    if (!elementwise(n) && n->op != IR_GATHER && n->op != IR_SLICE_COLS && n->op != IR_STORED && n->op != IR_TAKE_COLS)
+        return false;
+    if (fi->uses != 1 || !fi->only_user || FUSE(fi->only_user)->pass != fi->pass) return false;
+    return reads_once(fi->only_user, n);
+}
+/* A one-hot row that is only looked up or counted stays its column. */
+static bool stays_index(const IrNode *n, const FusePass *pass) {
+    for (int i = 0; i < pass->nodes.len; i++) {
+        const IrNode *u = pass->nodes.data[i];
+        for (int a = 0; a < u->nargs; a++) {
+            if (u->args[a] != n) continue;
+            if (u->op != IR_SCATTER && u->op != IR_COLSUMS &&
+                !(u->op == IR_MATMUL && u->ta && u->args[0] != u->args[1]))
+                return false;
+        }
+    }
+    return true;
+}
+bool cu_is_index(const Cu *e, const IrNode *n) {
+    return n->op == IR_ONEHOT && FUSE(n)->kind == FUSE_ROW && !FUSE(n)->stored &&
+           stays_index(n, e->plan->passes.data[FUSE(n)->pass]);
+}
+static bool read_in_tile(const Cu *e, const IrNode *n) {
+    for (int i = 0; i < e->pass->nodes.len; i++) {
+        const IrNode *u = e->pass->nodes.data[i];
+        if (FUSE(u)->kind == FUSE_REDUCE && cu_needs_segments(e, u)) continue;
+        for (int a = 0; a < u->nargs; a++)
+            if (u->args[a] == n) return true;
+    }
+    return false;
+}
+/* In an array of the tile. A kept value is there too when the pass itself reads it. */
+bool cu_is_local(const Cu *e, const IrNode *n) {
+    if (!cu_in_pass(e, n) || cu_is_index(e, n)) return false;
+    if (FUSE(n)->in_place) return true;
+    return cu_is_kept(e, n) ? read_in_tile(e, n) : !cu_is_inline(e, n);
+}
+/* An odd distance between rows keeps threads that read one column off each other's banks. */
+int64_t cu_local_stride(int64_t cols) {
+    return cols <= 1 ? 1 : cols | 1;
+}
+bool cu_is_csr(const Cu *e, const IrNode *n) {
+    return fuse_is_sparse(e->f, n) && fuse_block(e->f, n)->data->kind == MAT_CSR;
+}
+bool cu_is_codes(const Cu *e, const IrNode *n) {
+    return fuse_is_sparse(e->f, n) && fuse_block(e->f, n)->data->kind == MAT_CODES;
+}
+/* The 0-based column of a one-hot row, or any number outside for none. */
+const char *cu_index_column(Cu *e, const IrNode *n, const char *b) {
+    const char *text = e->pass ? cu_cell(e, n->args[0], b, "0") : cu_stored_cell(e, n->args[0], b, "0");
+    bool whole = n->args[0]->op == IR_ROWARGMIN || n->args[0]->op == IR_ROWARGMAX;
+    return arena_printf(e->arena, whole ? "((int)%s - 1)" : "column_of(%s)", text);
+}
+
+/* ---- cells ---- */
+static const char *at_row(Cu *e, const char *base, int64_t cols, int64_t ld, const char *row, const char *j) {
+    if (ld == 1) return arena_printf(e->arena, "%s[%s]", base, row);
+    return arena_printf(e->arena, "%s[(%s) * %lld + %s]", base, row, (long long)ld, cols == 1 ? "0" : j);
+}
+const char *cu_stored_cell(Cu *e, const IrNode *n, const char *row, const char *j) {
+    if (!n->rspace) return cu_small(e, n, "0", n->cols == 1 ? "0" : j);
+    switch (n->op) {
+    case IR_FULL: return cu_constant(e, n);
+    case IR_IOTA: return arena_printf(e->arena, "(double)(%s + 1)", row);
+    case IR_COUNT: return at_row(e, cu_bind(e, BIND_COUNT, n->table, n->indicator), 1, 1, row, j);
+    case IR_DATA:
+        return at_row(e, cu_bind(e, BIND_DENSE, n->table, n->block), n->cols, fuse_block(e->f, n)->data->ld, row, j);
+    default: return at_row(e, cu_value(e, n, false), n->cols, n->cols, row, j);
+    }
+}
+static const char *tile_cell(Cu *e, const char *stem, const IrNode *n, const char *b, const char *j) {
+    if (n->cols == 1) return arena_printf(e->arena, "%s%d[%s]", stem, n->id, b);
+    return arena_printf(e->arena, "%s%d[(%s) * %lld + %s]", stem, n->id, b, (long long)cu_local_stride(n->cols), j);
+}
+static const char *gather_cell(Cu *e, const IrNode *n, const char *b, const char *j) {
+    const IrNode *u = n->args[0];
+    const Indicator *ind = &e->f->tables.data[n->table].data->indicators[n->indicator];
+    const char *row = arena_printf(e->arena, "%s[i + %s]", cu_row_bind(e, BIND_INDEX, n->table, n->indicator), b);
+    /* values kept by kernels have one more row, of zeros, for "none"; leaves have not */
+    bool leaf = u->op == IR_DATA || u->op == IR_COUNT || u->op == IR_FULL || u->op == IR_INPUT || u->op == IR_IOTA;
+    const char *cell = cu_stored_cell(e, u, arena_printf(e->arena, "(int64_t)%s", row), u->cols == 1 ? "0" : j);
+    if (ind->total || (!leaf && n->num == 0)) return cell;
+    return arena_printf(e->arena, "(%s < %s ? %s : %s)", row, cu_arg(e, ARG_ROWS, u->rspace), cell,
+                        cu_number(e, n->num));
+}
+/* How a row node computes its cell (b, j), wherever the result is then kept. */
+const char *cu_computed(Cu *e, const IrNode *n, const char *b, const char *j) {
+    switch (n->op) {
+    case IR_GATHER: return gather_cell(e, n, b, j);
+    case IR_STORED: return cu_cell(e, n->args[0], b, j);
+    case IR_SLICE_COLS:
+        return cu_cell(e, n->args[0], b, n->i0 ? arena_printf(e->arena, "(%s + %lld)", j, (long long)n->i0) : j);
+    case IR_TAKE_COLS: {
+        const IrNode *index = n->args[1];
+        const char *at = cu_small(e, index, index->cols == 1 ? j : "0", index->cols == 1 ? "0" : j);
+        return cu_cell(e, n->args[0], b,
+                       arena_printf(e->arena, "column_within(%s, %lld)", at, (long long)n->args[0]->cols));
+    }
+    case IR_RAND:
+    case IR_RANDN:
+        return arena_printf(e->arena, "%s(seed_of(%s), %s, i + %s)", n->op == IR_RAND ? "uniform_of" : "normal_of",
+                            cu_cell(e, n->args[0], b, "0"), j, b);
+    default: {
+        const char *x[3];
+        for (int a = 0; a < n->nargs; a++) x[a] = cu_cell(e, n->args[a], b, n->args[a]->cols == 1 ? "0" : j);
+        return cu_operator(e, n, x);
+    }
+    }
+}
+const char *cu_cell(Cu *e, const IrNode *n, const char *b, const char *j) {
+    if (!n->rspace) return cu_small(e, n, "0", n->cols == 1 ? "0" : j);
+    if (cu_in_pass(e, n)) {
+        if (cu_is_local(e, n)) return tile_cell(e, "t", n, b, j);
+        if (!cu_is_kept(e, n)) return cu_computed(e, n, b, j);
+    } else if (e->staged && e->staged[n->id]) {
+        return tile_cell(e, "s", n, b, j);
+    }
+    e->own_rows = true;
+    const char *cell = cu_stored_cell(e, n, arena_printf(e->arena, "i + %s", b), j);
+    e->own_rows = false;
+    return cell;
+}
+const char *cu_small(Cu *e, const IrNode *n, const char *r, const char *c) {
+    if (n->op == IR_CONST || n->op == IR_FULL) return cu_constant(e, n);
+    if (n->op == IR_IOTA) return n->rows == 1 ? "1.0" : arena_printf(e->arena, "(double)(%s + 1)", r);
+    const char *m = cu_value(e, n, false);
+    if (cu_is_scalar(n)) return arena_printf(e->arena, "%s[0]", m);
+    if (n->rows == 1) return arena_printf(e->arena, "%s[%s]", m, c);
+    if (n->cols == 1) return arena_printf(e->arena, "%s[%s]", m, r);
+    return arena_printf(e->arena, "%s[(%s) * %lld + %s]", m, r, (long long)n->cols, c);
+}

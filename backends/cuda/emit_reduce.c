@@ -1,0 +1,315 @@
+/* emit_reduce.c: what passes add up over their rows.
+ *
+ * In the tile: each thread owns a small rectangle of the result's cells and a share of the tile's rows, and keeps its
+ * sums in registers over all its tiles; at the end the shares are added in order and leave the block as one row of
+ * parts, which finish_P adds up in the order of the blocks. Large results are added to the block's row of parts itself.
+ *
+ * By key: a scatter, or the transpose of a sparse block times a value, is a sum over rows sorted by key (segments.h),
+ * made by a kernel of its own after the pass, or before it when what it reads is there already. The order of summation
+ * is fixed, so that two runs give the same bits. Counts are whole numbers and exact in any order: they use atomics. */
+#include "backends/cuda/emit.h"
+
+enum { CODES_IN_TILE = 256, RECTANGLE_MOST = 8, WIDE_KEYS = 8 };
+
+static const IrNode *sparse_operand(const Cu *e, const IrNode *n) {
+    if (n->op != IR_MATMUL && n->op != IR_COLSUMS) return NULL;
+    for (int a = 0; a < n->nargs; a++)
+        if (fuse_is_sparse(e->f, n->args[a])) return n->args[a];
+    return NULL;
+}
+bool cu_needs_segments(const Cu *e, const IrNode *n) {
+    if (n->op == IR_SCATTER) return e->deterministic && !cu_is_index(e, n->args[0]);
+    const IrNode *d = sparse_operand(e, n);
+    return d && (cu_is_csr(e, d) || n->rows * n->cols > CODES_IN_TILE);
+}
+const IrNode *cu_segment_operand(const Cu *e, const IrNode *n) {
+    const IrNode *u = n->args[0];
+    if (n->op == IR_COLSUMS) return NULL;
+    if (n->op == IR_MATMUL && u == sparse_operand(e, n)) u = n->args[1];
+    return cu_is_index(e, u) ? u->args[0] : u;
+}
+
+/* ---- in the tile ---- */
+static bool is_extreme(const IrNode *n, bool *least) {
+    *least = n->op == IR_MINALL || n->op == IR_COLMIN;
+    return *least || n->op == IR_MAXALL || n->op == IR_COLMAX;
+}
+static const char *combined(Cu *e, const IrNode *n, const char *s, const char *v) {
+    bool least, extreme = is_extreme(n, &least);
+    if (!extreme) return arena_printf(e->arena, "%s + %s", s, v);
+    return arena_printf(e->arena, "%s(%s, %s)", least ? "least_of" : "most_of", v, s);
+}
+static const char *neutral(const IrNode *n) {
+    bool least, extreme = is_extreme(n, &least);
+    return !extreme ? "0" : least ? "infinity()" : "-infinity()";
+}
+/* A one-hot operand: its column; NULL: the operand has numbers. */
+static const char *column_of(Cu *e, const IrNode *x) {
+    if (cu_is_index(e, x)) return cu_index_column(e, x, "b");
+    if (cu_is_codes(e, x)) return arena_printf(e->arena, "%s[i + b]", cu_row_bind(e, BIND_CODES, x->table, x->block));
+    return NULL;
+}
+/* s = s and the term of cell (r, c), row b of the tile, as statements at indent `in`. */
+static void term(Cu *e, const IrNode *n, const char *in, const char *s, const char *r, const char *c) {
+    const IrNode *x = n->args[0];
+    if (n->op != IR_MATMUL) {
+        const char *col = column_of(e, x);
+        if (col)
+            LINE("%sif (%s == %s) %s += 1;", in, col, c, s);
+        else
+            LINE("%s%s = %s;", in, s, combined(e, n, s, cu_cell(e, x, "b", x->cols == 1 ? "0" : c)));
+        return;
+    }
+    const IrNode *y = n->args[1];
+    const char *cx = column_of(e, x), *cy = column_of(e, y);
+    const char *vx = cx ? NULL : cu_cell(e, x, "b", x->cols == 1 ? "0" : r);
+    const char *vy = cy ? NULL : cu_cell(e, y, "b", y->cols == 1 ? "0" : c);
+    if (cx && cy)
+        LINE("%sif (%s == %s && %s == %s) %s += 1;", in, cx, r, cy, c, s);
+    else if (cx)
+        LINE("%sif (%s == %s) %s += %s;", in, cx, r, s, vy);
+    else if (cy)
+        LINE("%sif (%s == %s) %s += %s;", in, cy, c, s, vx);
+    else
+        LINE("%s%s += %s * %s;", in, s, vx, vy);
+}
+static int new_parts(Cu *e, int64_t cells) {
+    CudaParts p = {.kernel = e->out->kernels.len, .cells = cells};
+    vec_push(e->arena, &e->out->parts, p);
+    e->kernel->parts += cells;
+    return e->out->parts.len - 1;
+}
+/* How wide and high the rectangles are that threads own: the smallest for which there are threads enough; 0: none is.
+ */
+static int rectangle(const Cu *e, const IrNode *n, int *high, int *wide) {
+    for (int t = 1; t <= RECTANGLE_MOST; t *= 2) {
+        *high = n->rows == 1 ? 1 : t;
+        *wide = n->cols == 1 ? 1 : t;
+        int64_t count = (n->rows + *high - 1) / *high * ((n->cols + *wide - 1) / *wide);
+        if (count <= e->kernel->threads) return (int)count;
+    }
+    return 0;
+}
+/* One number from all cells. */
+static void reduce_all(Cu *e, const IrNode *n, int parts) {
+    const IrNode *x = n->args[0];
+    TOP("double g%d = %s; /* %s */", n->id, neutral(n), cu_where(e, n));
+    if (x->cols == 1)
+        LINE("for (int b = threadIdx.x; b < m; b += %d) {", e->kernel->threads);
+    else {
+        LINE("for (int q = threadIdx.x; q < m * %lld; q += %d) {", (long long)x->cols, e->kernel->threads);
+        LINE("    const int b = q / %lld, j = q %% %lld;", (long long)x->cols, (long long)x->cols);
+    }
+    const char *s = arena_printf(e->arena, "g%d", n->id);
+    LINE("    %s = %s;", s, combined(e, n, s, cu_cell(e, x, "b", x->cols == 1 ? "0" : "j")));
+    LINE("}");
+    TAIL("leave_shares(%s, 1, %d, 0, fresh, %s, 1);", s,
+         n->op == IR_SUM      ? 0
+         : n->op == IR_MINALL ? 1
+                              : 2,
+         cu_arg(e, ARG_PARTS, parts));
+}
+static void reduce_large(Cu *e, const IrNode *n, int parts) {
+    long long cells = (long long)(n->rows * n->cols), cols = (long long)n->cols;
+    const char *to = cu_arg(e, ARG_PARTS, parts);
+    TOP("double *const g%d = %s + (int64_t)blockIdx.x * %lldLL; /* %s */", n->id, to, cells, cu_where(e, n));
+    TOP("if (fresh)");
+    TOP("    for (int64_t q = threadIdx.x; q < %lldLL; q += %d) g%d[q] = %s;", cells, e->kernel->threads, n->id,
+        neutral(n));
+    LINE("for (int64_t q = threadIdx.x; q < %lldLL; q += %d) { /* %s */", cells, e->kernel->threads, cu_where(e, n));
+    LINE("    const int64_t r = q / %lld, c = q %% %lld;", cols, cols);
+    LINE("    (void)r, (void)c;");
+    LINE("    double s = g%d[q];", n->id);
+    LINE("    for (int b = 0; b < m; b++) {");
+    term(e, n, "        ", "s", "r", "c");
+    LINE("    }");
+    LINE("    g%d[q] = s;", n->id);
+    LINE("}");
+}
+static void reduce_rectangles(Cu *e, const IrNode *n, int parts, int count, int high, int wide) {
+    int threads = e->kernel->threads, shares = threads / count, id = n->id;
+    long long rows = (long long)n->rows, cols = (long long)n->cols, across = (cols + wide - 1) / wide;
+    bool one = high * wide == 1, least;
+    int how = !is_extreme(n, &least) ? 0 : least ? 1 : 2;
+    TOP("const int part%d = threadIdx.x %% %d, share%d = threadIdx.x / %d; /* %s */", id, count, id, count,
+        cu_where(e, n));
+    TOP("const int r%d = part%d / %lld * %d, c%d = part%d %% %lld * %d;", id, id, across, high, id, id, across, wide);
+    TOP("(void)r%d, (void)c%d;", id, id);
+    TOP("double g%d[%d];", id, high * wide);
+    TOP("for (int k = 0; k < %d; k++) g%d[k] = %s;", high * wide, id, neutral(n));
+    LINE("if (share%d < %d)", id, shares);
+    LINE("    for (int b = share%d; b < m; b += %d) {", id, shares);
+    if (one) {
+        term(e, n, "        ", arena_printf(e->arena, "g%d[0]", id), arena_printf(e->arena, "r%d", id),
+             arena_printf(e->arena, "c%d", id));
+    } else { /* rows and columns beyond the end repeat the last one, and are left out afterwards */
+        LINE("#pragma unroll");
+        LINE("        for (int u = 0; u < %d; u++) {", high);
+        LINE("            const int r = r%d + u < %lld ? r%d + u : %lld;", id, rows, id, rows - 1);
+        LINE("            (void)r;");
+        LINE("#pragma unroll");
+        LINE("            for (int v = 0; v < %d; v++) {", wide);
+        LINE("                const int c = c%d + v < %lld ? c%d + v : %lld;", id, cols, id, cols - 1);
+        LINE("                (void)c;");
+        term(e, n, "                ", arena_printf(e->arena, "g%d[u * %d + v]", id, wide), "r", "c");
+        LINE("            }");
+        LINE("        }");
+    }
+    LINE("    }");
+    const char *to = cu_arg(e, ARG_PARTS, parts);
+    if (!one) {
+        TAIL("for (int u = 0; u < %d; u++)", high);
+        TAIL("    for (int v = 0; v < %d; v++) {", wide);
+        TAIL("        const bool there = r%d + u < %lld && c%d + v < %lld;", id, rows, id, cols);
+        TAIL("        leave_shares(g%d[u * %d + v], %d, %d, there ? (r%d + u) * %lld + c%d + v : -1, fresh, %s, "
+             "%lldLL);",
+             id, wide, count, how, id, cols, id, to, rows * cols);
+        TAIL("    }");
+    } else {
+        TAIL("leave_shares(g%d[0], %d, %d, r%d * %lld + c%d, fresh, %s, %lldLL);", id, count, how, id, cols, id, to,
+             rows * cols);
+    }
+}
+static void atomic_scatter(Cu *e, const IrNode *n) {
+    const IrNode *x = n->args[0];
+    const char *to = cu_value(e, n, true), *row = cu_row_bind(e, BIND_INDEX, n->table, n->indicator);
+    const char *rows = cu_arg(e, ARG_ROWS, n->rspace);
+    long long cols = (long long)n->cols;
+    if (cu_is_index(e, x)) {
+        LINE("for (int b = threadIdx.x; b < m; b += %d) { /* %s */", e->kernel->threads, cu_where(e, n));
+        LINE("    const int64_t r = %s[i + b], a = %s;", row, cu_index_column(e, x, "b"));
+        LINE("    if (r < %s && a >= 0 && a < %lld) atomicAdd(&%s[r * %lld + a], 1.0);", rows, cols, to, cols);
+        LINE("}");
+        return;
+    }
+    LINE("for (int q = threadIdx.x; q < m * %lld; q += %d) { /* %s */", cols, e->kernel->threads, cu_where(e, n));
+    LINE("    const int b = q / %lld, j = q %% %lld;", cols, cols);
+    LINE("    const int64_t r = %s[i + b];", row);
+    LINE("    if (r < %s) atomicAdd(&%s[r * %lld + j], %s);", rows, to, cols,
+         cu_cell(e, x, "b", cols == 1 ? "0" : "j"));
+    LINE("}");
+}
+void cu_reduce_node(Cu *e, const IrNode *n) {
+    if (cu_needs_segments(e, n) || !n->cols || !n->rows) return;
+    cu_barrier_for(e, n, false);
+    if (n->op == IR_SCATTER) {
+        atomic_scatter(e, n);
+        return;
+    }
+    int parts = new_parts(e, n->rows * n->cols), high, wide, count;
+    vec_push(e->arena, &e->finish, (IrNode *)n);
+    cu_arg(e, ARG_FRESH, 0);
+    if (n->op == IR_SUM || n->op == IR_MINALL || n->op == IR_MAXALL)
+        reduce_all(e, n, parts);
+    else if ((count = rectangle(e, n, &high, &wide)))
+        reduce_rectangles(e, n, parts, count, high, wide);
+    else
+        reduce_large(e, n, parts);
+}
+/* Adds the parts of the pass's reductions up, a warp a cell. `kernel` wrote them. */
+void cu_finish(Cu *e, const FusePass *pass, int kernel) {
+    if (!e->finish.len) return;
+    int64_t cells = 0;
+    for (int i = 0; i < e->finish.len; i++) cells += e->finish.data[i]->rows * e->finish.data[i]->cols;
+    CudaKernel *k =
+        cu_kernel_begin(e, arena_printf(e->arena, "finish_%d", pass->id), GRID_WARPS, CUDA_THREADS, e->finish.data[0]);
+    k->cells = cells;
+    LINE("int64_t q = ((int64_t)blockIdx.x * %d + threadIdx.x) / 32;", CUDA_THREADS);
+    int first = e->out->parts.len - e->finish.len;
+    for (int i = 0; i < e->finish.len; i++) {
+        const IrNode *n = e->finish.data[i];
+        long long own = (long long)(n->rows * n->cols);
+        bool least;
+        LINE("if (q < %lldLL) { /* %s */", own, cu_where(e, n));
+        LINE("    fold_parts(%s, %s, q, %lldLL, %s, %d);", cu_value(e, n, true), cu_arg(e, ARG_PARTS, first + i), own,
+             cu_arg(e, ARG_BLOCKS, kernel),
+             !is_extreme(n, &least) ? 0
+             : least                ? 1
+                                    : 2);
+        LINE("    return;");
+        LINE("}");
+        LINE("q -= %lldLL;", own);
+    }
+    cu_kernel_end(e);
+}
+
+/* ---- by key ---- */
+static const char *segment_value(Cu *e, const IrNode *n, const IrNode *d) {
+    if (n->op == IR_COLSUMS) return "1.0";
+    const IrNode *u = n->op == IR_SCATTER || d != n->args[0] ? n->args[0] : n->args[1];
+    if (cu_is_index(e, u)) return arena_printf(e->arena, "(double)(%s == k)", cu_index_column(e, u, "i"));
+    return cu_stored_cell(e, u, "i", u->cols == 1 ? "0" : "k");
+}
+void cu_segments(Cu *e, const IrNode *n) {
+    const IrNode *d = sparse_operand(e, n);
+    int bind =
+        d ? cu_bind_index(e, BIND_SPARSE, d->table, d->block) : cu_bind_index(e, BIND_KEYS, n->table, n->indicator);
+    bool values = d && cu_is_csr(e, d) && fuse_block(e->f, d)->data->values;
+    bool keys_down = n->op == IR_SCATTER || (n->op == IR_MATMUL && d == n->args[0]); /* a key's sums are a row */
+    int64_t width = n->op == IR_COLSUMS ? 1 : keys_down ? n->cols : n->rows;
+    if (!width || !n->rows || !n->cols) return;
+    e->pass = NULL;
+    CudaKernel *k = cu_kernel_begin(e, arena_printf(e->arena, "segment_%d", n->id), GRID_CHUNKS, CUDA_THREADS, n);
+    k->bind = bind;
+    k->cells = width >= WIDE_KEYS ? width : 0;
+    const char *chunks = cu_arg(e, ARG_CHUNKS, bind), *rows = cu_arg(e, ARG_CHUNK_ROWS, bind);
+    const char *count = cu_arg(e, ARG_CHUNK_COUNT, bind), *sums = cu_arg(e, ARG_CHUNK_SUMS, e->out->kernels.len);
+    const char *value = segment_value(e, n, d);
+    const char *each = values ? arena_printf(e->arena, "%s[at] * %s", cu_arg(e, ARG_CHUNK_VALUES, bind), value) : value;
+    k->parts = width;
+    if (width >= WIDE_KEYS) { /* threads share the columns: rows are read as they lie */
+        LINE("for (int64_t q = (int64_t)blockIdx.x * %d + threadIdx.x; q < %s * %lld; q += (int64_t)gridDim.x * %d) {",
+             CUDA_THREADS, count, (long long)width, CUDA_THREADS);
+        LINE("    const int64_t chunk = q / %lld, last = %s[chunk + 1];", (long long)width, chunks);
+        LINE("    const int k = (int)(q %% %lld);", (long long)width);
+        LINE("    (void)k;");
+        LINE("    double s = 0;");
+        LINE("    for (int64_t at = %s[chunk]; at < last; at++) {", chunks);
+        LINE("        const int64_t i = %s ? %s[at] : at;", rows, rows);
+        LINE("        (void)i;");
+        LINE("        s += %s;", each);
+        LINE("    }");
+        LINE("    %s[q] = s;", sums);
+        LINE("}");
+    } else { /* `lanes` threads share a chunk */
+        const char *lanes = cu_arg(e, ARG_LANES, bind);
+        LINE("const int lane = threadIdx.x %% %s, per = %d / %s;", lanes, CUDA_THREADS, lanes);
+        LINE("for (int64_t first = (int64_t)blockIdx.x * per; first < %s; first += (int64_t)gridDim.x * per) {", count);
+        LINE("    const int64_t chunk = first + threadIdx.x / %s;", lanes);
+        LINE("    const bool there = chunk < %s;", count);
+        LINE("    const int64_t begin = there ? %s[chunk] : 0, last = there ? %s[chunk + 1] : 0;", chunks, chunks);
+        for (int c = 0; c < width; c++) LINE("    double s%d = 0;", c);
+        LINE("    for (int64_t at = begin + lane; at < last; at += %s) {", lanes);
+        LINE("        const int64_t i = %s ? %s[at] : at;", rows, rows);
+        LINE("        (void)i;");
+        for (int c = 0; c < width; c++) {
+            LINE("        { const int k = %d; (void)k; s%d += %s; }", c, c, each);
+        }
+        LINE("    }");
+        for (int c = 0; c < width; c++) {
+            LINE("    s%d = lanes_sum(s%d, %s);", c, c, lanes);
+            LINE("    if (there && lane == 0) %s[chunk * %lld + %d] = s%d;", sums, (long long)width, c, c);
+        }
+        LINE("}");
+    }
+    int source = e->out->kernels.len;
+    cu_kernel_end(e);
+    k = cu_kernel_begin(e, arena_printf(e->arena, "fold_%d", n->id), GRID_KEYS, CUDA_THREADS, n);
+    k->bind = bind;
+    k->cells = width;
+    const char *first = cu_arg(e, ARG_CHUNK_FIRST, bind), *keys = cu_arg(e, ARG_KEY_COUNT, bind);
+    sums = cu_arg(e, ARG_CHUNK_SUMS, source);
+    LINE("for (int64_t q = (int64_t)blockIdx.x * %d + threadIdx.x; q < %s * %lld; q += (int64_t)gridDim.x * %d) {",
+         CUDA_THREADS, keys, (long long)width, CUDA_THREADS);
+    LINE("    const int64_t key = q / %lld, k = q %% %lld, last = %s[key + 1];", (long long)width, (long long)width,
+         first);
+    LINE("    double s = 0;");
+    LINE("    for (int64_t chunk = %s[key]; chunk < last; chunk++) s += %s[chunk * %lld + k];", first, sums,
+         (long long)width);
+    if (keys_down || n->op == IR_COLSUMS)
+        LINE("    %s[key * %lld + k] = s;", cu_value(e, n, true), (long long)width);
+    else
+        LINE("    %s[k * %lld + key] = s;", cu_value(e, n, true), (long long)n->cols);
+    LINE("}");
+    cu_kernel_end(e);
+}

@@ -1,0 +1,221 @@
+/* emit_row.c: values computed row by row inside a tile. Threads share the tile's cells (by cell) or its rows (by row);
+ * barriers stand only where a thread may read what another has written. */
+#include "backends/cuda/emit.h"
+
+/* A wide row that is not in shared memory is read by the lanes of a warp together. */
+static bool by_warp(const Cu *e, const IrNode *n) {
+    const IrNode *x = n->args[0];
+    return n->op == IR_MATMUL && n->cols <= 4 && x->cols >= 64 && !fuse_is_sparse(e->f, x) && !cu_in_pass(e, x) &&
+           !e->staged[x->id];
+}
+bool cu_by_row(const Cu *e, const IrNode *n) {
+    return n->cols == 1 && n->op != IR_EXPAND && n->op != IR_CBIND && !by_warp(e, n);
+}
+static bool reads_dirty(const Cu *e, const IrNode *n, bool by_row) {
+    for (int a = 0; a < n->nargs; a++) {
+        const IrNode *u = n->args[a];
+        if (!cu_in_pass(e, u)) continue;
+        if (cu_is_local(e, u)) {
+            if (e->dirty[u->id] && !(by_row && cu_by_row(e, u))) return true;
+        } else if (reads_dirty(e, u, by_row)) {
+            return true;
+        }
+    }
+    return false;
+}
+void cu_barrier_for(Cu *e, const IrNode *n, bool by_row) {
+    if (!e->any_dirty || !reads_dirty(e, n, by_row)) return;
+    LINE("__syncthreads();");
+    memset(e->dirty, 0, sizeof *e->dirty * (size_t)e->f->next_id);
+    e->any_dirty = false;
+}
+static void written(Cu *e, const IrNode *n) {
+    if (!cu_is_local(e, n)) return;
+    e->dirty[n->id] = e->any_dirty = true;
+}
+/* What an assignment to cell (b, j) of a row value writes: the tile's copy, the kept value, or both. */
+static const char *result(Cu *e, const IrNode *n, const char *j) {
+    bool kept = cu_is_kept(e, n) && !FUSE(n)->in_place, local = cu_is_local(e, n);
+    const char *cell = "", *memory = "";
+    if (local && n->cols == 1)
+        cell = arena_printf(e->arena, "t%d[b]", n->id);
+    else if (local)
+        cell = arena_printf(e->arena, "t%d[b * %lld + %s]", n->id, (long long)cu_local_stride(n->cols), j);
+    if (!kept) return cell;
+    const char *base = cu_value(e, n, true);
+    memory = n->cols == 1 ? arena_printf(e->arena, "%s[i + b]", base)
+                          : arena_printf(e->arena, "%s[(i + b) * %lld + %s]", base, (long long)n->cols, j);
+    return local ? arena_printf(e->arena, "%s = %s", cell, memory) : memory;
+}
+static void rows_begin(Cu *e, const IrNode *n) {
+    LINE("for (int b = threadIdx.x; b < m; b += %d) { /* %s */", e->kernel->threads, cu_where(e, n));
+}
+static void cells_begin(Cu *e, const IrNode *n, int64_t cols) {
+    LINE("for (int q = threadIdx.x; q < m * %lld; q += %d) { /* %s */", (long long)cols, e->kernel->threads,
+         cu_where(e, n));
+    LINE("    const int b = q / %lld, j = q %% %lld;", (long long)cols, (long long)cols);
+}
+
+/* Cell (r, c) of the small operand y of x @ op(y). */
+static const char *small_at(Cu *e, const IrNode *n, const char *r, const char *c) {
+    const IrNode *y = n->args[1];
+    const char *a = n->tb ? c : r, *b = n->tb ? r : c;
+    return cu_small(e, y, y->rows == 1 ? "0" : a, y->cols == 1 ? "0" : b);
+}
+static void csr_loop(Cu *e, const IrNode *x) {
+    const char *rp = cu_row_bind(e, BIND_ROWPTR, x->table, x->block);
+    LINE("    for (int64_t p = %s[i + b]; p < %s[i + b + 1]; p++)", rp, rp);
+}
+static const char *csr_column(Cu *e, const IrNode *x) {
+    return arena_printf(e->arena, "%s[p]", cu_row_bind(e, BIND_COLIDX, x->table, x->block));
+}
+static const char *csr_value(Cu *e, const IrNode *x) {
+    if (!fuse_block(e->f, x)->data->values) return "1.0";
+    return arena_printf(e->arena, "%s[p]", cu_row_bind(e, BIND_VALUES, x->table, x->block));
+}
+static const char *code_of(Cu *e, const IrNode *x) {
+    return arena_printf(e->arena, "%s[i + b]", cu_row_bind(e, BIND_CODES, x->table, x->block));
+}
+static void row_product(Cu *e, const IrNode *n) {
+    const IrNode *x = n->args[0];
+    long long inner = (long long)x->cols;
+    if (by_warp(e, n)) {
+        LINE("for (int b = threadIdx.x / 32; b < m; b += %d) { /* %s */", e->kernel->threads / 32, cu_where(e, n));
+        LINE("    double s[%lld] = {0};", (long long)n->cols);
+        LINE("    for (int k = threadIdx.x %% 32; k < %lld; k += 32) {", inner);
+        LINE("        const double v = %s;", cu_cell(e, x, "b", "k"));
+        LINE("        for (int j = 0; j < %lld; j++) s[j] += v * %s;", (long long)n->cols, small_at(e, n, "k", "j"));
+        LINE("    }");
+        LINE("    for (int j = 0; j < %lld; j++) {", (long long)n->cols);
+        LINE("        const double all = warp_sum(s[j]);");
+        LINE("        if (threadIdx.x %% 32 == 0) %s = all;", result(e, n, "j"));
+        LINE("    }");
+        LINE("}");
+        return;
+    }
+    const char *j = "j";
+    if (n->cols == 1) {
+        rows_begin(e, n);
+        j = "0";
+    } else {
+        cells_begin(e, n, n->cols);
+    }
+    if (cu_is_csr(e, x)) {
+        LINE("    double s = 0;");
+        csr_loop(e, x);
+        LINE("        s += %s * %s;", csr_value(e, x), small_at(e, n, csr_column(e, x), j));
+    } else if (cu_is_codes(e, x)) {
+        LINE("    const int a = %s;", code_of(e, x));
+        LINE("    const double s = a < 0 ? 0 : %s;", small_at(e, n, "a", j));
+    } else {
+        LINE("    double s = 0;");
+        if (inner <= 64) LINE("#pragma unroll 8");
+        LINE("    for (int k = 0; k < %lld; k++) s += %s * %s;", inner, cu_cell(e, x, "b", inner == 1 ? "0" : "k"),
+             small_at(e, n, "k", j));
+    }
+    LINE("    %s = s;", result(e, n, j));
+    LINE("}");
+}
+static void row_reduce(Cu *e, const IrNode *n) {
+    const IrNode *x = n->args[0];
+    bool least = n->op == IR_ROWMIN || n->op == IR_ROWARGMIN, arg = n->op == IR_ROWARGMIN || n->op == IR_ROWARGMAX;
+    rows_begin(e, n);
+    if (n->op == IR_ROWSUMS && cu_is_codes(e, x)) {
+        LINE("    %s = %s < 0 ? 0 : 1;", result(e, n, "0"), code_of(e, x));
+    } else if (n->op == IR_ROWSUMS) {
+        LINE("    double s = 0;");
+        if (cu_is_csr(e, x)) {
+            csr_loop(e, x);
+            LINE("        s += %s;", csr_value(e, x));
+        } else {
+            LINE("    for (int j = 0; j < %lld; j++) s += %s;", (long long)x->cols,
+                 cu_cell(e, x, "b", x->cols == 1 ? "0" : "j"));
+        }
+        LINE("    %s = s;", result(e, n, "0"));
+    } else {
+        LINE("    double best = %sinfinity()%s;", least ? "" : "-", arg ? ", at = 1" : "");
+        LINE("    for (int j = 0; j < %lld; j++) {", (long long)x->cols);
+        LINE("        const double v = %s;", cu_cell(e, x, "b", x->cols == 1 ? "0" : "j"));
+        if (arg)
+            LINE("        if (v %s best) best = v, at = j + 1;", least ? "<" : ">");
+        else
+            LINE("        best = %s(v, best);", least ? "least_of" : "most_of");
+        LINE("    }");
+        LINE("    %s = %s;", result(e, n, "0"), arg ? "at" : "best");
+    }
+    LINE("}");
+}
+/* A row of T from its blocks: zeros first, then what each block has. */
+static void row_expand(Cu *e, const IrNode *n) {
+    const Integration *in = e->f->tables.data[n->table].data;
+    cells_begin(e, n, n->cols);
+    LINE("    %s = 0;", result(e, n, "j"));
+    LINE("}");
+    LINE("__syncthreads();");
+    for (int a = 0; a < n->nargs; a++) {
+        const IrNode *x = n->args[a];
+        const IntBlock *blk = &in->blocks[n->blocks[a]];
+        const char *cols = cu_bind(e, BIND_COLUMNS, n->table, n->blocks[a]);
+        bool here = x->rspace == n->rspace, sparse = fuse_is_sparse(e->f, x);
+        const char *row =
+            here ? "i + b" : arena_printf(e->arena, "%s[i + b]", cu_row_bind(e, BIND_INDEX, n->table, blk->indicator));
+        if (sparse)
+            rows_begin(e, x);
+        else
+            cells_begin(e, x, x->cols);
+        LINE("    const int64_t r = %s;", row);
+        if (!here) LINE("    if (r >= %s) continue;", cu_arg(e, ARG_ROWS, x->rspace));
+        if (cu_is_csr(e, x)) {
+            const char *rp = cu_bind(e, BIND_ROWPTR, x->table, x->block);
+            LINE("    for (int64_t p = %s[r]; p < %s[r + 1]; p++) %s = %s;", rp, rp,
+                 result(e, n, arena_printf(e->arena, "%s[%s]", cols, csr_column(e, x))), csr_value(e, x));
+        } else if (cu_is_codes(e, x)) {
+            const char *codes = cu_bind(e, BIND_CODES, x->table, x->block);
+            LINE("    if (%s[r] >= 0) %s = 1;", codes, result(e, n, arena_printf(e->arena, "%s[%s[r]]", cols, codes)));
+        } else {
+            const char *v = here ? cu_cell(e, x, "b", x->cols == 1 ? "0" : "j")
+                                 : cu_stored_cell(e, x, "r", x->cols == 1 ? "0" : "j");
+            LINE("    %s = %s;", result(e, n, arena_printf(e->arena, "%s[j]", cols)), v);
+        }
+        LINE("}");
+    }
+}
+void cu_row_node(Cu *e, const IrNode *n) {
+    if (cu_is_inline(e, n) || cu_is_index(e, n) || !n->cols) return;
+    cu_barrier_for(e, n, cu_by_row(e, n));
+    switch (n->op) {
+    case IR_MATMUL: row_product(e, n); break;
+    case IR_ROWSUMS:
+    case IR_ROWMIN:
+    case IR_ROWMAX:
+    case IR_ROWARGMIN:
+    case IR_ROWARGMAX: row_reduce(e, n); break;
+    case IR_EXPAND: row_expand(e, n); break;
+    case IR_CBIND: {
+        int64_t offset = 0;
+        for (int a = 0; a < n->nargs; a++) {
+            const IrNode *x = n->args[a];
+            if (!x->cols) continue;
+            cells_begin(e, n, x->cols);
+            LINE("    %s = %s;", result(e, n, arena_printf(e->arena, "(j + %lld)", (long long)offset)),
+                 cu_cell(e, x, "b", x->cols == 1 ? "0" : "j"));
+            LINE("}");
+            offset += x->cols;
+        }
+        break;
+    }
+    case IR_ONEHOT:
+        cells_begin(e, n, n->cols);
+        LINE("    %s = j == %s;", result(e, n, "j"), cu_index_column(e, n, "b"));
+        LINE("}");
+        break;
+    default:
+        if (n->cols == 1)
+            rows_begin(e, n);
+        else
+            cells_begin(e, n, n->cols);
+        LINE("    %s = %s;", result(e, n, "j"), cu_computed(e, n, "b", n->cols == 1 ? "0" : "j"));
+        LINE("}");
+    }
+    written(e, n);
+}

@@ -1,0 +1,24 @@
+/* nvrtc.h: from CUDA text to code that a device loads, through NVRTC and a cache on disk. Private to backends/cuda.
+ *
+ * Key: the text, the options, the versions of NVRTC and of the driver. Cache: kernels/KEY.cubin of the cache folder
+ * (cache_folder.h), sealed with the hash of its bytes, written under another name and renamed. Where the device is
+ * newer than NVRTC the code is PTX, which the driver compiles. */
+#ifndef AMAL_CUDA_NVRTC_H
+#define AMAL_CUDA_NVRTC_H
+#include "backends/backend.h"
+
+typedef struct CudaCode {
+    char *image;
+    size_t size;
+    bool cached;
+    double seconds;
+    char arch[24];
+} CudaCode;
+/* The architecture to compile for: of a device with this capability; major 0: no device, `wanted` (--gpu-arch), else
+ * sm_80. false: reported (E622 no NVRTC, E626 an architecture that it does not know). */
+bool cuda_choose_arch(Diags *ds, Span at, const char *wanted, int major, int minor, char out[24]);
+/* false: reported (E603, E622, E623). */
+bool cuda_compile(Diags *ds, const char *name, const char *text, const char *arch, int driver_version,
+                  const BackendOptions *o, CudaCode *out);
+void cuda_code_free(CudaCode *c);
+#endif

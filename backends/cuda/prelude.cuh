@@ -1,0 +1,141 @@
+/* prelude.cuh: what emitted CUDA uses besides the cell functions of ir/cells.h. Spelled out at the top of every emitted
+ * file, before them. Functions are device functions by NVRTC's option -default-device. */
+#ifdef __CUDACC_RTC__
+typedef int int32_t;
+typedef long long int64_t;
+typedef unsigned long long uint64_t;
+#endif
+
+struct Status { /* the first failure on the device; shared with run.c */
+    int watching;
+    int code; /* 1: no such column, 2: a carried value is not finite */
+    int node, part;
+    double at, value;
+};
+
+static inline double infinity() {
+    return __longlong_as_double(0x7ff0000000000000LL);
+}
+static inline double not_a_number() {
+    return __longlong_as_double(0x7ff8000000000000LL);
+}
+/* A seed, the column of a one-hot row, a column chosen by number: as whole numbers, also of numbers that are none. */
+static inline uint64_t seed_of(double x) {
+    return fabs(x) < 9.0e18 ? (uint64_t)(int64_t)floor(x) : 0;
+}
+static inline int column_of(double x) {
+    return x >= 1 && x < 2147483647.0 && x == floor(x) ? (int)x - 1 : -1;
+}
+static inline int64_t column_within(double x, int64_t of) {
+    return x >= 1 && x <= (double)of ? (int64_t)x - 1 : 0;
+}
+
+/* The counter-based generator of the runtime (base.h). */
+static inline uint64_t mixed(uint64_t x) {
+    x ^= x >> 30;
+    x *= 0xbf58476d1ce4e5b9ULL;
+    x ^= x >> 27;
+    x *= 0x94d049bb133111ebULL;
+    return x ^ (x >> 31);
+}
+static inline double uniform_of(uint64_t seed, int64_t stream, int64_t index) {
+    uint64_t x = mixed(seed + 0x9e3779b97f4a7c15ULL);
+    x = mixed(x + (uint64_t)stream * 0xd1342543de82ef95ULL + 0x9e3779b97f4a7c15ULL);
+    x = mixed(x + (uint64_t)index * 0x9e3779b97f4a7c15ULL + 0x632be59bd9b4e019ULL);
+    return (double)(x >> 11) * (1.0 / 9007199254740992.0);
+}
+static inline double normal_of(uint64_t seed, int64_t stream, int64_t index) {
+    const double u = 1.0 - uniform_of(seed, stream, index);
+    const double v = uniform_of(seed ^ 0x5851f42d4c957f2dULL, stream, index);
+    return sqrt(-2.0 * log(u)) * cos(6.283185307179586476925 * v);
+}
+
+/* how: 0 sum, 1 the smaller, 2 the larger; a value that is no number stays. */
+static inline double combine(int how, double x, double y) {
+    return how == 0 ? x + y : how == 1 ? (x < y || x != x ? x : y) : (x > y || x != x ? x : y);
+}
+static inline double warp_sum(double s) {
+    for (int step = 16; step; step /= 2) s += __shfl_down_sync(0xffffffffu, s, step, 32);
+    return s;
+}
+/* Sum over `lanes` neighbouring threads (a power of two), for the first of them. */
+static inline double lanes_sum(double s, int lanes) {
+    for (int step = lanes / 2; step; step /= 2) s += __shfl_down_sync(0xffffffffu, s, step, lanes);
+    return s;
+}
+
+/* m rows of COLS numbers, LD apart in memory, into shared memory, STRIDE apart. */
+template <int COLS, int LD, int STRIDE, int THREADS>
+static inline void copy_rows(double *to, const double *from, int m) {
+    if (COLS == LD && COLS % 2 == 0) { /* rows lie one after the other, and i is even: pairs are aligned */
+        const double2 *pairs = (const double2 *)from;
+        for (int q = threadIdx.x; q < m * (COLS / 2); q += THREADS) {
+            const double2 v = pairs[q];
+            const int b = 2 * q / COLS, j = 2 * q % COLS;
+            to[b * STRIDE + j] = v.x;
+            to[b * STRIDE + j + 1] = v.y;
+        }
+    } else {
+        for (int q = threadIdx.x; q < m * COLS; q += THREADS) {
+            const int b = q / COLS, j = q % COLS;
+            to[b * STRIDE + j] = from[(int64_t)b * LD + j];
+        }
+    }
+}
+
+/* The threads k, k + count, k + 2 count … hold shares of one cell: they are added up in the order of a tree, and stand in
+ * the block's row of `parts` (the cell of thread k; below 0: none), with what is there unless it is fresh. */
+static void leave_shares(double s, int count, int how, int64_t cell, int fresh, double *parts, int64_t cells) {
+    __shared__ double held[256];
+    const int shares = blockDim.x / count, own = threadIdx.x / count;
+    held[threadIdx.x] = s;
+    __syncthreads();
+    for (int step = 1; step < shares; step *= 2) {
+        if (own % (2 * step) == 0 && own + step < shares)
+            held[threadIdx.x] = combine(how, held[threadIdx.x], held[threadIdx.x + step * count]);
+        __syncthreads();
+    }
+    if (own == 0 && cell >= 0) {
+        double *to = parts + blockIdx.x * cells + cell;
+        *to = fresh ? held[threadIdx.x] : combine(how, *to, held[threadIdx.x]);
+    }
+    __syncthreads();
+}
+/* to[cell] = the blocks' parts of it, by one warp. */
+static void fold_parts(double *to, const double *parts, int64_t cell, int64_t cells, int blocks, int how) {
+    const int lane = threadIdx.x % 32;
+    double s = how == 0 ? 0 : how == 1 ? infinity() : -infinity();
+    for (int k = lane; k < blocks; k += 32) s = combine(how, s, parts[k * cells + cell]);
+    for (int step = 16; step; step /= 2) s = combine(how, s, __shfl_down_sync(0xffffffffu, s, step, 32));
+    if (lane == 0) to[cell] = s;
+}
+
+static void check_column(Status *status, int node, double at, int64_t of) {
+    if ((at >= 1 && at <= (double)of && at == floor(at)) || status->code) return;
+    status->code = 1;
+    status->node = node;
+    status->at = at;
+    status->value = (double)of;
+}
+/* Whether all numbers are finite: the same answer for the whole block. */
+static int all_finite(const double *v, int64_t count) {
+    int fine = 1;
+    for (int64_t q = threadIdx.x; q < count; q += blockDim.x)
+        if (!(fabs(v[q]) <= 1.7976931348623157e308)) fine = 0;
+    return __syncthreads_and(fine);
+}
+static void watch_begin(Status *status, int *watch, const double *v, int64_t count) {
+    if (!status->watching) return;
+    const int fine = all_finite(v, count);
+    if (threadIdx.x == 0) *watch = fine;
+}
+static void watch_after(Status *status, int *watch, int loop, int part, double at, const double *v, int64_t count) {
+    if (!status->watching) return;
+    const int fine = all_finite(v, count);
+    if (threadIdx.x == 0 && !fine && *watch && !status->code) {
+        status->code = 2;
+        status->node = loop;
+        status->part = part;
+        status->at = at;
+    }
+}

@@ -1,0 +1,163 @@
+# shellcheck shell=bash
+# The cuda backend, sourced by run_tests.sh. Without a GPU: what is declared of CUDA against its headers, emitted CUDA through NVRTC (both
+# skipped where the toolkit is not), and emitted CUDA on the CPU (tests/cuda/shim.c, by CUDA_HOME), where c++ is. AMAL_TEST_GPU=1 (make
+# test-gpu) runs scripts and random programs on the GPU that is there instead of the shim.
+
+cuda_folder="$tmp/cuda"
+mkdir -p "$cuda_folder"
+shim="$build/tests/cuda"
+toolkit="${CUDA_HOME:-/usr/local/cuda}"
+cuda_scripts=()
+for script in tests/differential/*.amal tests/cuda/*.amal; do
+    case "$script" in */_*) ;; *) cuda_scripts+=("$script") ;; esac
+done
+
+# ---- declarations ----
+if [ -e "$toolkit/include/cuda.h" ] && [ -e "$toolkit/include/nvrtc.h" ]; then
+    if ${CC:-cc} -std=gnu17 -Wall -Wextra -Werror -fsyntax-only -I. -I"$toolkit/include" tests/cuda/check_driver.c >"$tmp/out" 2>&1; then
+        ok
+    else
+        bad "backends/cuda/driver.h differs from CUDA's headers" "$(cat "$tmp/out")"
+    fi
+else
+    skip "backends/cuda/driver.h against CUDA's headers" "they are not in $toolkit/include"
+fi
+
+# ---- NVRTC: every function of every script, for three architectures ----
+cuda_compiles() {
+    local newest arch script
+    newest=$("$amal" explain "${cuda_scripts[0]}" --backend cuda --gpu-arch sm_1 2>&1 | grep -oE 'sm_[0-9]+' | tail -1)
+    : >"$tmp/cases"
+    for arch in sm_80 sm_90 "$newest"; do
+        for script in "${cuda_scripts[@]}"; do echo "compile $script - cuda $arch" >>"$tmp/cases"; done
+    done
+    run_cases "$tmp/cases"
+}
+if "$amal" doctor | grep -qE '^ +ok +NVRTC'; then
+    cuda_compiles
+else
+    skip "emitted CUDA through NVRTC" "NVRTC was not found (CUDA_HOME, /usr/local/cuda)"
+fi
+
+# ---- running ----
+# Scripts as the interpreter on the materialized target, the rest as $1 says.
+cuda_differential() {
+    local script base strategy
+    : >"$tmp/cases"
+    for script in "${cuda_scripts[@]}"; do
+        base="$tmp/$(basename "$script").cuda.json"
+        if ! timeout 300 "$amal" run "$script" --backend interp --strategy materialize --json "$base" --quiet >/dev/null 2>"$tmp/stderr"; then
+            bad "$script (interp, materialize)" "$(cat "$tmp/stderr")"
+            continue
+        fi
+        for strategy in factorize materialize; do echo "differential $script \"$base\" cuda $strategy" >>"$tmp/cases"; done
+    done
+    run_cases "$tmp/cases"
+}
+random_cuda() { # arguments of random_algebra
+    timeout 900 "$build/tests/differential/random_algebra" "$@" --cuda >"$tmp/out" 2>&1
+    add_counts "random_algebra ${SHIM_ORDER:-} $* --cuda" $? "$tmp/out"
+}
+# Every memory access, race and barrier of one script, by NVIDIA's checker.
+cuda_sanitized() {
+    local checker tool
+    checker=$(command -v compute-sanitizer || command -v "$toolkit/bin/compute-sanitizer") || checker=
+    if [ -z "$checker" ]; then
+        skip "compute-sanitizer" "it was not found"
+        return
+    fi
+    for tool in memcheck racecheck synccheck initcheck; do
+        if "$checker" --tool "$tool" --error-exitcode 9 "$amal" run tests/cuda/stream.amal --backend cuda --quiet >"$tmp/out" 2>&1; then
+            ok
+        else
+            bad "compute-sanitizer --tool $tool" "$(cat "$tmp/out")"
+        fi
+    done
+}
+# The command must say a code, with this exit code, and not stop by a signal.
+cuda_says() { # code, exit code, arguments
+    local code=$1 exit=$2 got
+    shift 2
+    timeout 60 "$amal" "$@" >"$tmp/stdout" 2>"$tmp/stderr"
+    got=$?
+    if [ $got -eq "$exit" ] && grep -q "error\[$code\]" "$tmp/stderr"; then ok; else bad "$code, exit code $exit wanted, got $got: $*" "$(cat "$tmp/stderr")"; fi
+}
+cuda_errors() {
+    local script=tests/differential/star_linear.amal n empty="$cuda_folder/empty" half="$cuda_folder/half"
+    mkdir -p "$empty/lib64" "$half/lib64"
+    echo 'int nothing_here;' | ${CC:-cc} -shared -fPIC -x c -o "$empty/lib64/libcuda.so.1" -
+    cp "$empty/lib64/libcuda.so.1" "$half/lib64/libnvrtc.so.13"
+    cp "$shim/lib64/libcuda.so.1" "$half/lib64/libcuda.so.1"
+    local run=(run "$script" --backend cuda --quiet)
+    CUDA_HOME="$empty" cuda_says E620 3 "${run[@]}"
+    SHIM_DRIVER=11080 cuda_says E620 3 "${run[@]}"
+    SHIM_DEVICES=0 cuda_says E621 3 "${run[@]}"
+    SHIM_CAPABILITY=75 cuda_says E621 3 "${run[@]}"
+    AMAL_GPU=7 cuda_says E621 3 "${run[@]}"
+    SHIM_FAIL=cuInit:1:999 cuda_says E621 3 "${run[@]}"
+    CUDA_HOME="$half" cuda_says E622 3 "${run[@]}"
+    AMAL_CACHE="$cuda_folder/refused" SHIM_CXX=false cuda_says E623 3 "${run[@]}"
+    if [ "$(find "$cuda_folder/refused" -name '*.cu' | wc -l)" -gt 0 ]; then ok; else bad "E623 keeps the emitted CUDA"; fi
+    SHIM_MEMORY=3000 cuda_says E624 3 "${run[@]}"
+    SHIM_FAIL=cuLaunchKernel:2:719 cuda_says E625 3 "${run[@]}"
+    cuda_says E626 3 "${run[@]}" --gpu-arch sm_12
+    cuda_says E626 3 explain "$script" --backend cuda --gpu-arch nonsense
+    # one array more than a kernel takes
+    awk -v n=2200 'BEGIN { printf "y"; for (i = 0; i < n; i++) printf ",c%d", i; print ""
+        for (r = 0; r < 3; r++) { printf "%d", r; for (i = 0; i < n; i++) printf ",%s", (r + i) % 2 ? "a" : "b"; print "" } }' >"$cuda_folder/w.csv"
+    awk -v n=2200 'BEGIN { printf "source S from \"w.csv\";\ntarget T { y: label num"; for (i = 0; i < n; i++) printf ", c%d: feature onehot", i
+        printf " }\nS(y: y"; for (i = 0; i < n; i++) printf ", c%d: c%d", i, i; printf ") -> T(y: y"; for (i = 0; i < n; i++) printf ", c%d: c%d", i, i
+        print ");\nalgorithm plain() { fit(X: [n, d], y: [n, 1]) { w = X @ (X'"'"' @ y); return w; } }\ntrain m = plain() on T;" }' >"$cuda_folder/w.amal"
+    cuda_says E627 3 run "$cuda_folder/w.amal" --backend cuda --strategy factorize --quiet
+    # a failing number of a column, a diverging loop: found on the device
+    cuda_says E406 1 run tests/cuda/_column.amal --backend cuda --quiet
+    cuda_says E405 1 run tests/cuda/_diverges.amal --backend cuda --quiet
+    # every call of the driver and of NVRTC, the first and the last of each: reported, nothing worse
+    local symbol calls code
+    AMAL_CACHE="$cuda_folder/failing" SHIM_CALLS="$cuda_folder/calls" SHIM_MEMORY=200000 timeout 60 "$amal" run tests/cuda/stream.amal --backend cuda --strategy factorize --quiet >/dev/null 2>&1
+    while read -r symbol calls; do
+        for n in 1 "$calls"; do
+            # the last call of this one is made when all is done, to give memory back
+            if [ "$symbol" = cuCtxSetCurrent ] && [ "$n" != 1 ]; then continue; fi
+            for code in 2 719; do
+                # freeing what is there no more is no failure; nor is a cubin that the cache has
+                case "$symbol" in cuMemFree* | cuModuleUnload | cuStreamDestroy* | cuEventDestroy* | cuGraph*Destroy | nvrtcCreate* | nvrtcCompile* | nvrtcGetCUBIN*) continue ;; esac
+                SHIM_FAIL="$symbol:$n:$code" SHIM_MEMORY=200000 AMAL_CACHE="$cuda_folder/failing" timeout 60 "$amal" run tests/cuda/stream.amal --backend cuda --strategy factorize --quiet >"$tmp/stdout" 2>"$tmp/stderr"
+                local got=$?
+                # how often the device is waited for depends on how fast it is: the last call may not come
+                if [ $got -eq 0 ] && [ "$n" != 1 ] && [[ "$symbol" =~ cuStreamSynchronize|cuMemcpyDtoH ]]; then continue; fi
+                if [ $got -eq 3 ] && grep -qE 'error\[E62[1-6]\]' "$tmp/stderr"; then ok; else bad "call $n of $symbol returns $code: exit code $got" "$(cat "$tmp/stderr")"; fi
+            done
+        done
+    done <"$cuda_folder/calls"
+    # arrays that do not fit arrive piece by piece, and are not asked for when they do
+    if grep -q cuEventRecord "$cuda_folder/calls"; then ok; else bad "tests/cuda/stream.amal is not streamed"; fi
+    base="$tmp/stream.amal.cuda.json"
+    SHIM_MEMORY=200000 AMAL="$amal" JSON_TOOL="$json" tests/one_case.sh differential tests/cuda/stream.amal "$base" cuda factorize >"$tmp/out"
+    if [ -s "$tmp/out" ]; then bad "tests/cuda/stream.amal, streamed" "$(cat "$tmp/out")"; else ok; fi
+    SHIM_CALLS="$cuda_folder/calls" timeout 60 "$amal" run tests/cuda/stream.amal --backend cuda --strategy factorize --quiet >/dev/null 2>&1
+    if ! grep -q cuEventRecord "$cuda_folder/calls" && grep -q cuGraphLaunch "$cuda_folder/calls"; then ok; else bad "what fits is not streamed, and its loop is a graph" "$(cat "$cuda_folder/calls")"; fi
+}
+
+if [ -n "${AMAL_TEST_GPU:-}" ]; then
+    if "$amal" doctor | grep -qE '^ +ok +GPU'; then
+        cuda_differential
+        random_cuda --count 200
+        random_cuda --count 40 --any-order
+        random_cuda --count 40 --plain
+        cuda_sanitized
+    else
+        bad "make test-gpu" "$("$amal" doctor | grep -A1 GPU)"
+    fi
+elif command -v "${SHIM_CXX:-c++}" >/dev/null && [ -e "$shim/lib64/libcuda.so.1" ]; then
+    export CUDA_HOME="$shim"
+    cuda_differential
+    random_cuda --count 14
+    SHIM_ORDER=backward random_cuda --count 14
+    SHIM_ORDER=mixed random_cuda --count 14
+    random_cuda --count 4 --any-order
+    cuda_errors
+    unset CUDA_HOME
+else
+    skip "emitted CUDA on the CPU" "there is no C++ compiler (c++), which tests/cuda/shim.c runs"
+fi

@@ -1,0 +1,180 @@
+/* cpu.h: runs emitted CUDA on the CPU, thread by thread: grids, blocks, barriers and warp shuffles. Tests only.
+ *
+ * The threads of a block are fibers of one thread of the system. Each runs until a barrier, a shuffle or its end; then
+ * the next one does. A barrier that some threads of the block do not reach, or a shuffle that some of the warp do not,
+ * stops the program with a message. SHIM_ORDER says in which order threads run between barriers: forward (the default),
+ * backward or mixed: what lacks a barrier gives different numbers then. */
+#include <cmath>
+#include <csetjmp>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <tuple>
+#include <ucontext.h>
+#include <utility>
+
+#define __global__
+#define __shared__ static
+#define __launch_bounds__(threads)
+
+struct Cpu3 {
+    unsigned x, y, z;
+};
+static Cpu3 threadIdx, blockIdx, blockDim, gridDim;
+struct double2 {
+    double x, y;
+};
+static inline double __longlong_as_double(long long bits) {
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+enum CpuState { CPU_READY, CPU_AT_BARRIER, CPU_AT_SHUFFLE, CPU_DONE };
+struct CpuFiber {
+    jmp_buf at;
+    ucontext_t start;
+    bool started;
+    CpuState state;
+    unsigned turns; /* exchanges so far: two buffers in turn */
+};
+enum { CPU_THREADS = 1024, CPU_STACK = 128 << 10 };
+static CpuFiber cpu_fiber[CPU_THREADS];
+static int cpu_now;
+static jmp_buf cpu_scheduler;
+static double cpu_exchange[2][CPU_THREADS];
+static void (*cpu_job)(void *), *cpu_argument;
+
+[[noreturn]] static void cpu_fault(const char *what) {
+    fprintf(stderr, "cpu.h: %s (block %u, thread %d)\n", what, blockIdx.x, cpu_now);
+    fflush(stderr);
+    abort();
+}
+static __attribute__((noinline)) void cpu_yield(CpuState state) {
+    CpuFiber *f = &cpu_fiber[cpu_now];
+    f->state = state;
+    if (!_setjmp(f->at)) _longjmp(cpu_scheduler, 1);
+}
+static void cpu_body() {
+    for (;;) {
+        cpu_job(cpu_argument);
+        cpu_yield(CPU_DONE);
+    }
+}
+static __attribute__((noinline)) void cpu_resume(int t) {
+    CpuFiber *f = &cpu_fiber[t];
+    cpu_now = t;
+    threadIdx.x = t;
+    if (_setjmp(cpu_scheduler)) return;
+    if (f->started) _longjmp(f->at, 1);
+    f->started = true;
+    getcontext(&f->start);
+    f->start.uc_stack.ss_sp = malloc(CPU_STACK);
+    f->start.uc_stack.ss_size = CPU_STACK;
+    makecontext(&f->start, cpu_body, 0);
+    setcontext(&f->start);
+}
+/* Runs every fiber that is ready once. false: none was. */
+static bool cpu_round(int threads) {
+    static unsigned long long seed = 88172645463325252ULL;
+    const char *order = getenv("SHIM_ORDER");
+    bool any = false, backward = order && order[0] == 'b', mixed = order && order[0] == 'm';
+    int step = 1, first = 0;
+    if (mixed) { /* an odd step visits all of a power of two; blocks have such numbers of threads */
+        seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
+        first = (int)(seed % (unsigned)threads);
+        step = (int)(seed / 7 % (unsigned)threads) | 1;
+    }
+    for (int k = 0; k < threads; k++) {
+        int t = backward ? threads - 1 - k : mixed ? (int)((first + (long long)k * step) % threads) : k;
+        if (cpu_fiber[t].state != CPU_READY) continue;
+        any = true;
+        cpu_resume(t);
+    }
+    return any;
+}
+static void cpu_block(int threads) {
+    for (int t = 0; t < threads; t++) cpu_fiber[t].state = CPU_READY, cpu_fiber[t].turns = 0;
+    for (;;) {
+        if (cpu_round(threads)) continue;
+        int done = 0, at_barrier = 0, released = 0;
+        for (int w = 0; w < threads; w += 32) {
+            int shuffling = 0, others = 0;
+            for (int t = w; t < w + 32 && t < threads; t++) {
+                cpu_now = t;
+                done += cpu_fiber[t].state == CPU_DONE;
+                at_barrier += cpu_fiber[t].state == CPU_AT_BARRIER;
+                (cpu_fiber[t].state == CPU_AT_SHUFFLE ? shuffling : others)++;
+            }
+            if (shuffling && others) cpu_fault("a shuffle is not reached by all threads of the warp");
+            for (int t = w; shuffling && t < w + 32 && t < threads; t++) cpu_fiber[t].state = CPU_READY;
+            released += shuffling;
+        }
+        if (released) continue;
+        if (done == threads) return;
+        if (at_barrier != threads) cpu_fault("a barrier is not reached by all threads of the block");
+        for (int t = 0; t < threads; t++) cpu_fiber[t].state = CPU_READY;
+    }
+}
+
+static inline void __syncthreads() {
+    cpu_yield(CPU_AT_BARRIER);
+}
+static inline int __syncthreads_and(int fine) {
+    CpuFiber *f = &cpu_fiber[threadIdx.x];
+    int turn = f->turns++ % 2;
+    cpu_exchange[turn][threadIdx.x] = fine;
+    cpu_yield(CPU_AT_BARRIER);
+    int all = 1;
+    for (unsigned t = 0; t < blockDim.x; t++) all = all && cpu_exchange[turn][t] != 0;
+    return all;
+}
+static inline double __shfl_down_sync(unsigned mask, double v, int by, int width) {
+    if (mask != 0xffffffffu) cpu_fault("a shuffle of part of a warp");
+    CpuFiber *f = &cpu_fiber[threadIdx.x];
+    int turn = f->turns++ % 2, lane = threadIdx.x % width;
+    cpu_exchange[turn][threadIdx.x] = v;
+    cpu_yield(CPU_AT_SHUFFLE);
+    return lane + by < width ? cpu_exchange[turn][threadIdx.x + by] : v;
+}
+static inline double atomicAdd(double *p, double v) {
+    double before = *p;
+    *p += v;
+    return before;
+}
+
+/* ---- launches ---- */
+template <class... A> struct CpuCall {
+    void (*kernel)(A...);
+    void **arguments;
+    template <size_t... I> void call(std::index_sequence<I...>) {
+        kernel(*(typename std::remove_const<A>::type *)arguments[I]...);
+    }
+    static void run(void *self) { ((CpuCall *)self)->call(std::index_sequence_for<A...>{}); }
+};
+template <class... A> static void cpu_launch(void (*kernel)(A...), unsigned grid, unsigned block, void **arguments) {
+    CpuCall<A...> call = {kernel, arguments};
+    cpu_job = CpuCall<A...>::run;
+    cpu_argument = &call;
+    gridDim = {grid, 1, 1};
+    blockDim = {block, 1, 1};
+    if (block > CPU_THREADS) cpu_fault("a block of too many threads");
+    for (unsigned b = 0; b < grid; b++) {
+        blockIdx = {b, 0, 0};
+        cpu_block((int)block);
+    }
+}
+template <class... A> static int cpu_sizes(void (*)(A...), int *sizes) {
+    int n = 0;
+    ((sizes[n++] = (int)sizeof(A)), ...);
+    return n;
+}
+/* After the emitted text, once a kernel: how the shim starts it, and the sizes of its parameters. */
+#define CPU_KERNEL(name)                                                                                               \
+    extern "C" void run_##name(unsigned grid, unsigned block, void **arguments) {                                      \
+        cpu_launch(name, grid, block, arguments);                                                                      \
+    }                                                                                                                  \
+    extern "C" int sizes_##name(int *sizes) {                                                                          \
+        return cpu_sizes(name, sizes);                                                                                 \
+    }
