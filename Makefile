@@ -16,7 +16,7 @@ WARN    = -Wall -Wextra -Werror
 CFLAGS_ALL = -std=gnu17 $(OPT) $(WARN) -fPIC -fvisibility=hidden -pthread -I. -I$(BUILD)/gen -I$(BUILD)/gen/grammar $(SAN) $(CFLAGS)
 # A target's programs export their symbols: emitted code calls the runtime of the program that loads it.
 LDFLAGS_ALL = -pthread -rdynamic $(SAN) $(LDFLAGS)
-LIBS    = -lopenblas -lsqlite3 -lz -ldl -lm
+LIBS    = -lopenblas -lsqlite3 -ledit -lz -ldl -lm
 
 SOURCES = $(sort $(wildcard compiler/*.c compiler/*/*.c ir/*.c backends/*.c backends/*/*.c))
 GENERATED = $(BUILD)/gen/grammar/parser.c $(BUILD)/gen/grammar/lexer.c $(BUILD)/gen/stdlib_data.c

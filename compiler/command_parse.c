@@ -101,8 +101,8 @@ const char *command_value(const Invocation *v, CommandOption o) {
 }
 
 bool command_colour(void) {
-    const char *no = getenv("NO_COLOR");
-    return isatty(STDERR_FILENO) && !(no && *no);
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(STDERR_FILENO) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
 }
 
 Diags *command_diags(Invocation *v) {

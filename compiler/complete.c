@@ -68,8 +68,10 @@ static void add_members(Complete *c, const char *of, CompleteKind kind) {
 
 static void add_functions(Complete *c) {
     FuncInfo f;
-    for (int i = 0; func_at(i, &f); i++)
+    for (int i = 0; func_at(i, &f); i++) {
+        if (lex_is_keyword(f.name)) continue; /* `not` is offered as what it is */
         add(c, f.name, COMPLETE_FUNCTION, f.usage ? arena_printf(c->arena, "%s: %s", f.usage, f.formula) : f.formula);
+    }
 }
 
 /* The variables of a dependency, the locals of a function: words of the outer statement that name nothing else. */

@@ -78,7 +78,6 @@ static void run_text(Repl *r, const char *label, int first_line, const char *tex
     if (!repl_look(r, text, len, &ok)) {
         SessionResult result = session_enter(r->session, label, first_line, text, len);
         ok = result == SESSION_DONE;
-        if (result == SESSION_INTERRUPTED) fputs("interrupted\n", r->err);
     }
     fflush(r->out);
     fflush(r->err);
@@ -141,7 +140,6 @@ static void run_command(Repl *r, LineReader *lines, const char *line) {
     double begin = time_now();
     interrupt_forget();
     if (!repl_command(r, line)) r->failed = true;
-    if (interrupt_requested()) fputs("interrupted\n", r->err);
     interrupt_forget();
     if (!r->quit) timed(r, begin);
 }
@@ -153,14 +151,15 @@ static void read_input(Repl *r, FILE *in) {
     for (LineState state = LINE_READ; state != LINE_END && !r->quit;) {
         const char *line;
         bool more = p.text.len > 0;
-        state = line_read(lines, more, &line);
+        state = line_read(lines, more ? p.text.data : "", &line);
         if (state == LINE_CANCELLED) {
             buf_free(&p.text);
             p.text = (Buf){0};
             interrupt_forget();
         }
         if (state != LINE_READ) continue;
-        number++;
+        int first_line = ++number;
+        for (const char *c = line; *c; c++) number += *c == '\n';
         bool blank = only_blanks(line);
         if (!more) {
             const char *first = line;
@@ -170,7 +169,7 @@ static void read_input(Repl *r, FILE *in) {
                 run_command(r, lines, first);
                 continue;
             }
-            p.first_line = number;
+            p.first_line = first_line;
         }
         bool ends = blank && r->interactive && !scan_is_open(p.text.data, p.text.len);
         buf_puts(&p.text, line);
@@ -187,6 +186,7 @@ int command_repl(Invocation *v) {
     /* widths of characters on the screen need a locale that knows UTF-8; nothing else follows the locale */
     if (!setlocale(LC_CTYPE, "C.UTF-8")) (void)setlocale(LC_CTYPE, "en_US.UTF-8");
     Repl r = {.out = stdout, .err = stderr, .interactive = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)};
+    r.colour = command_colour() && r.interactive;
     v->run.nsettings = v->settings.len;
     v->run.settings = v->settings.data;
     SessionOptions o = {.run = v->run,

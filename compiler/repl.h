@@ -2,6 +2,7 @@
  *
  *   repl.c           input to statements and commands, until it ends
  *   repl_commands.c  the table of commands (repl.def), and those about the session
+ *   repl_line.c      lines of input: the line editor, with repl_history.c, repl_complete.c and repl_paint.c
  *   repl_data.c      commands that look at sources and targets
  *   repl_plan.c      commands that look at programs */
 #ifndef AMAL_REPL_H
@@ -12,6 +13,7 @@ typedef struct Repl {
     Session *session;
     FILE *out, *err;
     bool interactive; /* input comes from a person at a terminal */
+    bool colour;      /* that terminal shows colours */
     bool time_on, quit;
     bool failed; /* a statement or a command did */
 } Repl;

@@ -5,6 +5,7 @@
  * none runs that still holds: its values are bound as they are. */
 #include "compiler/session_internal.h"
 #include "backends/runtime/kernels.h"
+#include <unistd.h>
 
 void turn_begin(Turn *t, Session *s) {
     *t = (Turn){.s = s, .kept = kept_new()};
@@ -172,6 +173,10 @@ static bool session_owns(const Session *s, const Model *m, const Entry *extra) {
 void turn_end(Turn *t, const Entry *fresh) {
     Session *s = t->s;
     fflush(s->o.out);
+    if (interrupt_requested()) { /* the terminal has written ^C where the cursor was */
+        if (isatty(fileno(s->o.err))) fputs("\n", s->o.err);
+        if (diag_error_count(t->ds) == 0) fputs("interrupted\n", s->o.err);
+    }
     diag_print(t->ds, s->o.err, s->o.colour);
     diags_remember_warnings(t->ds);
     if (t->running) {

@@ -4,7 +4,7 @@
 #   unit          each program of tests/unit and tests/differential, its own counts; one that was not built is a failure
 #   golden        tests/golden/*.amal: what goes to standard error against .expected (and to standard output against .stdout where there is one)
 #   command       tests/command*.sh: options, exit codes, model files, signals
-#   repl          tests/repl/*.in, typed into `amal repl`, with all that it says against .expected
+#   repl          tests/repl/*.in, read by `amal repl`, and *.pty, typed into it on a terminal: all that it says against .expected
 #   examples      examples/*/*.amal: what they compute against *.expect, the files they write against *.expected.csv
 #   reference     tests/reference/*.amal against the numbers in ../shared/data/*/reference.json
 #   docs          tests/docs/*.sh: every code explained and tested, every name in the reference, the tutorial's commands and what they write
@@ -120,14 +120,20 @@ repl_output() { # input
     arguments=$(sed -n '1s/^# amal repl //p' "$1")
     # shellcheck disable=SC2086
     (cd tests/repl && timeout 60 "$amal" repl $arguments <"$(basename "$1")" >"$tmp/said" 2>&1; echo "exit code $?" >>"$tmp/said")
-    sed -E -e 's/seconds: read .*/seconds: …/' -e 's/why: estimated .*/why: estimated …/' -e 's/^\([0-9.]+ s\)$/(… s)/' "$tmp/said" >"$tmp/stdout"
+    sed -E -e 's/(seconds:|why:) .*/\1 …/' -e 's/, (factorized|materialized)$/, …/' -e 's/^\([0-9.]+ s\)$/(… s)/' "$tmp/said" >"$tmp/stdout"
+}
+# What is typed on a terminal, and its screen (tests/tools/pty.c); sessions find the history of those before.
+pty_output() { # input
+    (cd tests/repl && env -u NO_COLOR XDG_STATE_HOME="$tmp/state" HOME="$tmp" timeout 120 "$build/tests/tools/pty" "$(basename "$1")" "$amal" repl \
+        >"$tmp/said" 2>&1; echo "code $?" >>"$tmp/said")
+    sed -E -e 's/(seconds:|why:) .*/\1 …/' -e 's/, (factorized|materialized)$/, …/' -e 's/after iteration [0-9]+/after some iterations/' "$tmp/said" >"$tmp/stdout"
 }
 run_repl() {
     section "repl"
     local input expected
-    for input in tests/repl/*.in; do
-        expected="${input%.in}.expected"
-        repl_output "$input"
+    for input in tests/repl/*.in tests/repl/*.pty; do
+        expected="${input%.*}.expected"
+        case "$input" in *.in) repl_output "$input" ;; *) pty_output "$input" ;; esac
         if [ "${update:-}" ]; then
             cp "$tmp/stdout" "$expected"
         elif ! diff -u "$expected" "$tmp/stdout" >"$tmp/diff" 2>&1; then
