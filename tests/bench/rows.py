@@ -366,7 +366,7 @@ def memory(ctx, title, tables, size_of_target, size_of_sources):
     runs = [ctx.amal.peak(script, "--strategy", "factorize") / 1e6 for _ in range(2)]
     row.sides = {OURS: runs, "size of T": [size_of_target / 1e6] * 2, "the sources' own tables": [size_of_sources / 1e6] * 2}
     row.goals.append(("size of T", 4))
-    row.notes.append("the largest resident size of the whole process, reading included; the sources' tables are part of it")
+    row.notes.append("the largest resident size of the whole process, reading included, with nothing in the cache; the sources' tables are part of it")
     return row
 
 

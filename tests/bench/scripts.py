@@ -88,7 +88,7 @@ class Amal:
         return command
 
     def environment(self, cache):
-        return dict(os.environ, AMAL_CACHE=os.path.join(cache or self.cache, "kernels"), XDG_CACHE_HOME=cache or self.cache)
+        return dict(os.environ, AMAL_CACHE=cache or self.cache)
 
     def run(self, script, *options, settings=(), cache=None, threads=None):
         """Runs the script; an exit code other than 0 is an AmalError with what it said."""
@@ -107,12 +107,14 @@ class Amal:
             os.unlink(out)
 
     def peak(self, script, *options):
-        """The largest resident size of a run, in bytes. A small process starts it: the system counts what a process was before its first exec as
+        """The largest resident size of a run that finds nothing in its cache, in bytes. A small process starts it: the system counts what a process was before its first exec as
         its own, and this one is large."""
         watch = ("import os, sys\npid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)\n_, status, used = os.wait4(pid, 0)\n"
                  "print(os.waitstatus_to_exitcode(status), used.ru_maxrss)")
         command = self.command(script, os.path.join(self.folder, "peak.json"), options, (), None)
-        done = subprocess.run([sys.executable, "-S", "-E", "-c", watch, *command], capture_output=True, env=self.environment(None), text=True, check=True)
+        with tempfile.TemporaryDirectory(dir=self.folder) as cache:
+            done = subprocess.run([sys.executable, "-S", "-E", "-c", watch, *command], capture_output=True, env=self.environment(cache), text=True,
+                                  check=True)
         code, size = done.stdout.split()[-2:]
         if code != "0":
             raise AmalError(f"{' '.join(command)} ended with {code}:\n{done.stderr[:2000]}")
