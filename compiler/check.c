@@ -81,7 +81,6 @@ static const struct {
     {"username", "a person's name"},
     {"employee name", "a person's name"},
     {"home address", "where a person lives"},
-    {"street", "where a person lives"},
     {"street address", "where a person lives"},
     {"ip address", "a network address"},
 };
@@ -100,14 +99,22 @@ static void split_words(Buf *b, const char *name) {
     buf_puts(b, " ");
 }
 
+/* Nothing that changes what is meant may follow: a phone number is one, whether there is a phone service is none. */
+static bool ends_here(const char *rest) {
+    static const char *const more[] = {" ", " number ", " no ", " nr ", " address ", " 1 ", " 2 ", " hash "};
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+        if (strcmp(rest, more[i]) == 0) return true;
+    return false;
+}
+
 const char *check_personal(const char *name) {
     Buf words = {0};
     split_words(&words, name);
     const char *says = NULL;
     for (size_t i = 0; i < sizeof personal / sizeof *personal && !says; i++) {
-        const char *at = strstr(words.data, personal[i].words);
         size_t n = strlen(personal[i].words);
-        if (at && at[-1] == ' ' && at[n] == ' ') says = personal[i].says;
+        for (const char *at = words.data; !says && (at = strstr(at, personal[i].words)); at++)
+            if (at[-1] == ' ' && ends_here(at + n)) says = personal[i].says;
     }
     buf_free(&words);
     return says;

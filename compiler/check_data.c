@@ -23,24 +23,32 @@ static void note_roles(Diag *d, const Integration *in, uint64_t body) {
     }
 }
 
+/* Is it one of those that the tgd as written stands for? */
+static bool is_of(const TgdSpec *g, const TgdDecl *written) {
+    return g->span.begin == written->span.begin && g->span.file == written->span.file;
+}
+
 void check_matches(Diags *ds, const Target *t, const Integration *in) {
     const MappingSpec *spec = in->spec;
     if (in->rows == 0) return; /* W402 says more */
     int64_t *rows = mem_alloc(sizeof(int64_t) * (size_t)(spec->ntgds + 1));
     for (int64_t i = 0; i < in->rows; i++) rows[in->tgd_of[i]]++;
+    uint64_t *whole = mem_alloc(sizeof(uint64_t) * (size_t)(spec->ntgds + 1)); /* all atoms of the tgd as written */
     for (int k = 0; k < t->tgds.len; k++) {
         const TgdDecl *decl = t->tgds.data[k];
         int64_t fired = 0, of_larger = 0;
         uint64_t body = 0; /* all atoms of it */
         int conditions = 0;
         for (int g = 0; g < spec->ntgds; g++) {
-            if (spec->tgds[g].span.begin != decl->span.begin || spec->tgds[g].span.file != decl->span.file) continue;
+            if (!is_of(&spec->tgds[g], decl)) continue;
             fired += rows[g];
             body |= spec->tgds[g].body;
             if (spec->tgds[g].nconds > conditions) conditions = spec->tgds[g].nconds;
         }
-        for (int g = 0; g < spec->ntgds; g++)
+        for (int g = 0; g < spec->ntgds; g++) {
+            if (is_of(&spec->tgds[g], decl)) whole[g] = body;
             if ((spec->tgds[g].body & body) == body && spec->tgds[g].body != body) of_larger += rows[g];
+        }
         if (fired || of_larger || !body) continue; /* its matches may all be part of larger ones */
         Diag *d = diag_warn(ds, "W430", decl->span, "this gives no row of %s", spec->target);
         note_roles(d, in, body);
@@ -57,16 +65,15 @@ void check_matches(Diags *ds, const Target *t, const Integration *in) {
             if (rows[g]) always = always && spec->tgds[g].body >> r & 1;
         for (int64_t i = 0; i < in->rows && !used; i++) used = in->ci[r][i] >= 0;
         bool optional = false; /* left out of a body that it could be in */
-        for (int g = 0; g < spec->ntgds; g++)
-            for (int h = 0; h < spec->ntgds; h++)
-                optional = optional || (rows[g] && spec->tgds[h].span.begin == spec->tgds[g].span.begin &&
-                                        !(spec->tgds[g].body >> r & 1) && spec->tgds[h].body >> r & 1);
+        for (int g = 0; g < spec->ntgds && !optional; g++)
+            optional = rows[g] && !(spec->tgds[g].body >> r & 1) && whole[g] >> r & 1;
         if (used || always || !optional || table->rows == 0) continue;
         Diag *d = diag_warn(ds, "W430", spec->roles[r].span, "no row of %s matches: it is absent in all of %s",
                             spec->roles[r].name, spec->target);
         note_roles(d, in, (uint64_t)1 << r);
         diag_help(d, "look at its keys: no value of them is in the tables it is joined with");
     }
+    mem_free(whole);
     mem_free(rows);
 }
 

@@ -143,27 +143,27 @@ static void tgds_json(Buf *out, Arena *arena, const Program *p, const Target *t,
     }
 }
 
-static void joins_json(Buf *out, const Program *p, const MappingSpec *spec) {
-    bool any = false;
+/* Each pair of columns that some tgd joins by, once. */
+static void joins_json(Buf *out, Arena *arena, const Program *p, const MappingSpec *spec) {
+    VEC(const JoinEq *) seen = {0};
     for (int g = 0; g < spec->ntgds; g++)
         for (int i = 0; i < spec->tgds[g].neqs; i++) {
             const JoinEq *q = &spec->tgds[g].eqs[i];
             bool again = false;
-            for (int h = 0; h <= g && !again; h++)
-                for (int k = 0; k < spec->tgds[h].neqs && !again; k++) {
-                    const JoinEq *o = &spec->tgds[h].eqs[k];
-                    again = (h < g || k < i) && o->a.role == q->a.role && o->a.column == q->a.column &&
-                            o->b.role == q->b.role && o->b.column == q->b.column;
-                }
+            for (int k = 0; k < seen.len && !again; k++) {
+                const JoinEq *o = seen.data[k];
+                again = o->a.role == q->a.role && o->a.column == q->a.column && o->b.role == q->b.role &&
+                        o->b.column == q->b.column;
+            }
             if (again) continue;
-            buf_printf(out, "%s{\"a\": [%d, ", any ? ", " : "", q->a.role);
+            buf_printf(out, "%s{\"a\": [%d, ", seen.len ? ", " : "", q->a.role);
             report_text(out, source_column(p, spec, q->a.role, q->a.column));
             buf_printf(out, "], \"b\": [%d, ", q->b.role);
             report_text(out, source_column(p, spec, q->b.role, q->b.column));
             buf_puts(out, "], \"by\": ");
             report_text(out, q->variable ? q->variable : "");
             buf_puts(out, "}");
-            any = true;
+            vec_push(arena, &seen, q);
         }
 }
 
@@ -203,7 +203,7 @@ void explain_target_json(Buf *out, Arena *arena, const Program *p, const Target 
     buf_puts(out, "],\n \"tgds\": [");
     tgds_json(out, arena, p, t, in);
     buf_puts(out, "],\n \"joins\": [");
-    joins_json(out, p, in->spec);
+    joins_json(out, arena, p, in->spec);
     buf_puts(out, "],\n \"conflicts\": [");
     for (int k = 0; k < in->nconflicts; k++) {
         const ConflictReport *c = &in->conflicts[k];

@@ -148,11 +148,12 @@
 
   function tgdList(t) {
     return t.tgds.map((d) => {
-      const all = d.bodies.reduce((a, b) => a + b.rows, 0);
+      const all = d.bodies.reduce((a, b) => a + b.rows, 0), shown = d.bodies.length > 8 ? d.bodies.filter((b) => b.rows).sort((a, b) => b.rows - a.rows).slice(0, 24) : d.bodies;
       return h("div", { class: "card" },
         h("div", { class: "scroll" }, h("pre", { style: "margin:0" }, d.text.trim())),
         d.bodies.length > 1 && h("table", { style: "margin-top:.7rem" }, h("thead", {}, h("tr", {}, h("th", {}, "atoms found"), h("th", { class: "n" }, `rows of ${t.name}`), h("th", {}, h("span", { class: "badge" }, `line ${d.line}`)))),
-          h("tbody", {}, d.bodies.map((b) => h("tr", {}, h("td", {}, b.roles.map((r) => t.sources[r].name).join(" & ")), h("td", { class: "n" }, whole(b.rows)), h("td", { style: "width:30%" }, meter(all ? b.rows / all : 0)))))),
+          h("tbody", {}, shown.map((b) => h("tr", {}, h("td", {}, b.roles.map((r) => t.sources[r].name).join(" & ")), h("td", { class: "n" }, whole(b.rows)), h("td", { style: "width:30%" }, meter(all ? b.rows / all : 0)))))),
+        shown.length < d.bodies.length && h("p", { class: "from", style: "margin:.5rem 0 0" }, `and ${whole(d.bodies.length - shown.length)} more sets of atoms, which give ${times(all - shown.reduce((a, b) => a + b.rows, 0), "row")}`),
         d.bodies.length === 1 && h("p", { class: "from", style: "margin:.5rem 0 0" }, `line ${d.line}: ${times(d.bodies[0].rows, "row")} of ${t.name}`));
     });
   }
