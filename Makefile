@@ -66,6 +66,10 @@ $(BUILD)/obj/%.o: %.c Makefile | $(GENERATED_HEADERS)
 $(BUILD)/obj/compiler/explain_html.o: $(wildcard compiler/explain/*)
 $(BUILD)/obj/backends/c/emit.o: backends/c/abi.h backends/c/prelude.h ir/cells.h
 
+$(BUILD)/obj/compiler/build_emit.o: compiler/carried.h
+# Built programs are linked with what amal is linked with.
+$(BUILD)/obj/compiler/build_link.o: CFLAGS_ALL += -DAMAL_LINK='"$(strip -pthread $(SAN) $(LIBS))"'
+
 # What re2c and Bison write is theirs: it is compiled without the warnings that only their style raises.
 $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c Makefile | $(GENERATED_HEADERS)
 	@mkdir -p $(@D)

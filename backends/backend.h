@@ -33,6 +33,10 @@ typedef struct BackendOptions {
     const char *gpu_arch;     /* --gpu-arch; NULL: of the GPU that is there, else sm_80 */
     bool to_look;             /* for explain: nothing will run */
     bool any_order;           /* option deterministic off: sums may take whatever order is fastest */
+    const struct CpuTarget *target; /* backends/c/target.h; NULL: as AMAL_TARGET says */
+    struct KernelSink *sink;  /* kernels are collected there, not compiled: what is prepared cannot run (backends/c/carry.h) */
+    const struct AmalProgram *carried; /* kernels of a built program, looked at first; NULL: none */
+    int *outcome;             /* with carried: a CarriedOutcome */
 } BackendOptions;
 typedef struct Executable Executable; /* each backend's own */
 typedef struct Backend {

@@ -246,6 +246,7 @@ typedef struct Token { /* kept for the formatter */
 } Token;
 typedef struct Script {
     const char *path;
+    const struct AmalProgram *carried; /* the built program it comes from (carried.h); NULL: a file */
     uint32_t file;
     StmtVec stmts;
     VEC(Comment) comments; /* in order */

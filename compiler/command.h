@@ -98,6 +98,7 @@ const char *command_choice(Arena *arena, CommandOption o, int i);
 typedef bool (*CommandExtra)(Invocation *v, void *user, int argc, char **argv, int *i, int *code);
 int command_parse(Invocation *v, int argc, char **argv, int from, CommandExtra extra, void *user);
 void command_name_program(const char *name); /* what messages begin with; amal unless said */
+void command_usage_to(FILE *out);            /* where they go; standard error unless said (NULL) */
 /* `amal: …` on standard error; EXIT_USAGE. */
 int command_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const char *command_value(const Invocation *v, CommandOption o); /* of an option without a setter; NULL: not given */

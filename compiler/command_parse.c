@@ -85,12 +85,19 @@ void command_name_program(const char *name) {
     program_name = name;
 }
 
+static FILE *messages; /* NULL: standard error */
+
+void command_usage_to(FILE *out) {
+    messages = out;
+}
+
 int command_usage(const char *fmt, ...) {
+    FILE *out = messages ? messages : stderr;
     va_list ap;
     va_start(ap, fmt);
-    fprintf(stderr, "%s: ", program_name);
-    vfprintf(stderr, fmt, ap);
-    fputs("\n", stderr);
+    fprintf(out, "%s: ", program_name);
+    vfprintf(out, fmt, ap);
+    fputs("\n", out);
     va_end(ap);
     return EXIT_USAGE;
 }

@@ -286,6 +286,23 @@ void diag_help(Diag *d, const char *fmt, ...) {
     d->help = d->help ? arena_printf(a, "%s\n%s", d->help, text) : text;
 }
 
+DiagMark diag_mark(const Diags *ds) {
+    return (DiagMark){ds->all.len, ds->errors, ds->unkept_errors};
+}
+
+void diag_take_back(Diags *ds, DiagMark since) {
+    int kept = since.kept;
+    for (int i = since.kept; i < ds->all.len; i++) {
+        Diag *d = ds->all.data[i];
+        if (d->level == DIAG_ERROR && !d->promoted && i >= ds->printed) continue;
+        ds->all.data[kept++] = d;
+    }
+    ds->errors -= ds->all.len - kept + ds->unkept_errors - since.unkept_errors;
+    ds->unkept_errors = since.unkept_errors;
+    ds->all.len = kept;
+    ds->last_code = kept ? ds->all.data[kept - 1]->code : NULL;
+}
+
 int diag_error_count(const Diags *ds) {
     return ds->errors;
 }

@@ -42,6 +42,13 @@ Diag *diag_data(Diags *ds, const char *code, Span at, const char *file, int64_t 
 void diag_note(Diag *d, Span at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void diag_help(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* For what may fail without harm: a mark before it, and the errors since then taken back. Warnings stay. */
+typedef struct DiagMark {
+    int kept, errors, unkept_errors;
+} DiagMark;
+DiagMark diag_mark(const Diags *ds);
+void diag_take_back(Diags *ds, DiagMark since);
+
 int diag_error_count(const Diags *ds);
 int diag_errors_within(const Diags *ds, Span range); /* those whose place lies in it, or that have none */
 int diag_warning_count(const Diags *ds);

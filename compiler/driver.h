@@ -30,6 +30,11 @@ typedef struct RunOptions {
     const char *html; /* the plan as a page, here; NULL: not wanted. With explain, json is the plan too */
     bool profile;     /* trainings say what each line and pass took */
     bool plan_json;   /* json is the plan, not the report */
+    /* A rehearsal: kernels are collected there; trainings, predictions and metrics have values of 0, nothing is written.
+     * NULL: a run. */
+    struct KernelSink *rehearsal;
+    const struct CpuTarget *target; /* that code is emitted for; NULL: as AMAL_TARGET says */
+    const struct AmalProgram *carried; /* the built program that runs; NULL: amal does */
 } RunOptions;
 
 /* ---- run.c: executes a script's steps. Returns the exit code of the command. ---- */

@@ -1,15 +1,9 @@
 /* explain_html.c: the plan as one page (contract: explain.h). The page is compiler/explain/page.html with the style,
  * the program and the plan's data in the places that are marked; it loads nothing. */
+#include "compiler/embedded.h"
 #include "compiler/explain.h"
 
 /* Files that are part of the program. */
-#define TEXT_OF(name, path)                                                                                            \
-    __asm__(".section .rodata\n"                                                                                       \
-            ".global " #name "\n" #name ":\n"                                                                          \
-            ".incbin \"" path "\"\n"                                                                                   \
-            ".byte 0\n"                                                                                                \
-            ".previous\n");                                                                                            \
-    extern const char name[]
 TEXT_OF(amal_page_html, "compiler/explain/page.html");
 TEXT_OF(amal_page_css, "compiler/explain/page.css");
 TEXT_OF(amal_page_js, "compiler/explain/page.js");

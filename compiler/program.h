@@ -35,6 +35,7 @@ typedef struct Program {
     Diags *diags;
     const Script *script;
     const char *base_dir;
+    const Script *built_with; /* of a built program: sources with the columns found then; else NULL */
     VEC(Source) sources;
     VEC(Target) targets;
     VEC(const EgdDecl *) egds;
@@ -42,7 +43,8 @@ typedef struct Program {
     VEC(const FuncDecl *) metrics;
     VEC(const Stmt *) steps;               /* let print train evaluate predict save load option for export, in order */
     VEC(const Stmt *) params;              /* ST_PARAM */
-    VEC(Script *) used;                    /* stdlib and `use`d files, kept alive */
+    VEC(Script *) used;                    /* `use`d files, then the stdlib, kept alive */
+    int nused;                             /* how many of them are `use`d files */
     const struct ResolveOptions *options;
     uint32_t shapes_of;                    /* file whose shapes are noted while they are checked; 0: none */
     VEC(ShapeNote) shapes;

@@ -5,6 +5,7 @@
  * Ownership: everything lives in the arena. Errors: E110..E119, E150..E176, E190 through diag_*; nothing is dropped
  * silently. */
 #include "backends/runtime/kernels.h"
+#include "compiler/carried.h"
 #include "compiler/resolve_internal.h"
 
 #include <errno.h>
@@ -209,6 +210,17 @@ Stmt *program_rebase(Arena *a, const char *prefix, Stmt *s) {
     }
 }
 
+/* The text of a used file that the program carries (it has all that were used when it was built). */
+static char *carried_script(const AmalProgram *carried, const char *path, size_t *len) {
+    for (const AmalFile *f = carried->files; f->path; f++)
+        if (strcmp(f->path, path) == 0) {
+            Buf b = {0};
+            buf_add(&b, f->text, *len = strlen(f->text));
+            return buf_take(&b);
+        }
+    internal_error("the program lacks the script %s", path);
+}
+
 /* The whole of a used file. NULL: reported (E116). */
 static char *read_script(Collector *c, Span at, const char *path, size_t *len) {
     FILE *f = fopen(path, "rb");
@@ -241,7 +253,8 @@ static void collect_use(Collector *c, const Stmt *u, const char *prefix, const O
     Program *p = c->p;
     const char *rebased = path_rebase(p->arena, prefix, u->use.file);
     const char *path = path_join(p->arena, p->base_dir, rebased);
-    OpenFile self = {real_path(p->arena, path), user, u->use.file_span};
+    const AmalProgram *carried = p->script->carried;
+    OpenFile self = {carried ? rebased : real_path(p->arena, path), user, u->use.file_span};
     for (const OpenFile *o = user; o; o = o->user) {
         if (strcmp(o->real, self.real)) continue;
         Diag *d = diag_error(p->diags, "E115", u->use.file_span, "`%s` uses itself", u->use.file);
@@ -253,10 +266,11 @@ static void collect_use(Collector *c, const Stmt *u, const char *prefix, const O
         if (!strcmp(c->done.data[i], self.real)) return; /* used twice along different ways: taken once */
     vec_push(p->arena, &c->done, self.real);
     size_t len = 0;
-    char *text = read_script(c, u->use.file_span, path, &len);
+    char *text = carried ? carried_script(carried, rebased, &len) : read_script(c, u->use.file_span, path, &len);
     if (!text) return;
-    uint32_t file = diag_add_file(p->diags, path, text, len);
+    uint32_t file = diag_add_file(p->diags, carried ? rebased : path, text, len);
     Script *s = parse_script(p->arena, p->diags, file, text, len);
+    s->path = rebased;
     mem_free(text);
     vec_push(p->arena, &p->used, s);
     collect(c, s, folder_of(p->arena, rebased), &self);
@@ -287,8 +301,24 @@ static void check_columns(Program *p, const Source *s) {
         }
 }
 
+/* A source of a built program that declares no columns has those that were found when it was built. */
+static const SourceDecl *with_built_columns(const Program *p, const SourceDecl *decl) {
+    if (decl->has_columns || !p->script->carried) return decl;
+    for (int i = 0; i < p->built_with->stmts.len; i++) {
+        const Stmt *s = p->built_with->stmts.data[i];
+        if (s->kind != ST_SOURCE || strcmp(s->source->name.text, decl->name.text) != 0) continue;
+        SourceDecl *with = arena_new_of(p->arena, SourceDecl);
+        *with = *decl;
+        with->has_columns = true;
+        with->columns = s->source->columns;
+        return with;
+    }
+    return decl;
+}
+
 static void add_source(Collector *c, const SourceDecl *decl) {
     Program *p = c->p;
+    decl = with_built_columns(p, decl);
     if (!declare(c, SPACE_RELATION, "source", decl->name)) return;
     Source s = {.decl = decl, .index = p->sources.len, .ncols = decl->columns.len, .cols = decl->columns.data};
     if (decl->silo.text) {
@@ -585,10 +615,16 @@ Program *program_resolve_with(Arena *arena, Diags *ds, const Script *script, int
     *p = (Program){.arena = arena, .diags = ds, .script = script, .base_dir = base_dir ? base_dir : ""};
     p->options = options;
     Collector c = {.p = p};
+    if (script->carried) {
+        const char *columns = script->carried->schemas;
+        uint32_t file = diag_add_file(ds, "the columns when it was built", columns, strlen(columns));
+        p->built_with = parse_script(arena, ds, file, columns, strlen(columns));
+    }
     OpenFile self = {.real = real_path(arena, script->path ? script->path : "")};
     vec_push(arena, &c.done, self.real);
     collect(&c, (Script *)script, "", &self);
     for (int i = 0; i < c.stmts.len; i++) add_declaration(&c, c.stmts.data[i]);
+    p->nused = p->used.len;
     add_stdlib(p, nstdlib, stdlib);
     add_source_keys(p);
     for (int i = 0; i < c.stmts.len; i++) add_dependency(&c, c.stmts.data[i]);

@@ -421,6 +421,7 @@ static Lowered *prepare_training(Run *r, const Stmt *s, const Integration **in, 
     if (!lower_hyper(&env, a, &s->train.args, s->span, nhyper, hyper)) return NULL;
     *choice = choose_strategy(r, &(Training){s, a, *nhyper, *hyper}, *in);
     if (!choice->why) return NULL;
+    if (r->o->rehearsal && !strategy_fits_memory(*in)) choice->materialize = false; /* as a run's rules say */
     const Integration *data = choice->materialize    ? data_materialized(r->data, *in)
                               : choice->sort_by >= 0 ? data_sorted(r->data, *in, choice->sort_by)
                                                      : *in;
@@ -578,7 +579,7 @@ static bool step_predict(Run *r, const Stmt *s) {
     const Integration *data = run_data(r, in);
     Matrix *p = data ? predict(r, m, data, s->predict.model.span) : NULL;
     if (!p) return false;
-    bool ok = write_predictions(r, s, in, p);
+    bool ok = r->o->rehearsal || write_predictions(r, s, in, p);
     mat_free(p);
     return ok;
 }
@@ -622,6 +623,7 @@ bool run_step(Run *r, const Stmt *s) {
         if (s->kind == ST_TRAIN) return step_explain(r, s);
         return s->kind == ST_LET ? step_let(r, s) : s->kind == ST_FOR ? step_for(r, s) : true;
     }
+    if (r->o->rehearsal && (s->kind == ST_SAVE || s->kind == ST_EXPORT)) return true;
     switch (s->kind) {
     case ST_LET: return step_let(r, s);
     case ST_PRINT: return step_print(r, s);
@@ -689,23 +691,41 @@ static int exit_code(const Diags *ds) {
     return last && strncmp(last, "E6", 2) == 0 ? 3 : 1;
 }
 
-int run_program(Arena *arena, Diags *ds, Program *p, const RunOptions *given) {
-    double began = time_now();
-    const RunOptions settled = run_options_settle(p, given), *o = &settled;
-    bool json_only = o->json && strcmp(o->json, "-") == 0;
-    Run r = {.arena = arena, .ds = ds, .program = p, .o = o, .data = data_open(arena, ds, p, o)};
-    r.report = report_new(arena, json_only ? NULL : stdout, o->quiet);
-    if (o->html || o->plan_json || o->profile) r.plan = explain_new(arena, o);
-    bool ok = run_params(&r);
-    for (int i = 0; ok && i < p->steps.len; i++) {
-        ok = run_step(&r, p->steps.data[i]);
+Run *run_open(Arena *arena, Diags *ds, Program *p, const RunOptions *given, FILE *human) {
+    Run *r = arena_new_of(arena, Run);
+    RunOptions *o = arena_new_of(arena, RunOptions);
+    *o = run_options_settle(p, given);
+    *r = (Run){.arena = arena, .ds = ds, .program = p, .o = o, .data = data_open(arena, ds, p, o)};
+    r->report = report_new(arena, human, o->quiet);
+    if (o->html || o->plan_json || o->profile) r->plan = explain_new(arena, o);
+    return r;
+}
+
+bool run_steps(Run *r, const Stmt **stopped) {
+    bool ok = run_params(r);
+    for (int i = 0; ok && i < r->program->steps.len; i++) {
+        *stopped = r->program->steps.data[i];
+        ok = run_step(r, *stopped);
         fflush(stdout);
     }
-    if (!ok && !interrupt_requested()) AMAL_CHECK(diag_error_count(ds) > 0);
-    if (o->json && !o->plan_json && !interrupt_requested()) write_json(&r, began);
-    if (ok && (o->html || o->plan_json)) write_plan(&r);
-    for (int i = 0; i < r.models.len; i++) model_free(r.models.data[i].model);
-    for (int i = 0; i < r.values.len; i++) mat_free(r.values.data[i]);
-    data_close(r.data);
+    if (!ok && !interrupt_requested()) AMAL_CHECK(diag_error_count(r->ds) > 0);
+    return ok;
+}
+
+void run_close(Run *r) {
+    for (int i = 0; i < r->models.len; i++) model_free(r->models.data[i].model);
+    for (int i = 0; i < r->values.len; i++) mat_free(r->values.data[i]);
+    data_close(r->data);
+}
+
+int run_program(Arena *arena, Diags *ds, Program *p, const RunOptions *given) {
+    double began = time_now();
+    bool json_only = given->json && strcmp(given->json, "-") == 0;
+    const Stmt *stopped = NULL;
+    Run *r = run_open(arena, ds, p, given, json_only ? NULL : stdout);
+    bool ok = run_steps(r, &stopped);
+    if (r->o->json && !r->o->plan_json && !interrupt_requested()) write_json(r, began);
+    if (ok && (r->o->html || r->o->plan_json)) write_plan(r);
+    run_close(r);
     return exit_code(ds);
 }

@@ -45,6 +45,11 @@ typedef struct RunResult {
     const char *backend;
 } RunResult;
 
+/* ---- run.c: a run in its parts, for those who keep it ---- */
+Run *run_open(Arena *arena, Diags *ds, Program *p, const RunOptions *given, FILE *human); /* human: as report_new() */
+bool run_steps(Run *r, const Stmt **stopped); /* all steps; false: reported, or interrupted, at *stopped (NULL: before) */
+void run_close(Run *r);
+
 LowerEnv run_env(Run *r);
 /* The options of the command line, completed by the script's `option` statements and the defaults. */
 RunOptions run_options_settle(const Program *p, const RunOptions *given);

@@ -2,6 +2,7 @@
  *
  * Backend: the one asked for with --backend; otherwise emitted C for training, and for values, predictions and metrics
  * the interpreter unless the estimate says that running takes longer than compiling would. */
+#include "backends/c/carry.h"
 #include "compiler/run_internal.h"
 #include <stdlib.h>
 
@@ -17,6 +18,7 @@ PassOptions run_passes(const Run *r, const char *strategy) {
 const Integration *run_data(Run *r, const Integration *in) {
     bool wanted = r->o->strategy == STRATEGY_MATERIALIZE ||
                   (r->o->strategy == STRATEGY_AUTO && data_is_materialized(r->data, in));
+    if (r->o->rehearsal && !strategy_fits_memory(in)) wanted = false;
     return wanted ? data_materialized(r->data, in) : in;
 }
 
@@ -25,7 +27,7 @@ static const Backend *pick_backend(Run *r, const IrFunc *f, RunPurpose purpose) 
     if (purpose == RUN_TRAIN || (r->o->backend && !r->o->explain)) return run_training_backend(r);
     const char *why;
     bool slow = f->tables.len > 0 && ir_cost(f, r->o->threads).seconds > COMPILING_SECONDS;
-    return slow && backend_c.available(&why) ? &backend_c : &backend_interp;
+    return slow && (r->o->carried || backend_c.available(&why)) ? &backend_c : &backend_interp;
 }
 
 const Backend *run_training_backend(const Run *r) {
@@ -112,23 +114,83 @@ static BackendOptions backend_options(const Run *r, const PassOptions *passes) {
                             .to_look = r->o->explain};
 }
 
+/* Of a built program. Kernels that it carries need no compiler; for others there may be one, and if not, and C was not
+ * asked for, the interpreter does the work. What is not as it was built is said. *b: what the result is for. */
+static Executable *prepare_carried(Run *r, const Backend **b, IrFunc *f, BackendOptions o) {
+    int found = CARRIED_THERE;
+    DiagMark mark = diag_mark(r->ds);
+    o.carried = r->o->carried;
+    o.outcome = &found;
+    Executable *x = (*b)->prepare(r->ds, f, &o);
+    const char *code = x ? "" : diag_last_code(r->ds);
+    bool compiling = strcmp(code, "E602") == 0 || strcmp(code, "E603") == 0;
+    if (found == CARRIED_THERE || (!x && (!compiling || r->o->backend))) return x;
+    char word[32] = "";
+    bool foreign = found == CARRIED_FOREIGN;
+    if (foreign) (void)carry_lacks(r->o->carried->needs, word, sizeof word);
+    if (!x) diag_take_back(r->ds, mark);
+    Diag *d = diag_warn(r->ds, "W606", (Span){0}, "`%s` is %s: %s%s", f->name,
+                        x ? "compiled now" : "interpreted, which is slower, for want of a C compiler",
+                        foreign ? "its code needs a processor with "
+                                : "the data or params have other sizes than when the program was built",
+                        word);
+    diag_help(d, foreign ? "build the program with --target portable, or on a machine like this one"
+                         : "build the program again with data and params like these");
+    if (x) return x;
+    *b = &backend_interp;
+    return backend_interp.prepare(r->ds, f, &o);
+}
+
+static Executable *prepare(Run *r, const Backend **b, IrFunc *f, const PassOptions *passes, bool profile) {
+    BackendOptions o = backend_options(r, passes);
+    o.profile = profile && (*b)->profiles;
+    o.to_look = false;
+    if (r->o->carried && *b == &backend_c) return prepare_carried(r, b, f, o);
+    return check_available(r, *b, (Span){0}, &o) ? (*b)->prepare(r->ds, f, &o) : NULL;
+}
+
+static bool collect_kernel(Run *r, IrFunc *f, const PassOptions *passes) {
+    BackendOptions o = backend_options(r, passes);
+    o.sink = r->o->rehearsal;
+    o.target = r->o->target;
+    Executable *x = backend_c.prepare(r->ds, f, &o);
+    if (!x) return false;
+    backend_c.release(x);
+    return true;
+}
+
+/* In a rehearsal what would be computed is 0. false: reported. */
+static bool rehearsed_outputs(Run *r, const IrFunc *f, RunResult *out) {
+    out->backend = backend_c.name;
+    for (int i = 0; i < f->output_names.len; i++) {
+        const IrNode *n = f->body->results.data[i];
+        out->outputs[i] = mat_new_dense(n->rows, n->cols);
+        if (out->outputs[i]) continue;
+        diag_error(r->ds, "E402", n->span, "no memory for a result of %lld x %lld", (long long)n->rows,
+                   (long long)n->cols);
+        for (int k = 0; k < i; k++) mat_free(out->outputs[k]);
+        return false;
+    }
+    return true;
+}
+
 bool run_lowered(Run *r, Lowered *l, RunPurpose purpose, const Matrix *prediction, RunResult *out) {
     memset(out, 0, sizeof *out);
     PassOptions passes = run_passes(r, purpose == RUN_TRAIN ? r->strategy : "factorized");
     double begin = time_now();
     IrFunc *f = ir_optimize(l->func, &passes);
+    out->outputs = arena_array(r->arena, Matrix *, f->output_names.len + 1);
+    if (r->o->rehearsal) {
+        if ((purpose == RUN_TRAIN || f->tables.len > 0) && !collect_kernel(r, f, &passes)) return false;
+        if (purpose != RUN_VALUE) return rehearsed_outputs(r, f, out);
+    }
     const Backend *b = pick_backend(r, f, purpose);
-    BackendOptions o = backend_options(r, &passes);
+    Executable *x = prepare(r, &b, f, &passes, purpose == RUN_TRAIN && r->profile);
     RunProfile *profile = purpose == RUN_TRAIN && b->profiles ? r->profile : NULL;
-    o.profile = profile != NULL;
-    o.to_look = false;
-    if (!check_available(r, b, (Span){0}, &o)) return false;
-    Executable *x = b->prepare(r->ds, f, &o);
     double prepared = time_now();
     if (!x) return false;
     bool *mine = arena_array(r->arena, bool, l->ninputs + 1);
     Matrix **inputs = gather_inputs(r, l, prediction, mine);
-    out->outputs = arena_array(r->arena, Matrix *, f->output_names.len + 1);
     Progress bar;
     progress_begin(&bar, r->training, purpose == RUN_TRAIN && !r->o->quiet);
     RunContext rc = {.diags = r->ds,

@@ -1,5 +1,6 @@
 /* script.c: reads and checks a script before anything runs (contract: script.h). */
 #include "compiler/script.h"
+#include "compiler/carried.h"
 #include <dirent.h>
 #include <errno.h>
 #include <math.h>
@@ -97,11 +98,22 @@ static bool stdlib_from_folder(Arena *arena, Diags *ds, ScriptVec *out, const ch
     return true;
 }
 
+static void stdlib_built_in(Arena *arena, Diags *ds, ScriptVec *out) {
+    for (const StdlibFile *f = stdlib_files; f->path; f++) stdlib_add(arena, ds, out, f->path, f->text, strlen(f->text));
+}
+
 bool script_stdlib(Arena *arena, Diags *ds, ScriptVec *out) {
     const char *folder = getenv("AMAL_STDLIB");
     if (folder && *folder) return stdlib_from_folder(arena, ds, out, folder);
-    for (const StdlibFile *f = stdlib_files; f->path; f++) stdlib_add(arena, ds, out, f->path, f->text, strlen(f->text));
+    stdlib_built_in(arena, ds, out);
     return true;
+}
+
+/* A built program has amal's own library or the one that it was built with, whatever the environment names. */
+static void stdlib_carried(Arena *arena, Diags *ds, ScriptVec *out, const AmalProgram *carried) {
+    if (!carried->library) stdlib_built_in(arena, ds, out);
+    for (const AmalFile *f = carried->library; f && f->path; f++)
+        stdlib_add(arena, ds, out, f->path, f->text, strlen(f->text));
 }
 
 void script_apply_settings(Arena *arena, Diags *ds, Script *s, int n, const Setting *settings, bool all) {
@@ -175,15 +187,17 @@ void script_apply_settings(Arena *arena, Diags *ds, Script *s, int n, const Sett
 
 /* Resolves and checks a parsed script; the standard library may not have errors either. shapes_of, said: as for
  * script_open_text(), 0 and NULL to stop at the first kind of error. */
-static Program *check_script(Arena *arena, Diags *ds, Script *script, const char *path, int nsettings,
+static Program *check_script(Arena *arena, Diags *ds, Script *script, const char *folder, int nsettings,
                              const Setting *settings, const ResolveOptions *options, uint32_t shapes_of, int *said) {
     int before = diag_error_count(ds);
     ScriptVec stdlib = {0};
-    if (!script_stdlib(arena, ds, &stdlib)) return NULL;
+    if (script->carried)
+        stdlib_carried(arena, ds, &stdlib, script->carried);
+    else if (!script_stdlib(arena, ds, &stdlib))
+        return NULL;
     if (diag_error_count(ds) > before)
         return NULL; /* a statement that was left out would only cause messages about what is missing */
     script_apply_settings(arena, ds, script, nsettings, settings, true);
-    const char *folder = script_folder(arena, path);
     Program *p = program_resolve_with(arena, ds, script, stdlib.len, stdlib.data, folder, options);
     if (!p) return NULL;
     p->shapes_of = shapes_of;
@@ -194,12 +208,12 @@ static Program *check_script(Arena *arena, Diags *ds, Script *script, const char
     return p;
 }
 
-Program *script_open(Arena *arena, Diags *ds, const char *path, int nsettings, const Setting *settings) {
+static Program *check_whole(Arena *arena, Diags *ds, Script *script, const char *folder, int nsettings,
+                            const Setting *settings) {
     static const ResolveOptions whole = {0};
-    Script *script = script_parse(arena, ds, path);
     /* What a statement that cannot be read would have declared is unknown: messages about its absence would mislead. */
     if (!script || diag_error_count(ds) > 0) return NULL;
-    return check_script(arena, ds, script, path, nsettings, settings, &whole, 0, NULL);
+    return check_script(arena, ds, script, folder, nsettings, settings, &whole, 0, NULL);
 }
 
 Program *script_open_text(Arena *arena, Diags *ds, const char *path, const char *text, size_t len,
@@ -208,5 +222,23 @@ Program *script_open_text(Arena *arena, Diags *ds, const char *path, const char 
     Script *script = parse_script(arena, ds, file, text, len);
     script->path = path;
     *said = diag_count(ds);
-    return check_script(arena, ds, script, path, 0, NULL, options, file, said);
+    return check_script(arena, ds, script, script_folder(arena, path), 0, NULL, options, file, said);
+}
+
+Program *script_open(Arena *arena, Diags *ds, const char *path, int nsettings, const Setting *settings) {
+    return check_whole(arena, ds, script_parse(arena, ds, path), script_folder(arena, path), nsettings, settings);
+}
+
+Script *script_parse_carried(Arena *arena, Diags *ds, const AmalProgram *carried) {
+    size_t len = strlen(carried->text);
+    uint32_t file = diag_add_file(ds, carried->script, carried->text, len);
+    Script *s = parse_script(arena, ds, file, carried->text, len);
+    s->path = carried->script;
+    s->carried = carried;
+    return s;
+}
+
+Program *script_open_carried(Arena *arena, Diags *ds, const AmalProgram *carried, const char *folder, int nsettings,
+                             const Setting *settings) {
+    return check_whole(arena, ds, script_parse_carried(arena, ds, carried), folder, nsettings, settings);
 }

@@ -32,6 +32,10 @@ Program *script_open(Arena *arena, Diags *ds, const char *path, int nsettings, c
  * shown: those behind them only follow from statements that cannot be read. The options live as long as the program. */
 Program *script_open_text(Arena *arena, Diags *ds, const char *path, const char *text, size_t len,
                           const ResolveOptions *options, int *said);
+/* The program that a built one carries; its paths are relative to `folder`. */
+Script *script_parse_carried(Arena *arena, Diags *ds, const struct AmalProgram *carried);
+Program *script_open_carried(Arena *arena, Diags *ds, const struct AmalProgram *carried, const char *folder,
+                             int nsettings, const Setting *settings);
 /* The folder part of a path ("." when there is none), in the arena. */
 const char *script_folder(Arena *arena, const char *path);
 /* `file` as the script means it: relative to the script's folder, in the arena. */

@@ -29,6 +29,11 @@ static double physical_memory(void) {
     return pages > 0 && size > 0 ? (double)pages * (double)size : 0;
 }
 
+bool strategy_fits_memory(const Integration *in) {
+    double memory = physical_memory();
+    return memory <= 0 || (double)integration_materialized_bytes(in) <= MEMORY_SHARE * memory;
+}
+
 bool strategy_by_rule(Arena *arena, const Integration *in, bool already_materialized, StrategyChoice *out) {
     *out = (StrategyChoice){.sort_by = -1};
     bool plain = true;
@@ -38,7 +43,7 @@ bool strategy_by_rule(Arena *arena, const Integration *in, bool already_material
         return true;
     }
     double bytes = (double)integration_materialized_bytes(in), memory = physical_memory();
-    if (!already_materialized && memory > 0 && bytes > MEMORY_SHARE * memory) {
+    if (!already_materialized && !strategy_fits_memory(in)) {
         out->why = arena_printf(arena, "the joined table would take %.1f GB and the machine has %.1f GB", bytes / 1e9,
                                 memory / 1e9);
         return true;

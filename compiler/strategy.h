@@ -24,6 +24,8 @@ const char *strategy_order_name(const Integration *in, int indicator);
 /* True when logic alone decides. Rules (numbers as in semantics.md): one source; memory; 2 key/foreign-key joins that
  * repeat wide rows; 3 M:N joins; 4 unions. */
 bool strategy_by_rule(Arena *arena, const Integration *in, bool already_materialized, StrategyChoice *out);
+/* Does the joined table fit in this machine's memory, with room for the rest? */
+bool strategy_fits_memory(const Integration *in);
 /* What T would be as one block, with sizes but no cells: for costing a function on it. In the arena. */
 const Integration *strategy_phantom(Arena *arena, const Integration *in);
 /* What it should take to make T. */

@@ -108,6 +108,7 @@ typedef struct IrFunc {
     IrRegion *body;          /* results = outputs */
     int next_id;
     bool factorized;         /* level 2 */
+    bool numbers_named;      /* of built programs: emitted code names numbers that rewrites have no use for, 2 and a half too */
     VEC(const char *) notes; /* what passes want the plan to say: "materializes rows of T: line 12, T * W …" */
 } IrFunc;
 

@@ -60,7 +60,6 @@ expect 2 "takes no value" run points.amal --quiet=1
 expect 2 "wants an argument: amal run FILE.amal" run
 expect 2 "takes at most 1 argument, not 2" run points.amal loaded.amal
 expect 2 "takes no arguments" doctor now
-expect 2 "not built into version" build points.amal
 expect 2 "not built into version" bench
 expect 2 "not built into version" calibrate
 expect 2 "there is no code E000" explain E000

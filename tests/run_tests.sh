@@ -5,6 +5,7 @@
 #   golden        tests/golden/*.amal: what goes to standard error against .expected (and to standard output against .stdout where there is one)
 #   command       tests/command*.sh: options, exit codes, model files, signals
 #   repl          tests/repl/*.in, read by `amal repl`, and *.pty, typed into it on a terminal: all that it says against .expected
+#   build         tests/build.sh: programs and libraries that amal build makes, and what make install puts where
 #   examples      examples/*/*.amal: what they compute against *.expect, the files they write against *.expected.csv
 #   reference     tests/reference/*.amal against the numbers in ../shared/data/*/reference.json
 #   docs          tests/docs/*.sh: every code explained and tested, every name in the reference, the tutorial's commands and what they write
@@ -278,6 +279,14 @@ run_cuda() {
     . tests/cuda.sh
 }
 
+run_build() {
+    section "build"
+    # shellcheck source=tests/build.sh
+    . tests/build.sh
+    # shellcheck source=tests/build_library.sh
+    . tests/build_library.sh
+}
+
 run_docs() {
     section "docs"
     local script
@@ -309,7 +318,7 @@ if [ "$update" ]; then
     run_lsp
     exit 0
 fi
-[ ${#sections[@]} -gt 0 ] || sections=(unit golden command repl examples docs lsp bench reference differential cuda)
+[ ${#sections[@]} -gt 0 ] || sections=(unit golden command repl build examples docs lsp bench reference differential cuda)
 for name in "${sections[@]}"; do "run_$name"; done
 if [ "$skipped" -gt 0 ]; then printf '%d skipped, for the reasons above\n' "$skipped"; fi
 printf '%d passed, %d failed\n' "$passed" "$failed"

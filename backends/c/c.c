@@ -1,5 +1,6 @@
 /* c.c: the C backend: fuse, emit, compile, load; and the services that emitted code calls (abi.h). */
 #include "backends/backend.h"
+#include "backends/c/carry.h"
 #include "backends/c/compile.h"
 #include "backends/c/emit.h"
 #include "backends/interp/eval.h"
@@ -107,20 +108,37 @@ static void append_pass_table(const FusePlan *plan, Emitted *code) {
     mem_free(code->text);
     code->text = buf_take(&text);
 }
+/* The kernel that the built program carries for this plan, emitted as it was when the program was built. */
+static bool find_carried(Executable *x, const BackendOptions *o) {
+    CpuTarget built = {.lanes = o->carried->lanes, .registers = o->carried->registers};
+    CarriedOutcome outcome;
+    x->code = emit_c(x->plan, &built);
+    x->loaded.run = carry_find(o->carried, x->code->text, &outcome);
+    x->loaded.cached = x->loaded.run != NULL;
+    if (o->outcome) *o->outcome = outcome;
+    if (x->loaded.run) return true;
+    mem_free(x->code->text);
+    x->code = NULL;
+    return false;
+}
+static bool emit_and_load(Executable *x, Diags *ds, const BackendOptions *o) {
+    CpuTarget target;
+    if (o->target)
+        target = *o->target;
+    else if (!target_find(ds, &target))
+        return false;
+    x->code = emit_c(x->plan, &target);
+    if (o->profile) append_pass_table(x->plan, x->code);
+    return compile_load(ds, x->func->name, x->code->text, &target, o, &x->loaded);
+}
 static Executable *c_prepare(Diags *ds, IrFunc *f, const BackendOptions *o) {
     Executable *x = mem_alloc(sizeof *x);
     x->func = f;
+    f->numbers_named = o->sink || o->carried;
     x->plan = ir_fuse(f);
-    Target target;
-    if (!target_find(ds, &target)) {
-        c_release(x);
-        return NULL;
-    }
-    x->code = emit_c(x->plan, &target);
-    if (o->profile) append_pass_table(x->plan, x->code);
     x->by_id = arena_array(f->arena, IrNode *, f->next_id + 1);
     index_nodes(x, f->body);
-    if (!bind_data(x, ds) || !compile_load(ds, f->name, x->code->text, &target, o, &x->loaded)) {
+    if (!((o->carried && find_carried(x, o)) || emit_and_load(x, ds, o)) || !bind_data(x, ds)) {
         c_release(x);
         return NULL;
     }

@@ -1,4 +1,5 @@
 /* compile.c: see compile.h. */
+#include "backends/c/carry.h"
 #include "backends/c/compile.h"
 #include "backends/c/compiler.h"
 #include "backends/runtime/cache_folder.h"
@@ -13,7 +14,6 @@
 static const char *const flags[] = {"-O3",
                                     "-std=gnu17",
                                     "-fPIC",
-                                    "-shared",
                                     "-fno-math-errno",
                                     "-fno-trapping-math",
                                     "-fno-signed-zeros",
@@ -23,17 +23,25 @@ static const char *const flags[] = {"-O3",
                                     "-w"};
 enum { NFLAGS = sizeof flags / sizeof *flags };
 
-static const char *compiler_of(const BackendOptions *o) {
-    if (o->cc && *o->cc) return o->cc;
+const char *compile_command(const BackendOptions *o) {
+    if (o && o->cc && *o->cc) return o->cc;
     const char *cc = getenv("CC");
     return cc && *cc ? cc : "cc";
 }
 bool compile_available(const char *cc, const char **why_not) {
     BackendOptions o = {.cc = cc};
     char version[COMPILER_VERSION];
-    if (compiler_version(compiler_of(&o), version)) return true;
+    if (compiler_version(compile_command(&o), version)) return true;
     *why_not = "no C compiler: install gcc, or set CC";
     return false;
+}
+
+int compile_flags(const CpuTarget *target, char **argv) {
+    int n = 0;
+    for (int i = 0; i < NFLAGS; i++) argv[n++] = (char *)flags[i];
+    for (int i = 0; i < TARGET_FLAGS && target->flags[i]; i++) argv[n++] = (char *)target->flags[i];
+    AMAL_CHECK(n <= COMPILE_FLAGS);
+    return n;
 }
 
 static bool kernel_folder(Diags *ds, const BackendOptions *o, char *out, size_t size) {
@@ -99,11 +107,15 @@ static bool load(Loaded *l) {
     return false;
 }
 
-bool compile_load(Diags *ds, const char *name, const char *text, const Target *target, const BackendOptions *o,
+bool compile_load(Diags *ds, const char *name, const char *text, const CpuTarget *target, const BackendOptions *o,
                   Loaded *out) {
     double start = time_now();
     *out = (Loaded){0};
-    const char *cc = compiler_of(o);
+    const char *cc = compile_command(o);
+    if (o->sink) {
+        carry_add(o->sink, name, text);
+        return true;
+    }
     if (o->keep_dir) {
         char kept[4096];
         snprintf(kept, sizeof kept, "%s/%s.c", o->keep_dir, name);
@@ -139,10 +151,10 @@ bool compile_load(Diags *ds, const char *name, const char *text, const Target *t
         unlink(c_file);
         return false;
     }
-    char words[CC_LENGTH], *argv[CC_WORDS + NFLAGS + 12];
+    char words[CC_LENGTH], *argv[CC_WORDS + COMPILE_FLAGS + 12];
     int n = compiler_words(cc, words, argv);
-    for (int i = 0; i < NFLAGS; i++) argv[n++] = (char *)flags[i];
-    for (int i = 0; i < TARGET_FLAGS && target->flags[i]; i++) argv[n++] = (char *)target->flags[i];
+    n += compile_flags(target, argv + n);
+    argv[n++] = "-shared";
     argv[n++] = "-o";
     argv[n++] = made;
     argv[n++] = c_file;

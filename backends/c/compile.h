@@ -18,8 +18,13 @@ typedef struct Loaded {
     bool cached;
     char path[4096];
 } Loaded;
-bool compile_load(Diags *ds, const char *name, const char *text, const Target *target, const BackendOptions *o,
+/* With o->sink the text is collected and nothing loaded. */
+bool compile_load(Diags *ds, const char *name, const char *text, const CpuTarget *target, const BackendOptions *o,
                   Loaded *out); /* false: reported (E602, E603) */
 void compile_release(Loaded *l);
 bool compile_available(const char *cc, const char **why_not);
+const char *compile_command(const BackendOptions *o); /* the compiler's command; o may be NULL */
+/* The flags that make position-independent code of a kernel: their number. */
+enum { COMPILE_FLAGS = 16 };
+int compile_flags(const CpuTarget *target, char **argv);
 #endif

@@ -1,15 +1,9 @@
 /* emit.c: the file around the passes: frame, allocation, control flow. */
+#include "compiler/embedded.h"
 #include "backends/c/emit.h"
 #include <ctype.h>
 
 /* Headers whose text stands at the top of every emitted file. */
-#define TEXT_OF(name, path)                                                                                            \
-    __asm__(".section .rodata\n"                                                                                       \
-            ".global " #name "\n" #name ":\n"                                                                          \
-            ".incbin \"" path "\"\n"                                                                                   \
-            ".byte 0\n"                                                                                                \
-            ".previous\n");                                                                                            \
-    extern const char name[]
 TEXT_OF(amal_abi_text, "backends/c/abi.h");
 TEXT_OF(amal_cells_text, "ir/cells.h");
 TEXT_OF(amal_prelude_text, "backends/c/prelude.h");
@@ -420,7 +414,7 @@ static void emit_region(Emit *e, const IrRegion *r) {
     }
 }
 
-Emitted *emit_c(FusePlan *plan, const Target *target) {
+Emitted *emit_c(FusePlan *plan, const CpuTarget *target) {
     Emit em = {.plan = plan, .f = plan->func, .arena = plan->arena, .target = target}, *e = &em;
     e->out = arena_new_of(e->arena, Emitted);
     IrFunc *f = plan->func;

@@ -34,7 +34,7 @@ typedef struct Emitted {
     VEC(Bind) binds;
 } Emitted;
 /* The whole file. Everything in the plan's arena, text on the heap. */
-Emitted *emit_c(FusePlan *plan, const Target *target);
+Emitted *emit_c(FusePlan *plan, const CpuTarget *target);
 
 /* ---- shared by the emitter's files ---- */
 typedef struct Emit {
@@ -42,7 +42,7 @@ typedef struct Emit {
     IrFunc *f;
     Arena *arena;
     Emitted *out;
-    const Target *target;
+    const CpuTarget *target;
     Buf members; /* struct Frame */
     Buf setup;   /* start of amal_run: binds and allocations */
     Buf passes;  /* pass functions */

@@ -16,7 +16,8 @@ const char *emit_number(Emit *e, double v) {
 }
 
 const char *emit_constant(Emit *e, const IrNode *n) {
-    if (ir_plain_number(n->num)) return emit_number(e, n->num);
+    bool special = n->num == 0 || fabs(n->num) == 1 || !isfinite(n->num);
+    if (e->f->numbers_named ? special : ir_plain_number(n->num)) return emit_number(e, n->num);
     return emit_hoist(e, emit_bind(e, BIND_NUMBER, 0, n->id), "const double ");
 }
 

@@ -17,26 +17,37 @@ static bool processor_has(const char *feature) {
     if (f) fclose(f);
     return has;
 }
-static const Target sse = {{"-march=x86-64"}, 2, 16}, avx2 = {{"-march=x86-64-v3"}, 4, 16},
-                    avx512 = {{"-march=x86-64-v4", "-mprefer-vector-width=512"}, 8, 32};
+static const CpuTarget sse = {{"-march=x86-64"}, 2, 16}, avx2 = {{"-march=x86-64-v3"}, 4, 16},
+                       avx512 = {{"-march=x86-64-v4", "-mprefer-vector-width=512"}, 8, 32};
 
-bool target_find(Diags *ds, Target *out) {
-    const char *name = getenv("AMAL_TARGET");
-    if (!name || !*name || !strcmp(name, "native")) {
+bool target_named(const char *name, CpuTarget *out) {
+    if (!*name || !strcmp(name, "native")) {
 #if defined(__x86_64__)
         *out = processor_has("avx512dq") ? avx512 : processor_has("avx2") && processor_has("fma") ? avx2 : sse;
         out->flags[0] = "-march=native";
 #else
-        *out = (Target){{"-mcpu=native"}, 2, 32};
+        *out = (CpuTarget){{"-mcpu=native"}, 2, 32};
 #endif
         return true;
     }
 #if defined(__x86_64__)
-    if (!strcmp(name, "x86-64") || !strcmp(name, "x86-64-v3") || !strcmp(name, "x86-64-v4")) {
-        *out = !strcmp(name, "x86-64") ? sse : !strcmp(name, "x86-64-v3") ? avx2 : avx512;
+    bool least = !strcmp(name, "x86-64") || !strcmp(name, "portable");
+    if (least || !strcmp(name, "x86-64-v3") || !strcmp(name, "x86-64-v4")) {
+        *out = least ? sse : !strcmp(name, "x86-64-v3") ? avx2 : avx512;
+        return true;
+    }
+#else
+    if (!strcmp(name, "portable")) {
+        *out = (CpuTarget){{NULL}, 2, 32};
         return true;
     }
 #endif
+    return false;
+}
+
+bool target_find(Diags *ds, CpuTarget *out) {
+    const char *name = getenv("AMAL_TARGET");
+    if (target_named(name ? name : "", out)) return true;
     diag_help(
         diag_error(ds, "E602", (Span){0}, "AMAL_TARGET names no processor that code can be emitted for: `%s`", name),
         "leave it unset, or name x86-64, x86-64-v3 or x86-64-v4 on such a processor");

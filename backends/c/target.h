@@ -8,10 +8,13 @@
 #include "compiler/diag.h"
 
 enum { TARGET_FLAGS = 2 };
-typedef struct Target {
+typedef struct CpuTarget {
     const char *flags[TARGET_FLAGS]; /* of the compiler; NULL: no more */
     int lanes;                       /* doubles in a vector: 8, 4 or 2 */
     int registers;                   /* for vectors */
-} Target;
-bool target_find(Diags *ds, Target *out); /* false: AMAL_TARGET names none (E602) */
+} CpuTarget;
+bool target_find(Diags *ds, CpuTarget *out); /* false: AMAL_TARGET names none (E602) */
+/* By name, in any of the forms above or `portable`, the least of them. false: there is none on this kind of processor.
+ */
+bool target_named(const char *name, CpuTarget *out);
 #endif

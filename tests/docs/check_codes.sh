@@ -2,7 +2,7 @@
 # Every code of a message is explained, tested and in the index. Called by tests/run_tests.sh; alone: BUILD=build tests/docs/check_codes.sh
 #
 #   row      each code that the sources raise has a row in compiler/diag_codes.def, and the rows are sorted
-#   test     each such code stands in a message of tests/golden/*.expected, or in a unit, differential or command test, or is raised here:
+#   test     each such code stands in a message of tests/golden/*.expected, or in a unit, differential, command or build test, or is raised here:
 #            what depends on the environment cannot be a golden script
 #   index    docs/errors.md has a line for every row, with its title, and says of no others that they are not raised
 #
@@ -73,7 +73,7 @@ if [ "$rows" = "$(LC_ALL=C sort -u <<<"$rows")" ]; then ok; else bad "the rows o
 used=$(grep -rhoE '"[EW][0-9]{3}"' compiler ir backends grammar --include='*.c' --include='*.h' --include='*.y' --include='*.re' | tr -d '"' | LC_ALL=C sort -u)
 tested=$({
     grep -rhoE '(error|warning)\[[EW][0-9]{3}\]' tests/golden --include='*.expected'
-    grep -rhoE '\b[EW][0-9]{3}\b' tests/unit tests/differential tests/command.sh tests/cuda.sh --include='*.c' --include='*.h' --include='*.sh'
+    grep -rhoE '\b[EW][0-9]{3}\b' tests/unit tests/differential tests/command.sh tests/cuda.sh tests/build.sh --include='*.c' --include='*.h' --include='*.sh'
 } | grep -oE '[EW][0-9]{3}')
 for code in $used; do
     if grep -qx "$code" <<<"$rows"; then ok; else bad "$code is raised, but has no row in compiler/diag_codes.def"; fi
