@@ -1,15 +1,9 @@
 /* emit.c: slots, kernels and their parameters, and the control flow around them. */
 #include "backends/cuda/emit.h"
+#include "compiler/embedded.h"
 #include <ctype.h>
 
 /* Text that stands at the top of every emitted file. */
-#define TEXT_OF(name, path)                                                                                            \
-    __asm__(".section .rodata\n"                                                                                       \
-            ".global " #name "\n" #name ":\n"                                                                          \
-            ".incbin \"" path "\"\n"                                                                                   \
-            ".byte 0\n"                                                                                                \
-            ".previous\n");                                                                                            \
-    extern const char name[]
 TEXT_OF(amal_cuda_prelude_text, "backends/cuda/prelude.cuh");
 TEXT_OF(amal_cuda_cells_text, "ir/cells.h");
 
