@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 /* ---- memory ---- */
@@ -50,6 +51,38 @@ void *mem_alloc(size_t bytes) {
     return p;
 }
 
+/* Large arrays are mapped by themselves, in huge pages where the system has them: fresh pages are zero, so that nobody
+ * writes zeros first, and the threads that fill an array take its pages. Such an array lies 64 bytes behind a multiple
+ * of 2 MB, where its head is. */
+enum { LARGE = 2 << 20, LARGE_PAGE = 2 << 20 };
+typedef struct LargeHead {
+    uintptr_t mark; /* large_mark(head) */
+    size_t mapped;
+    char rest[48];
+} LargeHead;
+static uintptr_t large_mark(const LargeHead *h) {
+    return (uintptr_t)h ^ (uintptr_t)0x6c61726765616d61u;
+}
+/* Of any array: what lies before one that is not large is looked at too, in the same page. */
+__attribute__((no_sanitize("address"))) static LargeHead *large_head(void *p) {
+    if ((uintptr_t)p % LARGE_PAGE != sizeof(LargeHead)) return NULL;
+    LargeHead *h = (LargeHead *)p - 1;
+    return h->mark == large_mark(h) ? h : NULL;
+}
+static void *large_try(size_t bytes) {
+    size_t size = (bytes + sizeof(LargeHead) + 4095) / 4096 * 4096, room = size + LARGE_PAGE;
+    char *p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) return NULL;
+    size_t before = (LARGE_PAGE - (uintptr_t)p % LARGE_PAGE) % LARGE_PAGE;
+    if (before) (void)munmap(p, before);
+    (void)munmap(p + before + size, room - before - size);
+    LargeHead *h = (LargeHead *)(void *)(p + before);
+    (void)madvise(h, size, MADV_HUGEPAGE); /* advice only */
+    h->mark = large_mark(h);
+    h->mapped = size;
+    return h + 1;
+}
+
 void *mem_realloc(void *p, size_t bytes) {
     void *q = mem_is_refused() ? NULL : realloc(p, bytes ? bytes : 1);
     if (!q) mem_exhausted(bytes);
@@ -62,13 +95,18 @@ void *mem_try(size_t count, size_t size) {
     bytes = (bytes + 63) / 64 * 64;
     if (!bytes) bytes = 64;
     if (mem_is_refused()) return NULL;
+    if (bytes >= LARGE) return large_try(bytes);
     void *p = aligned_alloc(64, bytes);
     if (p) memset(p, 0, bytes);
     return p;
 }
 
 void mem_free(void *p) {
-    free(p);
+    LargeHead *h = p ? large_head(p) : NULL;
+    if (h)
+        (void)munmap(h, h->mapped);
+    else
+        free(p);
 }
 
 /* ---- arenas ---- */

@@ -29,7 +29,7 @@ static inline Span span_join(Span a, Span b) {
 }
 
 void *mem_alloc(size_t bytes); /* zeroed */
-void *mem_realloc(void *p, size_t bytes);
+void *mem_realloc(void *p, size_t bytes); /* of mem_alloc() or mem_realloc() */
 void *mem_try(size_t count, size_t size); /* zeroed, 64-byte aligned; NULL on overflow or exhaustion */
 void mem_free(void *p);                   /* for all three */
 void mem_on_exhaustion(void (*handler)(size_t bytes));

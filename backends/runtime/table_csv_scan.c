@@ -9,6 +9,7 @@
  * if that is not where the next begins, the cut was wrong, and the whole text is walked as one part. The result
  * therefore never depends on the number of threads. Parts of text columns have dictionaries of their own that are
  * merged in file order. */
+#include "backends/runtime/kernels.h"
 #include "backends/runtime/table_csv.h"
 
 #include <math.h>
@@ -43,13 +44,37 @@ static const char *csv_quoted_field(const CsvText *t, const char *p, CsvField *f
     return p;
 }
 
+/* Eight bytes as a word whose lowest byte comes first. */
+static inline uint64_t word_at(const char *p) {
+    uint64_t w;
+    memcpy(&w, p, sizeof w);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    w = __builtin_bswap64(w);
+#endif
+    return w;
+}
+#define EACH_BYTE(x) (UINT64_C(0x0101010101010101) * (uint8_t)(x))
+/* The high bit of every byte that is zero; above the lowest such byte there may be others. */
+static inline uint64_t zero_bytes(uint64_t w) {
+    return (w - EACH_BYTE(1)) & ~w & EACH_BYTE(0x80);
+}
+static inline const char *field_end(const char *p, const char *end, char delimiter, char newline) {
+    while (end - p >= 8) {
+        uint64_t w = word_at(p), at = zero_bytes(w ^ EACH_BYTE(delimiter)) | zero_bytes(w ^ EACH_BYTE(newline));
+        if (at) return p + (__builtin_ctzll(at) >> 3);
+        p += 8;
+    }
+    while (p < end && *p != delimiter && *p != newline) p++;
+    return p;
+}
+
 static inline __attribute__((always_inline)) const char *field_read(const CsvText *t, const char *p, CsvField *f) {
     f->quoted = f->doubled = false;
     f->broken = NULL;
     if (t->quote && p < t->end && *p == t->quote) return csv_quoted_field(t, p, f);
     const char *begin = p, *end = t->end;
     char delimiter = t->delimiter, newline = t->newline;
-    while (p < end && *p != delimiter && *p != newline) p++;
+    p = field_end(p, end, delimiter, newline);
     f->text = begin;
     f->len = (size_t)(p - begin);
     bool last = p == end || *p == newline;
@@ -198,15 +223,111 @@ static void cell_guess(CsvPlan *plan, CsvPart *part, int field, const CsvField *
     part->guesses[field] = g;
 }
 
+/* ---------------- plain numbers ---------------- */
+/* Most cells of most files are numbers as in -12.5: few digits, no quotes, no exponent. Such a field is read where it
+ * stands, eight digits at a time; whatever is anything else goes the general way, so that both ways give the same
+ * value: the mantissa and the power of ten are exact, and one division rounds correctly (table_cell.c). */
+enum { PLAIN_ROOM = 40 }; /* bytes that may be looked at */
+static const double plain_powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
+                                      1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
+static const uint64_t whole_powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+
+/* Takes up to 16 digits at p into *m; their number. */
+static inline int digits_take(const char *p, uint64_t *m) {
+    int taken = 0;
+    for (int round = 0; round < 2; round++) {
+        uint64_t d = word_at(p + taken) ^ EACH_BYTE('0');
+        /* a byte is a digit when it is below 10: its upper half is clear, also after 6 was added */
+        uint64_t other = ((d + EACH_BYTE(6)) | d) & EACH_BYTE(0xF0);
+        int n = other ? __builtin_ctzll(other) >> 3 : 8;
+        if (!n) break;
+        d <<= (8 - n) * 8; /* leading zeros */
+        d = d * 10 + (d >> 8);
+        d = ((d & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x000F424000000064) +
+             ((d >> 16) & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x0000271000000001)) >>
+            32;
+        *m = *m * whole_powers[n] + d;
+        taken += n;
+        if (n < 8) break;
+    }
+    return taken;
+}
+/* The place after the number, or NULL: it is not a plain one. `whole`: of digits only, into *i; else into *v. */
+static inline const char *plain_number(const char *p, char delimiter, char newline, bool whole, double *v, int64_t *i) {
+    bool negative = *p == '-';
+    uint64_t m = 0;
+    p += negative;
+    int n = digits_take(p, &m), fraction = 0;
+    p += n;
+    if (!whole && *p == '.') {
+        fraction = digits_take(p + 1, &m);
+        p += 1 + fraction;
+    }
+    /* 18 digits do not wrap; a mantissa above 2^53 is no double, and goes the general way below */
+    if (n + fraction == 0 || n + fraction > 18 || (*p != delimiter && *p != newline)) return NULL;
+    if (whole) {
+        *i = negative ? -(int64_t)m : (int64_t)m;
+        return p;
+    }
+    if (m > UINT64_C(1) << 53) return NULL;
+    double x = (double)m / plain_powers[fraction];
+    *v = negative ? -x : x;
+    return p;
+}
+
+/* What a field feeds, when it is that simple. */
+typedef enum { FIELD_GENERAL, FIELD_SKIPPED, FIELD_NUM, FIELD_INT } FieldKind;
+typedef struct PlainField {
+    FieldKind kind;
+    void *data; /* the column's */
+} PlainField;
+
+static bool numeric_byte(char c) {
+    return c && strchr("+-.0123456789", c);
+}
+static bool null_is_number(const CsvPlan *plan, const ColumnDecl *d) {
+    bool number = d->null_text && numeric_byte(*d->null_text);
+    for (int i = 0; i < plan->source->nnulls; i++) number = number || numeric_byte(*plan->source->nulls[i]);
+    return number;
+}
+static PlainField *plain_fields(const CsvPlan *plan) {
+    const CsvText *t = plan->text;
+    PlainField *out = mem_try((size_t)t->nfields + 1, sizeof *out);
+    if (!out || !plan->schema || numeric_byte(t->delimiter) || numeric_byte(t->quote)) return out;
+    for (int f = 0; f < t->nfields; f++) {
+        int c = plan->field_first[f];
+        if (c < 0) out[f].kind = FIELD_SKIPPED;
+        if (c < 0 || plan->column_next[c] >= 0 || null_is_number(plan, &plan->schema->cols[c])) continue;
+        TypeKind type = plan->schema->cols[c].type;
+        if (type == TY_NUM) out[f] = (PlainField){FIELD_NUM, plan->table->cols[c].num};
+        if (type == TY_INT) out[f] = (PlainField){FIELD_INT, plan->table->cols[c].ints};
+    }
+    return out;
+}
+
 /* ---------------- parts ---------------- */
+/* Looks for bytes that are no text up to the line that `to` stands in; how far it came. */
+static const char *part_check_text(const CsvText *t, CsvPart *part, const char *from) {
+    enum { BLOCK = 1 << 16 }; /* stays in the cache until its cells are read */
+    const char *to = part->limit - from > BLOCK ? from + BLOCK : part->limit;
+    if (to < part->limit) { /* not in the middle of a character */
+        const char *line = memchr(to, t->newline, (size_t)(part->limit - to));
+        to = line ? line + 1 : part->limit;
+    }
+    const char *zero = memchr(from, 0, (size_t)(to - from)), *invalid = utf8_invalid(from, (size_t)(to - from));
+    part->not_text = !zero || (invalid && invalid < zero) ? invalid : zero;
+    return to;
+}
+
 static void part_walk(CsvPlan *plan, CsvPart *part) {
     const CsvText *t = plan->text;
     const char *p = part->begin;
     int64_t rows = 0;
-    part->not_text = memchr(p, 0, (size_t)(part->limit - p));
-    const char *invalid = utf8_invalid(p, (size_t)(part->limit - p));
-    if (invalid && (!part->not_text || invalid < part->not_text)) part->not_text = invalid;
+    const char *checked = p, *plain_end = t->end - p > PLAIN_ROOM ? t->end - PLAIN_ROOM : p;
+    PlainField *plain = plain_fields(plan);
+    part->no_memory = !plain;
     while (p < part->limit && !part->no_memory) {
+        if (p >= checked && !part->not_text) checked = part_check_text(t, part, checked);
         if (t->nfields > 1 && csv_blank_line(t, p)) {
             p = csv_next_record(t, p);
             continue;
@@ -215,6 +336,21 @@ static void part_walk(CsvPlan *plan, CsvPart *part) {
         int field = 0;
         for (;; field++) {
             CsvField f;
+            if (field < t->nfields && plain[field].kind != FIELD_GENERAL && p < plain_end) {
+                const PlainField *x = &plain[field];
+                const char *q = x->kind == FIELD_NUM   ? plain_number(p, t->delimiter, t->newline, false,
+                                                                      (double *)x->data + part->offset + rows, NULL)
+                                : x->kind == FIELD_INT ? plain_number(p, t->delimiter, t->newline, true, NULL,
+                                                                      (int64_t *)x->data + part->offset + rows)
+                                : *p == t->quote       ? NULL
+                                                       : field_end(p, t->end, t->delimiter, t->newline);
+                if (q) {
+                    p = q;
+                    if (p == t->end || *p != t->delimiter) break;
+                    p++;
+                    continue;
+                }
+            }
             p = field_read(t, p, &f);
             if (f.broken && !part->broken) {
                 part->broken = f.broken;
@@ -236,6 +372,8 @@ static void part_walk(CsvPlan *plan, CsvPart *part) {
             part->ragged_fields = field + 1;
         }
     }
+    while (checked < part->limit && !part->not_text) checked = part_check_text(t, part, checked);
+    mem_free(plain);
     part->stop = p;
     part->rows = rows;
 }
@@ -278,36 +416,50 @@ void csv_plan_free(CsvPlan *plan) {
 
 size_t csv_part_bytes = 1 << 19;
 
+enum { MOST_PARTS = 256 };
+typedef struct CsvCounts { /* of about equal stretches of the body */
+    const CsvText *text;
+    int64_t lines[MOST_PARTS], quotes[MOST_PARTS];
+} CsvCounts;
+static const char *stretch_begin(const CsvText *t, int k, int n) {
+    return k == n ? t->end : t->body + (size_t)(t->end - t->body) / (size_t)n * (size_t)k;
+}
+static void count_stretch(void *ctx, int k, int n) {
+    CsvCounts *c = ctx;
+    const CsvText *t = c->text;
+    const char *from = stretch_begin(t, k, n), *to = stretch_begin(t, k + 1, n);
+    c->lines[k] = csv_count(from, to, t->newline);
+    c->quotes[k] = t->quote ? csv_count(from, to, t->quote) : 0;
+}
+
 int64_t csv_cut(CsvPlan *plan, int threads) {
-    enum { MOST_PARTS = 256 };
     const CsvText *t = plan->text;
-    size_t len = (size_t)(t->end - t->body);
-    size_t n = len / csv_part_bytes + 1;
-    if (n > (size_t)(threads > 1 ? threads : 1)) n = (size_t)(threads > 1 ? threads : 1);
-    if (n > MOST_PARTS) n = MOST_PARTS;
+    size_t most = (size_t)(t->end - t->body) / csv_part_bytes + 1;
+    int n = threads < 1 ? 1 : threads < MOST_PARTS ? threads : MOST_PARTS;
+    if (most < (size_t)n) n = (int)most;
     plan->parts = arena_array(plan->source->arena, CsvPart, n);
     plan->nparts = 0;
-    bool inside = false;
-    const char *begin = t->body, *counted = t->body;
-    int64_t rows = 0;
-    for (size_t k = 1; k <= n && (begin < t->end || k == 1); k++) {
-        const char *limit = k == n ? t->end : t->body + len / n * k;
-        if (limit < counted) continue;
-        if (k < n) {
-            if (t->quote) inside ^= csv_count(counted, limit, t->quote) & 1;
-            while (limit < t->end && (inside || *limit != t->newline)) {
-                if (t->quote && *limit == t->quote) inside = !inside;
-                limit++;
-            }
-            if (limit < t->end) limit++;
-            counted = limit;
+    CsvCounts *counts = arena_new_of(plan->source->arena, CsvCounts);
+    counts->text = t;
+    thread_run(n, count_stretch, counts);
+    const char *begin = t->body;
+    int64_t lines = 0, quotes = 0, before = 0; /* before: lines before `begin` */
+    for (int k = 1; k <= n && (begin < t->end || k == 1); k++) {
+        const char *limit = stretch_begin(t, k, n), *from = limit;
+        lines += counts->lines[k - 1];
+        quotes += counts->quotes[k - 1];
+        if (limit < begin) continue; /* the last record was longer than a stretch */
+        bool inside = quotes & 1;
+        while (k < n && limit < t->end && (inside || *limit != t->newline)) {
+            if (t->quote && *limit == t->quote) inside = !inside;
+            limit++;
         }
-        CsvPart *part = &plan->parts[plan->nparts++];
-        *part = (CsvPart){.begin = begin, .limit = limit, .offset = rows};
-        rows += csv_count(begin, limit, t->newline) + (limit == t->end);
+        if (k < n && limit < t->end) limit++;
+        plan->parts[plan->nparts++] = (CsvPart){.begin = begin, .limit = limit, .offset = before};
+        before = lines + csv_count(from, limit, t->newline);
         begin = limit;
     }
-    return rows;
+    return before + 1; /* the last line may lack its end */
 }
 
 typedef struct CsvWork {

@@ -40,8 +40,8 @@ static void write_all_types(int rows) {
         if (r % 7 == 3)
             buf_puts(&b, "NA,NA,NA,NA,NA,NA,NA\n");
         else
-            buf_printf(&b, "%.17g,%d,%s,text %d ä,%c,2013-01-%02d,2013-01-02 03:04:%02d\n", (r - 5) / 3.0, r * 1000003,
-                       r % 2 ? "true" : "false", r % 40, 'a' + r % 5, r % 28 + 1, r % 60);
+            buf_printf(&b, "%.17g,%lld,%s,text %d ä,%c,2013-01-%02d,2013-01-02 03:04:%02d\n", (r - 5) / 3.0,
+                       r * 1000003LL, r % 2 ? "true" : "false", r % 40, 'a' + r % 5, r % 28 + 1, r % 60);
     }
     write_bytes("all.csv", b.data, b.len);
     buf_free(&b);
