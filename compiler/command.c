@@ -110,6 +110,7 @@ int command_invoke(Arena *arena, int argc, char **argv) {
     }
     if (v->arguments.len < v->command->least || v->arguments.len > v->command->most) return wrong_arguments(v);
     int code = v->command->run(v);
+    if (cache_current()) cache_close(cache_current());
     cache_use(NULL);
     return argc < 2 ? EXIT_USAGE : code;
 }

@@ -46,6 +46,51 @@ void cache_open(Cache *c, Diags *ds, bool wanted) {
                   "set AMAL_CACHE to a folder that is yours and that nobody else can write into, or say --no-cache");
 }
 
+/* ---------------- between two readings ---------------- */
+typedef struct CacheWaiting {
+    struct CacheWaiting *next;
+    Hash128 content;
+    uint64_t what;
+    void *data;
+    size_t len;
+} CacheWaiting;
+
+void cache_wait(Cache *c, Hash128 content, uint64_t what, void *data, size_t len) {
+    size_t bytes = len;
+    bool known = false;
+    for (const CacheWaiting *w = c ? c->waiting : NULL; w; w = w->next) {
+        bytes += w->len;
+        known = known || (w->what == what && hash_same(w->content, content));
+    }
+    CacheWaiting *mine = c && !known && bytes <= CACHE_WAITING_BYTES ? mem_try(1, sizeof *mine) : NULL;
+    if (!mine) {
+        mem_free(data);
+        return;
+    }
+    *mine = (CacheWaiting){c->waiting, content, what, data, len};
+    c->waiting = mine;
+}
+void *cache_take(Cache *c, Hash128 content, uint64_t what, size_t *len) {
+    for (CacheWaiting **at = c ? &c->waiting : NULL; at && *at; at = &(*at)->next) {
+        CacheWaiting *w = *at;
+        if (w->what != what || !hash_same(w->content, content)) continue;
+        void *data = w->data;
+        *len = w->len;
+        *at = w->next;
+        mem_free(w);
+        return data;
+    }
+    return NULL;
+}
+void cache_close(Cache *c) {
+    for (CacheWaiting *w = c->waiting, *next; w; w = next) {
+        next = w->next;
+        mem_free(w->data);
+        mem_free(w);
+    }
+    c->waiting = NULL;
+}
+
 static Cache *current;
 void cache_use(Cache *c) {
     current = c;

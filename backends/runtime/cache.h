@@ -28,6 +28,7 @@ typedef struct Cache { /* of one run */
     bool on;
     int64_t limit; /* bytes in the folder */
     char folder[CACHE_PATH];
+    struct CacheWaiting *waiting; /* private */
 } Cache;
 /* wanted: false gives a cache that is off. The limit is $AMAL_CACHE_LIMIT ("500M", "4G", "0": off), else 4 GB; one that
  * cannot be read, and a folder that cannot be used, are said (W603) and leave the cache off. */
@@ -37,6 +38,16 @@ void cache_use(Cache *c);
 Cache *cache_current(void);
 #define CACHE_LIMIT_DEFAULT (INT64_C(4) << 30)
 bool cache_parse_size(const char *text, int64_t *bytes);
+
+/* ---- between two readings of one run ---- */
+/* A source without a column block is read twice: for its schema when the script is resolved, later for its rows. What
+ * the first reading found out waits here for the second, under the hash of the file's content and a number that says
+ * what it is. `data` is from mem_try(): the cache's from here on, the caller's when it is taken. At most
+ * CACHE_WAITING_BYTES wait; what is more is freed at once. Without a cache it is freed too. */
+#define CACHE_WAITING_BYTES ((size_t)256 << 20)
+void cache_wait(Cache *c, Hash128 content, uint64_t what, void *data, size_t len);
+void *cache_take(Cache *c, Hash128 content, uint64_t what, size_t *len); /* NULL: it does not wait */
+void cache_close(Cache *c);                                             /* frees what nobody took */
 
 /* ---- source files ---- */
 typedef struct FileStamp {

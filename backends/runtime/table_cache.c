@@ -90,15 +90,16 @@ bool schema_cached(Source *s, Schema *out, bool (*read)(Source *s, Schema *out))
     const char *path = NULL;
     CacheReader r;
     CacheWatch watch = {0};
-    bool kept = keeps(s, "schema", &key, &path) == KEEP_ENTRY, ok = false;
-    if (kept && cache_read(cache_current(), &key, 1, &path, NULL, &r)) {
+    Keeping keeping = keeps(s, "schema", &key, &path);
+    bool ok = false;
+    if (keeping == KEEP_ENTRY && cache_read(cache_current(), &key, 1, &path, NULL, &r)) {
         ok = schema_load(s, &r, out);
         cache_reader_close(cache_current(), &r);
     }
     if (!ok) {
-        if (kept) begin_watching(s, &watch, path);
+        if (keeping) begin_watching(s, &watch, path);
         ok = read(s, out);
-        if (ok && kept && cache_watch_end(&watch)) {
+        if (ok && keeping == KEEP_ENTRY && cache_watch_end(&watch)) {
             CacheWriter w = {0};
             schema_save(out, &w);
             (void)cache_write(cache_current(), &key, arena_printf(s->arena, "schema of %s", path), 1, &watch.stamp, &w);

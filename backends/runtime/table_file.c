@@ -103,6 +103,15 @@ void file_unload(FileBytes *f) {
     *f = (FileBytes){0};
 }
 
+void file_unload_schema(FileBytes *f) {
+    if (!f->inflated || !f->hashed) {
+        file_unload(f);
+        return;
+    }
+    cache_wait(cache_current(), f->content, WAITING_TEXT, f->data, f->len);
+    *f = (FileBytes){0};
+}
+
 /* A pipe or a special file: its length is known when it ends. */
 static bool file_load_stream(const Source *s, int fd, FileBytes *out) {
     size_t cap = 1 << 16;
@@ -173,7 +182,10 @@ static bool file_load_plain(const Source *s, int fd, size_t len, FileBytes *out)
     thread_run((size_t)parts < r.chunks ? parts : (int)r.chunks, read_part, &r);
     int error = atomic_load(&r.error);
     if (!error) {
-        if (s->watch) cache_watch_exact(s->watch, content_hash_join(r.hashes, r.chunks));
+        if (!s->watch) return true;
+        out->content = content_hash_join(r.hashes, r.chunks);
+        out->hashed = true;
+        cache_watch_exact(s->watch, out->content);
         return true;
     }
     file_unload(out);
@@ -273,7 +285,14 @@ bool file_load(const Source *s, FileBytes *out) {
         *out = raw;
         return true;
     }
-    bool ok = gzip_inflate(s, &raw, out);
+    *out = (FileBytes){0};
+    out->data = raw.hashed ? cache_take(cache_current(), raw.content, WAITING_TEXT, &out->len) : NULL;
+    bool ok = out->data || gzip_inflate(s, &raw, out);
+    if (ok) {
+        out->inflated = true;
+        out->hashed = raw.hashed;
+        out->content = raw.content;
+    }
     file_unload(&raw);
     return ok;
 }

@@ -377,7 +377,7 @@ bool mtx_schema(const Source *s, Schema *out) {
     MtxFile f;
     if (!mtx_open(s, &f)) return false;
     bool ok = mtx_find_schema(&f, out);
-    mtx_close(&f);
+    file_unload_schema(&f.bytes);
     return ok;
 }
 

@@ -115,10 +115,15 @@ typedef struct FileBytes {
     char *data; /* NULL only when len is 0 */
     size_t len;
     size_t mapped; /* length of the anonymous mapping, 0 when on the heap */
+    bool hashed, inflated;
+    Hash128 content; /* of the file, when hashed */
 } FileBytes;
 /* The whole file, as it was when it was read (another program may go on writing it), inflated when it is gzip (by its first bytes, whatever its name). false: reported. */
 bool file_load(const Source *s, FileBytes *out);
 void file_unload(FileBytes *f);
+/* The same after a schema was read: an inflated text waits for the reading of the rows. */
+void file_unload_schema(FileBytes *f);
+enum { WAITING_TEXT = 0 }; /* cache_wait() */
 bool file_readable(const Source *s);                  /* reports E450 with the nearest name in the folder */
 bool name_ends(const char *name, const char *ending); /* ASCII case ignored */
 /* First byte that is not valid UTF-8, or NULL. Thread-safe. */

@@ -322,6 +322,46 @@ static void unwritable(void **state) {
     assert_int_equal(diag_warning_count(ds), 0); /* it was asked for */
 }
 
+/* The text that was inflated for a schema serves the rows, unless the file is another one by then. */
+static void two_readings(void **state) {
+    (void)state;
+    const char *script = "source s from \"t.csv.gz\";";
+    const SourceDecl *decl = parse_source(script);
+    TableOptions options = {.base_dir = folder, .threads = 2};
+    cache_least_bytes = 1 << 30; /* nothing on the disk */
+    for (int changed = 0; changed < 2; changed++) {
+        int n;
+        ColumnDecl *cols;
+        write_gzip("t.csv.gz", "a,b\n1,x\n2,y\n");
+        assert_true(table_schema(arena, ds, decl, &options, &n, &cols));
+        assert_int_equal(n, 2);
+        assert_int_equal(cols[0].type, TY_INT);
+        assert_non_null(cache.waiting);
+        assert_true(table_schema(arena, ds, decl, &options, &n, &cols)); /* once more: it takes, and gives back */
+        if (changed) write_gzip("t.csv.gz", "a,b\n1.5,x\n2,y\n3,z\n");
+        Table *t = table_read(ds, decl, &options);
+        assert_non_null(t);
+        expect_column(t, "a", changed ? "1.5|2|3" : "1|2");
+        expect_column(t, "b", changed ? "x|y|z" : "x|y");
+        table_free(t);
+        cache_close(&cache);
+        assert_null(cache.waiting);
+    }
+    cache_least_bytes = 0;
+    size_t len;
+    Hash128 h = content_hash("x", 1);
+    cache_wait(&cache, h, 5, mem_try(8, 1), 8);
+    cache_wait(&cache, h, 5, mem_try(8, 1), 8);                   /* known already: freed */
+    cache_wait(&cache, h, 6, mem_try(8, 1), CACHE_WAITING_BYTES); /* too much: freed */
+    assert_null(cache_take(&cache, h, 6, &len));
+    void *data = cache_take(&cache, h, 5, &len);
+    assert_non_null(data);
+    assert_int_equal(len, 8);
+    mem_free(data);
+    assert_null(cache_take(&cache, h, 5, &len));
+    assert_null(cache_take(NULL, h, 5, &len));
+}
+
 static void concurrent(void **state) {
     (void)state;
     enum { RUNS = 6 };
@@ -400,9 +440,9 @@ static void hashes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CACHE_TEST(kinds),       CACHE_TEST(dictionaries_grow), CACHE_TEST(keys),       CACHE_TEST(changed_content),
-        CACHE_TEST(damaged),     CACHE_TEST(bounded),           CACHE_TEST(unwritable), CACHE_TEST(concurrent),
-        cmocka_unit_test(sizes), cmocka_unit_test(hashes),
+        CACHE_TEST(kinds),        CACHE_TEST(dictionaries_grow), CACHE_TEST(keys),         CACHE_TEST(changed_content),
+        CACHE_TEST(damaged),      CACHE_TEST(bounded),           CACHE_TEST(unwritable),   CACHE_TEST(concurrent),
+        CACHE_TEST(two_readings), cmocka_unit_test(sizes),       cmocka_unit_test(hashes),
     };
     return cmocka_run_group_tests(tests, cache_setup, table_teardown);
 }
