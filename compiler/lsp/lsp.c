@@ -35,6 +35,7 @@ typedef struct Server {
     FILE *out;
     Units units;
     Schemas *schemas;
+    WarningOptions warnings;
     bool initialized, shut, leave;
     Incoming *first, **last;
     int ndocuments, room;
@@ -208,6 +209,7 @@ static void did_open(Server *s, const Json *params) {
         d->uri = copy_text(uri);
         d->path = uri_path(uri);
         d->resolving = (ResolveOptions){.schema = schemas_lookup, .user = s->schemas};
+        d->warnings = &s->warnings;
         s->documents[s->ndocuments++] = d;
     }
     d->text.len = 0;
@@ -258,7 +260,24 @@ static void files_changed(Server *s, const Json *params) {
 
 /* ---- requests: each writes its result; false: the parameters are not what it needs ---- */
 
+/* The client's initializationOptions.warnings: what stands behind -W on a command line. */
+static void take_warnings(Server *s, const Json *list) {
+    const int room = (int)(sizeof s->warnings.options / sizeof s->warnings.options[0]);
+    Arena *arena = arena_new();
+    for (int i = 0; list && list->kind == JSON_LIST && i < list->count; i++) {
+        const char *option = json_text(&list->items[i]);
+        if (option && s->warnings.count < room && diag_set_warning(diags_new(arena), option))
+            s->warnings.options[s->warnings.count++] = copy_text(option);
+        else
+            log_message(s, LOG_WARNING,
+                        arena_printf(arena, "warnings: %s is not one of W123, no-W123, error=W123, error, none",
+                                     option ? option : "what is no text"));
+    }
+    arena_free(arena);
+}
+
 static bool initialize(Server *s, const Json *params, Buf *out) {
+    take_warnings(s, json_path(params, "initializationOptions/warnings"));
     const Json *offered = json_path(params, "capabilities/general/positionEncodings");
     for (int i = 0; offered && offered->kind == JSON_LIST && i < offered->count; i++) {
         const char *unit = json_text(&offered->items[i]);
@@ -642,6 +661,7 @@ int lsp_run(int in, FILE *out) {
     }
     while (s.ndocuments) close_document(&s, s.documents[s.ndocuments - 1]);
     mem_free(s.documents);
+    for (int i = 0; i < s.warnings.count; i++) mem_free(s.warnings.options[i]);
     buf_free(&s.in.in);
     schemas_stop(s.schemas);
     return s.shut ? 0 : 1;

@@ -9,6 +9,8 @@ static void analyse(void *arg) {
     Document *d = arg;
     d->arena = arena_new();
     d->ds = diags_new(d->arena);
+    for (int i = 0; d->warnings && i < d->warnings->count; i++)
+        AMAL_CHECK(diag_set_warning(d->ds, d->warnings->options[i])); /* looked at when they came */
     const char *path = d->path ? d->path : "untitled.amal";
     d->p =
         script_open_text(d->arena, d->ds, path, d->text.data ? d->text.data : "", d->text.len, &d->resolving, &d->said);

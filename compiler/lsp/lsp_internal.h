@@ -93,15 +93,20 @@ void names_collect(Program *p, NameIndex *out); /* of the main script */
 const NameRef *names_at(const NameIndex *n, size_t offset);
 
 /* ---- documents and what is known of them: lsp_analysis.c ---- */
+typedef struct WarningOptions {
+    int count;
+    char *options[32]; /* as behind -W */
+} WarningOptions;
 typedef struct Document {
     char *uri, *path;
     Buf text;
     int64_t version;
-    bool dirty;               /* text or schemas changed since the analysis */
-    int64_t schemas_seen;     /* schemas_found() at the analysis */
-    bool published;           /* some diagnostics are on the client's screen */
-    ResolveOptions resolving; /* where schemas come from */
-    Arena *arena;             /* of the analysis; NULL: there is none */
+    bool dirty;                     /* text or schemas changed since the analysis */
+    int64_t schemas_seen;           /* schemas_found() at the analysis */
+    bool published;                 /* some diagnostics are on the client's screen */
+    ResolveOptions resolving;       /* where schemas come from */
+    const WarningOptions *warnings; /* as the client wants them */
+    Arena *arena;                   /* of the analysis; NULL: there is none */
     Diags *ds;
     int said;
     Program *p; /* NULL: nothing could be resolved */

@@ -5,13 +5,14 @@ const { LanguageClient } = require("vscode-languageclient/node");
 let client;
 
 exports.activate = () => {
-  const command = workspace.getConfiguration("amal").get("path", "amal");
+  const settings = workspace.getConfiguration("amal");
   client = new LanguageClient(
     "amal",
     "Amal",
-    { command, args: ["lsp"] },
+    { command: settings.get("path", "amal"), args: ["lsp"] },
     {
       documentSelector: [{ language: "amal" }],
+      initializationOptions: { warnings: settings.get("warnings", []) },
       // a source that changed has another schema
       synchronize: { fileEvents: workspace.createFileSystemWatcher("**/*.{amal,csv,tsv,gz,parquet,json,mtx,sqlite,db}") },
     },
