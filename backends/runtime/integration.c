@@ -76,6 +76,7 @@ Integration *integration_build(Diags *ds, const MappingSpec *spec, const Encoder
     out->owns = true;
     out->state = s;
     out->arena = arena;
+    integration_memo(out);
     s->tgd_rows = arena_array(arena, int64_t, spec->ntgds + 1);
     out->unmatched = arena_array(arena, int64_t, spec->nroles);
     out->dropped_null_key = arena_array(arena, int64_t, spec->nroles);

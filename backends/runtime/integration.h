@@ -193,6 +193,7 @@ struct Integration {
     struct IntegrationState *state; /* private, as are the next two */
     Arena *arena;
     bool borrows_rows;         /* tgd_of, ci, label, weight belong to the parent */
+    int64_t *nnz_memo;         /* integration_materialized_nnz(), once counted; -1 before; NULL: counted each time */
     int32_t *order;            /* of a sorted view: its row i is row order[i] of `parent`; NULL: the rows' own order */
     int nmade;                 /* blocks' data that a sorted view copied into its order, and owns */
     Matrix **made;

@@ -7,6 +7,7 @@
  * columns, constants) is a block over the pseudo-table "fill" with a row a tgd; computed columns are a block over the
  * identity. */
 #include "backends/runtime/integration_internal.h"
+#include "backends/runtime/kernels.h"
 
 typedef enum { STORE_DENSE, STORE_CODES, STORE_CSR, STORE_DENSE_VECTOR } Storage;
 enum { SPACE_FILL = MAX_ROLES, SPACE_COMPUTED, SPACES };
@@ -239,42 +240,65 @@ static Matrix *vector_block(Layout *l, const Piece *p, int64_t rows) {
             m->data[r * m->ld + c] = r < src->rows ? src->data[r * src->ld + c] : e->fill;
     return m;
 }
-/* Dense columns, in bands of rows so that each band stays in the cache while its columns are written. */
+/* One column of a dense block: where its cells come from. */
+typedef struct Filling {
+    const ColumnPlan *plan;
+    const TargetColumnSpec *spec;
+    const Encoder *encoder;
+    const Column *col; /* NULL: fills only */
+    int32_t *codes;    /* of a column with a dictionary */
+    int64_t have;      /* rows of col; fills follow */
+} Filling;
+typedef struct FillJob {
+    Matrix *m;
+    const Filling *columns;
+} FillJob;
+static void fill_cells(Matrix *m, const Filling *f, int64_t c, int64_t r, int64_t to) {
+    double fill = f->encoder->has_fill ? f->encoder->fill : 0, *out = m->data + c;
+    if (f->col && f->col->num && !f->encoder->dict &&
+        f->spec->encoding == ENC_NUM) /* the usual column, without a call a cell */
+        for (int64_t stop = to < f->have ? to : f->have; r < stop; r++)
+            out[r * m->ld] = isnan(f->col->num[r]) ? fill : f->col->num[r];
+    for (; r < to; r++) {
+        double x = NAN;
+        if (f->codes && r < f->have)
+            x = f->codes[r] >= 0 ? f->codes[r] : NAN;
+        else if (!f->encoder->dict && f->col && r < f->have)
+            x = int_number(f->plan, f->spec, f->col, r);
+        out[r * m->ld] = isnan(x) ? fill : x;
+    }
+}
+/* Bands of rows that stay in the cache while their columns are written. */
+static void fill_part(void *ctx, int part, int nparts) {
+    enum { BAND = 256 };
+    const FillJob *job = ctx;
+    Matrix *m = job->m;
+    int64_t begin = m->rows * part / nparts, end = m->rows * (part + 1) / nparts;
+    for (int64_t from = begin; from < end; from += BAND)
+        for (int64_t c = 0; c < m->cols; c++)
+            fill_cells(m, &job->columns[c], c, from, from + BAND < end ? from + BAND : end);
+}
 static Matrix *dense_block(Layout *l, const Piece *pieces, int n, int64_t rows) {
-    enum { BAND = 2048 };
     IntState *s = l->s;
     Matrix *m = mat_new_dense(rows, n);
-    int32_t **codes = arena_array(s->arena, int32_t *, n);
+    Filling *columns = arena_array(s->arena, Filling, n);
     bool ok = m != NULL;
-    for (int64_t from = 0; ok && (from < rows || from == 0); from += BAND) {
-        for (int c = 0; ok && c < n; c++) {
-            int j = pieces[c].column, space = l->plans[pieces[c].plan].space;
-            const ColumnPlan *cp = &s->plans[j];
-            const Encoder *e = &l->out->encoders[j];
-            const Column *col = space == SPACE_FILL       ? cp->consts
-                                : space == SPACE_COMPUTED ? cp->computed
-                                                          : cp->feeders[pieces[c].feeder].col;
-            int64_t have = space == SPACE_FILL       ? s->spec->ntgds
-                           : space == SPACE_COMPUTED ? s->rows
-                                                     : int_table(s, space)->rows;
-            if (from == 0 && e->dict && col) ok = (codes[c] = int_codes(s, l->out, j, col, have)) != NULL;
-            double fill = e->has_fill ? e->fill : 0, *out = m->data + c;
-            int64_t r = from, to = from + BAND < rows ? from + BAND : rows;
-            if (ok && col && col->num && !e->dict &&
-                s->spec->cols[j].encoding == ENC_NUM) /* the usual column, without a call a cell */
-                for (int64_t stop = to < have ? to : have; r < stop; r++)
-                    out[r * m->ld] = isnan(col->num[r]) ? fill : col->num[r];
-            for (; ok && r < to; r++) {
-                double x = NAN;
-                if (codes[c] && r < have)
-                    x = codes[c][r] >= 0 ? codes[c][r] : NAN;
-                else if (!e->dict && col && r < have)
-                    x = int_number(cp, &s->spec->cols[j], col, r);
-                out[r * m->ld] = isnan(x) ? fill : x;
-            }
-        }
+    for (int c = 0; ok && c < n; c++) {
+        int j = pieces[c].column, space = l->plans[pieces[c].plan].space;
+        const ColumnPlan *cp = &s->plans[j];
+        Filling *f = &columns[c];
+        f->plan = cp;
+        f->spec = &s->spec->cols[j];
+        f->encoder = &l->out->encoders[j];
+        f->col = space == SPACE_FILL       ? cp->consts
+                 : space == SPACE_COMPUTED ? cp->computed
+                                           : cp->feeders[pieces[c].feeder].col;
+        f->have = space == SPACE_FILL ? s->spec->ntgds : space == SPACE_COMPUTED ? s->rows : int_table(s, space)->rows;
+        if (f->encoder->dict && f->col) ok = (f->codes = int_codes(s, l->out, j, f->col, f->have)) != NULL;
     }
-    for (int c = 0; c < n; c++) mem_free(codes[c]);
+    int threads = s->spec->threads > 1 && (double)rows * n > 1e6 ? s->spec->threads : 1;
+    if (ok) thread_run(threads, fill_part, &(FillJob){m, columns});
+    for (int c = 0; c < n; c++) mem_free(columns[c].codes);
     if (!ok) mat_free(m), m = NULL;
     return m;
 }

@@ -264,6 +264,7 @@ static Integration *part_of(const Integration *root, const char *name) {
     in->entry = NULL;
     in->nindicators = 0;
     in->arena = arena_new();
+    integration_memo(in);
     return in;
 }
 
@@ -272,6 +273,7 @@ bool integration_load(Arena *arena, MappingSpec *spec, int nparts, const char *c
     *out = (DiskTarget){0};
     Integration *root = mem_alloc(sizeof *root);
     *root = (Integration){.spec = spec, .owns = true, .mapped = true, .arena = arena_new()};
+    integration_memo(root);
     bool ok = get_tables(arena, spec, r, out) && get_counts(root, r) && get_columns(root, r) && get_rows(root, r);
     for (int b = 0; ok && b < root->nblocks; b++) ok = root->blocks[b].indicator < root->nindicators;
     if (ok && cache_get_count(r, nparts, nparts) != nparts) ok = false;

@@ -197,6 +197,10 @@ bool int_features(IntState *s, Integration *out);
 bool int_blocks(IntState *s, Integration *out);
 bool int_targets(IntState *s, Integration *out);                                       /* label, weight */
 bool indicator_finish(Indicator *ind, int32_t *idx, int64_t rows, int64_t space_rows); /* takes idx */
+static inline void integration_memo(Integration *in) { /* nothing is counted yet; needs the arena */
+    in->nnz_memo = arena_new_of(in->arena, int64_t);
+    *in->nnz_memo = -1;
+}
 static inline int64_t indicator_row(const Indicator *ind, int64_t i) {
     if (ind->idx) return ind->idx[i];
     if (ind->identity) return i;

@@ -136,6 +136,7 @@ Integration *integration_sort(Diags *ds, const Integration *in, int indicator, i
     out->owns = out->borrows_rows = out->mapped = false;
     out->entry = NULL;
     out->arena = arena_new();
+    integration_memo(out);
     out->nindicators = out->nmade = 0;
     out->tgd_of = NULL;
     out->ci = NULL;

@@ -30,6 +30,7 @@ Integration *integration_select(Diags *ds, const Integration *in, const char *pa
     out->owns = out->borrows_rows = out->materialized = out->mapped = false;
     out->entry = NULL;
     out->arena = arena_new();
+    integration_memo(out);
     out->nindicators = 0;
     out->ci = arena_array(out->arena, int32_t *, nroles);
     out->root_rows = mem_try((size_t)n, sizeof *out->root_rows);
@@ -126,14 +127,30 @@ static int64_t row_nnz(const Matrix *m, int64_t r) {
         for (int64_t c = 0; c < m->cols; c++) n += m->data[r * m->ld + c] != 0;
     return n;
 }
-int64_t integration_materialized_nnz(const Integration *in) {
+typedef struct Count {
+    const Integration *in;
+    int64_t *parts;
+} Count;
+static void count_part(void *ctx, int part, int nparts) {
+    const Count *z = ctx;
     double total = 0;
-    for (int b = 0; b < in->nblocks; b++) {
-        const Indicator *ind = &in->indicators[in->blocks[b].indicator];
-        for (int64_t r = 0; r < in->blocks[b].data->rows; r++)
-            if (ind->count[r] > 0) total += ind->count[r] * (double)row_nnz(in->blocks[b].data, r);
+    for (int b = 0; b < z->in->nblocks; b++) {
+        const Matrix *m = z->in->blocks[b].data;
+        const Indicator *ind = &z->in->indicators[z->in->blocks[b].indicator];
+        for (int64_t r = m->rows * part / nparts; r < m->rows * (part + 1) / nparts; r++)
+            if (ind->count[r] > 0) total += ind->count[r] * (double)row_nnz(m, r);
     }
-    return (int64_t)total;
+    z->parts[part] = (int64_t)total;
+}
+int64_t integration_materialized_nnz(const Integration *in) {
+    if (in->nnz_memo && *in->nnz_memo >= 0) return *in->nnz_memo;
+    int64_t parts[64] = {0}, total = 0;
+    int threads = in->spec && in->spec->threads > 1 ? in->spec->threads : 1;
+    if (threads > 64 || in->rows < 65536) threads = threads > 64 ? 64 : 1;
+    thread_run(threads, count_part, &(Count){in, parts});
+    for (int i = 0; i < threads; i++) total += parts[i];
+    if (in->nnz_memo) *in->nnz_memo = total;
+    return total;
 }
 static bool is_sparse(const Integration *in, int64_t nnz) {
     return (double)nnz < 0.25 * (double)in->rows * (double)in->cols;
@@ -259,6 +276,7 @@ Integration *integration_materialize(Diags *ds, const Integration *in, int threa
     out->mapped = false;
     out->entry = NULL;
     out->arena = arena_new();
+    integration_memo(out);
     out->spaces = arena_array(out->arena, IntSpace, 1);
     out->nspaces = 1;
     out->spaces[0] = (IntSpace){.name = "materialized", .role = -1, .rows = in->rows};
