@@ -156,7 +156,7 @@ static void declare_region(Emit *e, const IrRegion *r) {
                           emit_member(e, n), n->rspace, (long long)emit_pad(n->cols));
             else
                 emit_line(e, &e->setup, "if (!(f->parts_%s = rt->alloc(rt, (int64_t)rt->threads * %lld))) return 1;",
-                          emit_member(e, n), (long long)(emit_acc_size(n) ? emit_acc_size(n) : 1));
+                          emit_member(e, n), (long long)(emit_acc_size(e, n) ? emit_acc_size(e, n) : 1));
             e->indent = indent;
         }
         if (n->op == IR_IF)
@@ -369,14 +369,18 @@ static void emit_pass_call(Emit *e, const FusePass *pass) {
                       (long long)emit_pad(n->cols), (long long)emit_pad(n->cols));
             continue;
         }
-        long long size = (long long)emit_acc_size(n), stride = (long long)emit_acc_stride(n);
+        long long size = (long long)emit_acc_size(e, n), stride = (long long)emit_acc_stride(e, n);
         bool least = n->op == IR_MINALL || n->op == IR_COLMIN, most = n->op == IR_MAXALL || n->op == IR_COLMAX;
         const char *to = emit_is_scalar(n) ? arena_printf(e->arena, "f->%s", m)
                                            : arena_printf(e->arena, "f->%s[r * %lld + c]", m, (long long)n->cols);
-        const char *from = arena_printf(e->arena, "f->parts_%s[p * %lldL + r * %lld + c]", m, size, stride);
-        emit_line(e, b, "    for (int64_t r = 0; r < %lld; r++)", (long long)n->rows);
-        emit_line(e, b, "        for (int64_t c = 0; c < %lld; c++) {", (long long)n->cols);
-        emit_line(e, b, "            double s = f->parts_%s[r * %lld + c];", m, stride);
+        bool turned = emit_acc_is_transposed(e, n); /* memory is walked along */
+        const char *at = arena_printf(e->arena, turned ? "c * %lld + r" : "r * %lld + c", stride);
+        const char *from = arena_printf(e->arena, "f->parts_%s[p * %lldL + %s]", m, size, at);
+        const char *rows = arena_printf(e->arena, "for (int64_t r = 0; r < %lld; r++)", (long long)n->rows);
+        const char *cols = arena_printf(e->arena, "for (int64_t c = 0; c < %lld; c++)", (long long)n->cols);
+        emit_line(e, b, "    %s", turned ? cols : rows);
+        emit_line(e, b, "        %s {", turned ? rows : cols);
+        emit_line(e, b, "            double s = f->parts_%s[%s];", m, at);
         emit_line(e, b, "            for (int p = 1; p < parts; p++) s = %s;",
                   arena_printf(e->arena,
                                least  ? "least_of(s, %s)"

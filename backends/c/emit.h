@@ -80,6 +80,8 @@ bool emit_is_local(const Emit *e, const IrNode *n);                        /* ke
 bool emit_is_inline(const Emit *e, const IrNode *n);
 /* Sums for each row of the block of table rows that the pass is at: read where they are added up. */
 bool emit_is_block_sum(const Emit *e, const IrNode *n);
+/* A one-hot row that its pass only looks up or counts, and never makes. */
+bool emit_stays_index(const Emit *e, const IrNode *n);
 bool emit_is_picked_row(const Emit *e, const IrNode *n);
 /* Rows of values that emitted code lays out itself are padded to whole vectors: cells between cols and the stride hold
  * anything and are never read as results. */
@@ -90,7 +92,9 @@ bool emit_is_padded(Emit *e, const IrNode *n, int64_t cols);
 void emit_pass(Emit *e, const FusePass *pass);
 void emit_small(Emit *e, const IrNode *n);
 /* A reduction's accumulator: rows x stride doubles (SCATTER: a row a row of its space). */
-int64_t emit_acc_stride(const IrNode *n);
-int64_t emit_acc_size(const IrNode *n);
+int64_t emit_acc_stride(const Emit *e, const IrNode *n);
+int64_t emit_acc_size(const Emit *e, const IrNode *n);
+/* x' y for a sparse y is added up as y' x: cell (r, c) stands at c * stride + r. */
+bool emit_acc_is_transposed(const Emit *e, const IrNode *n);
 const char *emit_where(Emit *e, const IrNode *n); /* comment: line and algebra */
 #endif

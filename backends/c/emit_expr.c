@@ -120,10 +120,15 @@ static bool onehot_stays_index(const IrNode *n, const FusePass *pass) {
     }
     return true;
 }
+bool emit_stays_index(const Emit *e, const IrNode *n) {
+    const FuseInfo *fi = FUSE(n);
+    return n->op == IR_ONEHOT && fi->kind == FUSE_ROW && !fi->stored &&
+           onehot_stays_index(n, e->plan->passes.data[fi->pass]);
+}
 bool emit_is_local(const Emit *e, const IrNode *n) {
     const FuseInfo *fi = FUSE(n);
     if (fi->kind != FUSE_ROW || !e->pass || fi->pass != e->pass->id) return false;
-    if (n->op == IR_ONEHOT && !fi->stored && onehot_stays_index(n, e->pass)) return false;
+    if (emit_stays_index(e, n)) return false;
     return fi->in_place || (!fi->stored && !emit_is_inline(e, n));
 }
 

@@ -11,12 +11,13 @@
 #include "backends/c/emit_row.h"
 
 /* Accumulators that fit stay on the stack of the pass until it ends. */
-static bool on_stack(const IrNode *n) {
-    return n->op != IR_SCATTER && emit_acc_size(n) <= 2048;
+static bool on_stack(const Emit *e, const IrNode *n) {
+    return n->op != IR_SCATTER && emit_acc_size(e, n) <= 2048;
 }
 
-/* Rows that an index picks, to read or to add to, are asked for one block ahead. */
-enum { PICKED_MOST = 64 }; /* doubles a row */
+/* Rows that an index picks, to read or to add to, are asked for one block ahead where the table is too large to stay in
+ * the second-level cache. */
+enum { PICKED_MOST = 64, NEAR = 131072 }; /* doubles a row; doubles a table */
 static void prefetch_picked(Emit *e, const IrNode *n) {
     const IrNode *u = n->args[0];
     bool to = n->op == IR_SCATTER;
@@ -27,7 +28,9 @@ static void prefetch_picked(Emit *e, const IrNode *n) {
            : emit_hoist(e, u->op == IR_DATA ? emit_bind(e, BIND_DENSE, u->table, u->block) : emit_member(e, u),
                         DOUBLES);
     const char *idx = emit_hoist(e, emit_bind(e, BIND_INDEX, n->table, n->indicator), "const int32_t *restrict ");
-    LINE("for (int64_t r = i + %d; r < i + %d && r < last; r++)", e->block, 2 * e->block);
+    const char *rows = emit_hoist(e, arena_printf(e->arena, "n_%d", to ? n->rspace : u->rspace), "const int64_t ");
+    LINE("for (int64_t r = i + %d; r < i + %d && r < last && %s > %lld; r++)", e->block, 2 * e->block, rows,
+         NEAR / stride);
     LINE("    for (int l = 0; l < %lld; l += 8) __builtin_prefetch(%s + (int64_t)%s[r] * %lld + l%s);", stride, base,
          idx, stride, to ? ", 1" : "");
 }
@@ -54,8 +57,8 @@ static void declare_sums(Emit *e, const IrNode *n, Buf *tail) {
                        : n->op == IR_MAXALL || n->op == IR_COLMAX ? "-__builtin_inf()"
                                                                   : NULL;
     const char *m = emit_member(e, n);
-    long long width = (long long)emit_acc_size(n);
-    if (on_stack(n)) {
+    long long width = (long long)emit_acc_size(e, n);
+    if (on_stack(e, n)) {
         emit_line(e, &e->top, "double g%d[%lld] __attribute__((aligned(64)))%s;", n->id, width ? width : 1,
                   none ? "" : " = {0}");
         if (none) emit_line(e, &e->top, "for (int j = 0; j < %lld; j++) g%d[j] = %s;", width, n->id, none);

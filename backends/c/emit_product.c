@@ -19,21 +19,6 @@ static const char *small_at(Emit *e, const IrNode *n, const char *r, const char 
     return arena_printf(e->arena, "%s[(int64_t)%s * %lld + %s]", m, a, (long long)y->cols, b);
 }
 
-/* Rows that stream past are asked for some rows ahead: one thread alone does not keep enough loads under way.
- * Prefetching beyond the end is harmless. */
-enum { AHEAD = 32, BYTES_AHEAD = 2048 };
-static void prefetch_stream(Emit *e, const IrNode *x, int rows) {
-    if (x->op != IR_DATA || fuse_is_sparse(e->f, x)) return;
-    const char *name = emit_bind(e, BIND_DENSE, x->table, x->block);
-    for (int i = 0; i < e->streams.len; i++)
-        if (!strcmp(e->streams.data[i], name)) return;
-    vec_push(e->arena, &e->streams, name);
-    long long bytes = 8 * (long long)emit_stride(e, x) * rows;
-    if (bytes < 32 || bytes > BYTES_AHEAD * rows) return;
-    LINE("    for (int l = 0; l < %lld; l += 64) __builtin_prefetch((const char *)(%s + (i + b + %d) * %lld) + l);",
-         bytes, emit_hoist(e, name, DOUBLES), AHEAD, (long long)emit_stride(e, x));
-}
-
 /* y as a table of `width` numbers a row: an array y<id> of this pass, filled at its top; a table that is too large for
  * the stack is made before the pass, once for all threads. */
 enum { TABLE_ON_STACK = 2048 };
@@ -116,7 +101,7 @@ static void dense_product(Emit *e, const IrNode *n, int64_t width) {
         while (rows > 1 && rows * t.vectors > sums) rows /= 2;
         t.rows = rows;
         LINE("for (int b = 0; b + %d <= m; b += %d) { /* %s */", rows, rows, emit_where(e, n));
-        prefetch_stream(e, x, rows);
+        emit_prefetch_stream(e, x, rows);
         tile_rows(e, n, &t, v * t.lanes);
         LINE("}");
         if (rows == 1) continue;
@@ -190,7 +175,7 @@ static bool vector_dot(Emit *e, const IrNode *n) {
               small_at(e, n, "j", "0"));
     e->indent = indent;
     LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
-    prefetch_stream(e, x, 1);
+    emit_prefetch_stream(e, x, 1);
     LINE("    const double *const x = %s;", row);
     const char *w = arena_printf(e->arena, "w%d", n->id);
     Buf sum = {0};
@@ -219,7 +204,7 @@ static void one_column(Emit *e, const IrNode *n) {
         LINE("}");
         return;
     }
-    if (!emit_is_csr(e, x)) prefetch_stream(e, x, 1);
+    if (!emit_is_csr(e, x)) emit_prefetch_stream(e, x, 1);
     LINE("    double s = 0;");
     if (emit_is_csr(e, x)) {
         emit_csr_loop(e, x, "");

@@ -3,23 +3,31 @@
 
 enum { TILES_MOST = 8 }; /* rereadings of a block */
 
-int64_t emit_acc_stride(const IrNode *n) {
-    return emit_pad(n->cols);
+bool emit_acc_is_transposed(const Emit *e, const IrNode *n) {
+    if (n->op != IR_MATMUL || n->rows == 1) return false;
+    const IrNode *x = n->args[0], *y = n->args[1];
+    return (fuse_is_sparse(e->f, y) || emit_stays_index(e, y)) && !fuse_is_sparse(e->f, x) && !emit_stays_index(e, x);
+}
+int64_t emit_acc_stride(const Emit *e, const IrNode *n) {
+    return emit_pad(emit_acc_is_transposed(e, n) ? n->rows : n->cols);
 }
 /* A single column is added up as a row is, in whole vectors. */
-int64_t emit_acc_size(const IrNode *n) {
-    return n->cols == 1 ? emit_pad(n->rows) : n->rows * emit_acc_stride(n);
+int64_t emit_acc_size(const Emit *e, const IrNode *n) {
+    if (n->cols == 1) return emit_pad(n->rows);
+    return (emit_acc_is_transposed(e, n) ? n->cols : n->rows) * emit_acc_stride(e, n);
 }
 static const char *acc(Emit *e, const IrNode *n, const char *r, const char *c) {
     if (n->rows == 1 && n->op != IR_SCATTER)
         return n->cols == 1 ? arena_printf(e->arena, "g%d[0]", n->id) : arena_printf(e->arena, "g%d[%s]", n->id, c);
-    return n->cols == 1
-               ? arena_printf(e->arena, "g%d[%s]", n->id, r)
-               : arena_printf(e->arena, "g%d[(int64_t)(%s) * %lld + %s]", n->id, r, (long long)emit_acc_stride(n), c);
+    if (n->cols == 1) return arena_printf(e->arena, "g%d[%s]", n->id, r);
+    bool turned = emit_acc_is_transposed(e, n);
+    return arena_printf(e->arena, "g%d[(int64_t)%s * %lld + %s]", n->id, turned ? c : r,
+                        (long long)emit_acc_stride(e, n), turned ? r : c);
 }
-/* How far a loop over n's columns may run when its other operand is v. */
+/* How far a loop over a row of n's accumulator may run when its other operand is v. */
 static long long columns(Emit *e, const IrNode *n, const IrNode *v) {
-    return (long long)(emit_is_padded(e, v, n->cols) ? emit_acc_stride(n) : n->cols);
+    int64_t cols = emit_acc_is_transposed(e, n) ? n->rows : n->cols;
+    return (long long)(emit_is_padded(e, v, cols) ? emit_acc_stride(e, n) : cols);
 }
 /* g += x' y for dense rows: sums stay in registers while a block passes, some rows of g at a time. false: too large, or
  * not in memory. */
@@ -54,21 +62,22 @@ static bool vector_outer_product(Emit *e, const IrNode *n, const IrNode *x, cons
     }
     return true;
 }
-/* g's row r += value * row b of y, both in memory: a vector of columns at a time; other rows cell by cell. */
-static void add_row(Emit *e, const IrNode *n, const char *r, const char *times, const IrNode *y) {
-    const char *row = y->cols <= 64 ? emit_row_address(e, y, "b") : NULL;
+/* Row r of the accumulator += times row b of v. In memory: a vector of columns at a time; else cell by cell. */
+static void add_row(Emit *e, const IrNode *n, const char *r, const char *times, const IrNode *v) {
+    const char *row = v->cols <= 64 ? emit_row_address(e, v, "b") : NULL;
+    long long stride = (long long)emit_acc_stride(e, n);
     if (!row) {
         LINE("        " SIMD);
-        LINE("        for (int k = 0; k < %lld; k++) %s += %s%s;", columns(e, n, y), acc(e, n, r, "k"), times,
-             emit_cell(e, y, "b", y->cols == 1 ? "0" : "k"));
+        LINE("        for (int k = 0; k < %lld; k++) g%d[(int64_t)%s * %lld + k] += %s%s;", columns(e, n, v), n->id, r,
+             stride, times, emit_cell(e, v, "b", v->cols == 1 ? "0" : "k"));
         return;
     }
-    Lanes l = emit_lanes_to(e, columns(e, n, y));
-    LINE("        double *const to = g%d + (int64_t)%s * %lld;", n->id, r, (long long)emit_acc_stride(n));
+    Lanes l = emit_lanes_to(e, columns(e, n, v));
+    LINE("        double *const to = g%d + (int64_t)%s * %lld;", n->id, r, stride);
     LINE("        const double *const from = %s;", row);
-    for (int v = 0; v < l.n; v++)
-        LINE("        %s += %s%s;", emit_lane(e, l.width[v], "to", l.at[v]), times,
-             emit_lane(e, l.width[v], "from", l.at[v]));
+    for (int k = 0; k < l.n; k++)
+        LINE("        %s += %s%s;", emit_lane(e, l.width[k], "to", l.at[k]), times,
+             emit_lane(e, l.width[k], "from", l.at[k]));
 }
 
 /* x' @ y, both over this pass's rows: one rank-one update a row. */
@@ -77,7 +86,7 @@ static void outer_product(Emit *e, const IrNode *n) {
     bool dense = !fuse_is_sparse(e->f, x) && !emit_is_onehot_index(e, x) && !fuse_is_sparse(e->f, y) &&
                  !emit_is_onehot_index(e, y);
     if (dense && n->cols == 1 && vector_outer_product(e, n, y, x, 0)) return;
-    if (dense && n->cols > 1 && vector_outer_product(e, n, x, y, emit_acc_stride(n))) return;
+    if (dense && n->cols > 1 && vector_outer_product(e, n, x, y, emit_acc_stride(e, n))) return;
     LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
     if (emit_is_onehot_index(e, x) && fuse_is_sparse(e->f, y)) {
         LINE("    const int64_t r = %s;", emit_onehot_column(e, x, "b"));
@@ -121,18 +130,20 @@ static void outer_product(Emit *e, const IrNode *n) {
         return;
     }
     if (fuse_is_sparse(e->f, y) || emit_is_onehot_index(e, y)) {
-        const char *col, *value = "1.0";
+        const char *col = "a", *value = "1.0";
         if (emit_is_csr(e, y)) {
-            emit_csr_loop(e, y, "");
+            emit_csr_loop(e, y, "{");
             col = emit_csr_column(e, y);
             value = emit_csr_value(e, y);
         } else {
             LINE("    const int64_t a = %s;", emit_is_codes(e, y) ? emit_code_of(e, y) : emit_onehot_column(e, y, "b"));
-            LINE("    if (a >= 0 && a < %lld)", (long long)n->cols);
-            col = "a";
+            LINE("    if (a >= 0 && a < %lld) {", (long long)n->cols);
         }
-        LINE("        for (int j = 0; j < %lld; j++) %s += %s * %s;", (long long)n->rows, acc(e, n, "j", col),
-             emit_cell(e, x, "b", n->rows == 1 ? "0" : "j"), value);
+        if (emit_acc_is_transposed(e, n))
+            add_row(e, n, col, strcmp(value, "1.0") ? arena_printf(e->arena, "%s * ", value) : "", x);
+        else
+            LINE("        %s += %s * %s;", acc(e, n, "0", n->cols == 1 ? "0" : col), emit_cell(e, x, "b", "0"), value);
+        LINE("    }");
         LINE("}");
         return;
     }

@@ -3,8 +3,7 @@
 #include "backends/c/emit_row.h"
 
 bool emit_is_onehot_index(const Emit *e, const IrNode *n) {
-    return n->op == IR_ONEHOT && FUSE(n)->kind == FUSE_ROW && FUSE(n)->pass == e->pass->id && !FUSE(n)->stored &&
-           !emit_is_local(e, n);
+    return emit_stays_index(e, n) && FUSE(n)->pass == e->pass->id;
 }
 /* The 0-based column of a one-hot row, with -1 (or any number outside) for none. */
 const char *emit_onehot_column(Emit *e, const IrNode *n, const char *b) {
@@ -93,6 +92,28 @@ const char *emit_lane(Emit *e, int width, const char *address, int64_t at) {
     const char *type = width == 8 ? "v8u" : width == 4 ? "v4u" : width == 2 ? "v2u" : "double";
     return at ? arena_printf(e->arena, "*(%s *)(%s + %lld)", type, address, (long long)at)
               : arena_printf(e->arena, "*(%s *)(%s)", type, address);
+}
+
+/* Rows that stream past are asked for some rows ahead: one thread alone does not keep enough loads under way.
+ * Prefetching beyond the end is harmless. */
+enum { BYTES_AHEAD = 4096, BYTES_MOST = 2048 };
+void emit_prefetch_stream(Emit *e, const IrNode *x, int rows) {
+    if (!x->rspace || x->op == IR_FULL || x->op == IR_IOTA || fuse_is_sparse(e->f, x)) return;
+    if (FUSE(x)->kind != FUSE_LEAF && FUSE(x)->pass == e->pass->id) return; /* made in this block */
+    const char *name = x->op == IR_DATA    ? emit_bind(e, BIND_DENSE, x->table, x->block)
+                       : x->op == IR_COUNT ? emit_bind(e, BIND_COUNT, x->table, x->indicator)
+                                           : emit_member(e, x);
+    for (int i = 0; i < e->streams.len; i++)
+        if (!strcmp(e->streams.data[i], name)) return;
+    vec_push(e->arena, &e->streams, name);
+    long long row = 8 * (long long)emit_stride(e, x), bytes = row * rows;
+    if (row < 32 || row > BYTES_MOST) return;
+    long long ahead = (BYTES_AHEAD / row + 7) / 8 * 8;
+    const char *at = arena_printf(e->arena, "%s + (i + b + %lld) * %lld", emit_hoist(e, name, DOUBLES), ahead, row / 8);
+    if (bytes <= 64)
+        LINE("    __builtin_prefetch(%s);", at);
+    else
+        LINE("    for (int l = 0; l < %lld; l += 8) __builtin_prefetch(%s + l);", bytes / 8, at);
 }
 
 /* The least or greatest number of each row, or where it stands. Rows of this block are compared a vector of rows at a
@@ -208,6 +229,15 @@ static void row_bind(Emit *e, const IrNode *n) {
         offset += x->cols;
     }
 }
+/* The streams that a formula reads, inlined operands looked through. */
+static void prefetch_operands(Emit *e, const IrNode *n) {
+    for (int a = 0; a < n->nargs && n->op != IR_GATHER; a++) {
+        if (emit_is_inline(e, n->args[a]))
+            prefetch_operands(e, n->args[a]);
+        else if (n->args[a]->cols > 1)
+            emit_prefetch_stream(e, n->args[a], 1);
+    }
+}
 void emit_row_node(Emit *e, const IrNode *n) {
     if (emit_is_inline(e, n) || emit_is_onehot_index(e, n)) return;
     switch (n->op) {
@@ -240,8 +270,10 @@ void emit_row_node(Emit *e, const IrNode *n) {
         padded = n->args[0]->op == IR_FULL || emit_stride(e, n->args[0]) >= emit_pad(n->cols);
     else
         for (int a = 0; a < n->nargs; a++) padded = padded && emit_is_padded(e, n->args[a], n->cols);
-    LINE("for (int b = 0; b < m; b++) /* %s */", emit_where(e, n));
+    LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
+    prefetch_operands(e, n);
     if (!drawn) LINE("    " SIMD);
     LINE("    for (int j = 0; j < %lld; j++) %s = %s;", (long long)(padded ? emit_pad(n->cols) : n->cols),
          emit_result_cell(e, n, "b", "j"), emit_computed_cell(e, n, "b", "j"));
+    LINE("}");
 }
