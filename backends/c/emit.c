@@ -145,18 +145,14 @@ static void declare_region(Emit *e, const IrRegion *r) {
         const IrNode *n = r->nodes.data[i];
         const FuseInfo *fi = FUSE(n);
         if (keeps_value(e, n)) declare(e, n, emit_member(e, n));
-        if (fi->kind == FUSE_REDUCE && !fuse_is_to_block(e->plan, n)) {
+        if (fi->kind == FUSE_REDUCE && n->op == IR_SCATTER && !fuse_is_to_block(e->plan, n)) {
+            emit_scatter_allocate(e, n);
+        } else if (fi->kind == FUSE_REDUCE && n->op != IR_SCATTER) {
             int indent = e->indent;
             e->indent = 1;
             emit_line(e, &e->members, "double *parts_%s;", emit_member(e, n));
-            if (n->op == IR_SCATTER)
-                emit_line(e, &e->setup,
-                          "if (rt->threads > 1 && !(f->parts_%s = rt->alloc(rt, (int64_t)(rt->threads - 1) * (f->n_%d "
-                          "+ 1) * %lld))) return 1;",
-                          emit_member(e, n), n->rspace, (long long)emit_pad(n->cols));
-            else
-                emit_line(e, &e->setup, "if (!(f->parts_%s = rt->alloc(rt, (int64_t)rt->threads * %lld))) return 1;",
-                          emit_member(e, n), (long long)(emit_acc_size(e, n) ? emit_acc_size(e, n) : 1));
+            emit_line(e, &e->setup, "if (!(f->parts_%s = rt->alloc(rt, (int64_t)rt->threads * %lld))) return 1;",
+                      emit_member(e, n), (long long)(emit_acc_size(e, n) ? emit_acc_size(e, n) : 1));
             e->indent = indent;
         }
         if (n->op == IR_IF)
@@ -363,10 +359,7 @@ static void emit_pass_call(Emit *e, const FusePass *pass) {
         if (FUSE(n)->kind != FUSE_REDUCE || fuse_is_to_block(e->plan, n)) continue;
         const char *m = emit_member(e, n);
         if (n->op == IR_SCATTER) {
-            emit_line(e, b, "    add_parts(f->%s, f->parts_%s, (f->n_%d + 1) * %lld, parts - 1);", m, m, n->rspace,
-                      (long long)emit_pad(n->cols));
-            emit_line(e, b, "    memset(f->%s + f->n_%d * %lld, 0, sizeof(double) * %lld);", m, n->rspace,
-                      (long long)emit_pad(n->cols), (long long)emit_pad(n->cols));
+            emit_scatter_add_up(e, n);
             continue;
         }
         long long size = (long long)emit_acc_size(e, n), stride = (long long)emit_acc_stride(e, n);

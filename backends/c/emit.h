@@ -29,6 +29,10 @@ typedef struct Bind {
     int table, index; /* block, indicator, input, or node of a number */
     const char *member;
 } Bind;
+/* The loop that follows is over independent numbers, or adds up s: gcc and clang make vectors of it. */
+#define SIMD "#pragma omp simd"
+#define SIMD_SUM "#pragma omp simd reduction(+ : s)"
+
 typedef struct Emitted {
     char *text;
     VEC(Bind) binds;
@@ -96,5 +100,10 @@ int64_t emit_acc_stride(const Emit *e, const IrNode *n);
 int64_t emit_acc_size(const Emit *e, const IrNode *n);
 /* x' y for a sparse y is added up as y' x: cell (r, c) stands at c * stride + r. */
 bool emit_acc_is_transposed(const Emit *e, const IrNode *n);
-const char *emit_where(Emit *e, const IrNode *n); /* comment: line and algebra */
+/* ---- emit_scatter.c: sums for each row of a table, one array a thread ---- */
+bool emit_scatter_counts(const Emit *e, const IrNode *n); /* whole numbers while the pass runs */
+void emit_scatter_allocate(Emit *e, const IrNode *n);     /* in the frame */
+void emit_scatter_declare(Emit *e, const IrNode *n);      /* at the top of the pass: g<id> */
+void emit_scatter_add_up(Emit *e, const IrNode *n);       /* in amal_run, after the pass */
+const char *emit_where(Emit *e, const IrNode *n);         /* comment: line and algebra */
 #endif

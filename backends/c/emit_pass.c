@@ -31,8 +31,8 @@ static void prefetch_picked(Emit *e, const IrNode *n) {
     const char *rows = emit_hoist(e, arena_printf(e->arena, "n_%d", to ? n->rspace : u->rspace), "const int64_t ");
     LINE("for (int64_t r = i + %d; r < i + %d && r < last && %s > %lld; r++)", e->block, 2 * e->block, rows,
          NEAR / stride);
-    LINE("    for (int l = 0; l < %lld; l += 8) __builtin_prefetch(%s + (int64_t)%s[r] * %lld + l%s);", stride, base,
-         idx, stride, to ? ", 1" : "");
+    LINE("    for (int l = 0; l < %lld; l += %d) __builtin_prefetch(%s + (int64_t)%s[r] * %lld + l%s);", stride,
+         to && emit_scatter_counts(e, n) ? 16 : 8, base, idx, stride, to ? ", 1" : "");
 }
 /* A block of rows; whole vectors are read from its last row too. */
 static long long local_size(const Emit *e, const IrNode *n) {
@@ -65,10 +65,7 @@ static void declare_sums(Emit *e, const IrNode *n, Buf *tail) {
         emit_line(e, tail, "for (int j = 0; j < %lld; j++) f->parts_%s[part * %lldL + j] = g%d[j];", width, m, width,
                   n->id);
     } else if (n->op == IR_SCATTER) {
-        emit_line(e, &e->top, "double *restrict g%d = part ? f->parts_%s + (part - 1) * (f->n_%d + 1) * %lld : f->%s;",
-                  n->id, m, n->rspace, (long long)emit_pad(n->cols), m);
-        emit_line(e, &e->top, "memset(g%d, 0, sizeof(double) * (size_t)(f->n_%d + 1) * %lld);", n->id, n->rspace,
-                  (long long)emit_pad(n->cols));
+        emit_scatter_declare(e, n);
     } else {
         emit_line(e, &e->top, "double *restrict g%d = f->parts_%s + part * %lldL;", n->id, m, width);
         if (none)

@@ -156,6 +156,7 @@ static void wide_product(Emit *e, const IrNode *n) {
         value = emit_cell(e, x, "b", "j");
     }
     LINE("        const double v = %s;", value);
+    LINE("        " SIMD);
     LINE("        for (int k = 0; k < %lld; k++) %s += v * %s;", k, emit_result_cell(e, n, "b", "k"),
          small_at(e, n, column, "k"));
     LINE("    }");
@@ -210,6 +211,7 @@ static void one_column(Emit *e, const IrNode *n) {
         emit_csr_loop(e, x, "");
         LINE("        s += %s * %s;", emit_csr_value(e, x), small_at(e, n, emit_csr_column(e, x), "0"));
     } else {
+        LINE("    " SIMD_SUM);
         LINE("    for (int j = 0; j < %lld; j++) s += %s * %s;", (long long)x->cols, emit_cell(e, x, "b", "j"),
              small_at(e, n, "j", "0"));
     }

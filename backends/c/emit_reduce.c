@@ -170,6 +170,16 @@ void emit_reduce_node(Emit *e, const IrNode *n) {
         outer_product(e, n);
         return;
     }
+    if ((n->op == IR_SUM || n->op == IR_COLSUMS) && x->cols == 1 && !fuse_is_sparse(e->f, x) &&
+        !emit_is_onehot_index(e, x)) {
+        LINE("{ /* %s */", emit_where(e, n));
+        LINE("    double s = 0;");
+        LINE("    " SIMD_SUM);
+        LINE("    for (int b = 0; b < m; b++) s += %s;", emit_cell(e, x, "b", "0"));
+        LINE("    g%d[0] += s;", n->id);
+        LINE("}");
+        return;
+    }
     LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
     if (n->op == IR_SCATTER) {
         const char *idx = emit_hoist(e, emit_bind(e, BIND_INDEX, n->table, n->indicator), "const int32_t *restrict ");
@@ -199,14 +209,13 @@ void emit_reduce_node(Emit *e, const IrNode *n) {
     const char *to = n->rows == 1 && n->cols == 1 ? arena_printf(e->arena, "g%d[0]", n->id)
                                                   : arena_printf(e->arena, "g%d[j]", n->id);
     const char *v = emit_cell(e, x, "b", x->cols == 1 ? "0" : "j");
+    bool sums = n->op == IR_SUM || n->op == IR_COLSUMS;
+    if (sums && n->cols > 1) LINE("    " SIMD);
     LINE("    for (int j = 0; j < %lld; j++) {", (long long)x->cols);
-    switch (n->op) {
-    case IR_SUM:
-    case IR_COLSUMS: LINE("        %s += %s;", to, v); break;
-    case IR_MINALL:
-    case IR_COLMIN: LINE("        const double x = %s; %s = x < %s || x != x ? x : %s;", v, to, to, to); break;
-    default: LINE("        const double x = %s; %s = x > %s || x != x ? x : %s;", v, to, to, to); break;
-    }
+    if (sums)
+        LINE("        %s += %s;", to, v);
+    else
+        LINE("        %s = %s(%s, %s);", to, n->op == IR_MINALL || n->op == IR_COLMIN ? "least_of" : "most_of", v, to);
     LINE("    }");
     LINE("}");
 }

@@ -158,6 +158,7 @@ static void row_reduce(Emit *e, const IrNode *n) {
             emit_csr_loop(e, x, "");
             LINE("        s += %s;", emit_csr_value(e, x));
         } else {
+            LINE("    " SIMD_SUM);
             LINE("    for (int j = 0; j < %lld; j++) s += %s;", (long long)x->cols,
                  emit_cell(e, x, "b", x->cols == 1 ? "0" : "j"));
         }

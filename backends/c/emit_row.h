@@ -24,8 +24,6 @@ const char *emit_result_row(Emit *e, const IrNode *n, const char *b);
 const char *emit_result_cell(Emit *e, const IrNode *n, const char *b, const char *j);
 /* Asks, in the loop over b, for rows b of x some rows before `rows` of them are read; once a pass. */
 void emit_prefetch_stream(Emit *e, const IrNode *x, int rows);
-/* The loops that follow are over independent numbers: for gcc and clang one vector after the other. */
-#define SIMD "#pragma omp simd"
 /* Columns 0..cols as vectors of the processor's width, then narrower ones; whole vectors where the rows are padded. */
 enum { LANES_MOST = 64 };
 typedef struct Lanes {

@@ -3,6 +3,7 @@
 
 static void loops_begin(Emit *e, int64_t rows, int64_t cols) {
     emit_line(e, &e->body, "for (int64_t r = 0; r < %lld; r++)", (long long)rows);
+    if (cols > 1) emit_line(e, &e->body, "    " SIMD);
     emit_line(e, &e->body, "    for (int64_t c = 0; c < %lld; c++)", (long long)cols);
 }
 static const char *target(Emit *e, const IrNode *n) {
@@ -31,6 +32,7 @@ static void small_product(Emit *e, const IrNode *n) {
     emit_line(e, &e->body, "for (int64_t r = 0; r < %lld; r++)", (long long)n->rows);
     emit_line(e, &e->body, "    for (int64_t c = 0; c < %lld; c++) {", (long long)n->cols);
     emit_line(e, &e->body, "        double s = 0;");
+    emit_line(e, &e->body, "        " SIMD_SUM);
     emit_line(e, &e->body, "        for (int64_t k = 0; k < %lld; k++) s += %s * %s;", (long long)inner, xs, ys);
     emit_line(e, &e->body, "        %s = s;", target(e, n));
     emit_line(e, &e->body, "    }");
@@ -60,6 +62,7 @@ static void small_reduce(Emit *e, const IrNode *n) {
         emit_line(e, &e->body, "for (int64_t %c = 0; %c < %lld; %c++) {", rows ? 'r' : 'c', rows ? 'r' : 'c',
                   (long long)(rows ? x->rows : x->cols), rows ? 'r' : 'c');
         emit_line(e, &e->body, "    double s = %s;%s", start, best);
+        if (n->op == IR_ROWSUMS || n->op == IR_COLSUMS) emit_line(e, &e->body, "    " SIMD_SUM);
         emit_line(e, &e->body, "    for (int64_t %c = 0; %c < %lld; %c++) { const double x = %s; %s }",
                   rows ? 'c' : 'r', rows ? 'c' : 'r', (long long)(rows ? x->cols : x->rows), rows ? 'c' : 'r', v, step);
         if (emit_is_scalar(n))
@@ -72,6 +75,7 @@ static void small_reduce(Emit *e, const IrNode *n) {
     emit_line(e, &e->body, "{");
     emit_line(e, &e->body, "    double s = %s;", start);
     emit_line(e, &e->body, "    for (int64_t r = 0; r < %lld; r++)", (long long)x->rows);
+    if (n->op == IR_SUM) emit_line(e, &e->body, "        " SIMD_SUM);
     emit_line(e, &e->body, "        for (int64_t c = 0; c < %lld; c++) { const double x = %s; %s }", (long long)x->cols,
               v, step);
     emit_line(e, &e->body, "    f->%s = s;", emit_member(e, n));

@@ -138,8 +138,3 @@ INLINE int parts_for(int64_t n, int threads) {
     const int64_t most = n / 1024 + 1;
     return most < threads ? (int)most : threads;
 }
-/* to += each of the parts, in their order. */
-static void add_parts(double *restrict to, const double *restrict parts, int64_t n, int count) {
-    for (int p = 0; p < count; p++)
-        for (int64_t j = 0; j < n; j++) to[j] += parts[p * n + j];
-}
