@@ -23,6 +23,7 @@ typedef struct Piece { /* a token or a comment, and the gap before it */
     bool to_line_end; /* a comment that goes to the end of its line */
     int opener;       /* the innermost bracket it stands in; of a closing one, the one it closes; -1: none */
     int closer;       /* of an opening bracket */
+    int filled;       /* of an opening bracket: up to here its list was filled anew */
     BlockKind block;  /* of a brace, either one */
     bool unary;       /* - of a negative number, not: no gap behind it */
     bool starts;      /* a statement or a column of a block; a comment that stands before one */

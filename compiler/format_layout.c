@@ -86,10 +86,13 @@ static int piece_depth(const Format *f, int i) {
 static void refill(Format *f, int at) {
     const Piece *p = &f->pieces.data[at];
     if (p->rank != RANK_LIST || p->opener < 0 || f->pieces.data[p->opener].of_target) return;
-    for (int i = at + 1; i < f->pieces.data[p->opener].closer; i++) {
+    Piece *list = &f->pieces.data[p->opener];
+    if (list->filled > at) return; /* what breaks it has since, this file has made */
+    for (int i = at + 1; i < list->closer; i++) {
         Piece *q = &f->pieces.data[i];
         if (q->kind == PIECE_COMMENT || q->empty_line) return;
         if (q->opener == p->opener && q->rank == RANK_LIST) q->line = false;
+        list->filled = i;
     }
 }
 
