@@ -94,7 +94,7 @@ static const char *loop_key(Run *r, const char *name) {
     return key;
 }
 
-static const char *data_name(Run *r, const DataRef *ref) {
+const char *run_data_name(Run *r, const DataRef *ref) {
     return ref->part.text ? arena_printf(r->arena, "%s.%s", ref->target.text, ref->part.text) : ref->target.text;
 }
 
@@ -205,7 +205,7 @@ static bool step_for(Run *r, const Stmt *s) {
 /* ---------------- train ---------------- */
 
 static bool trainable(Run *r, const Integration *in, const Stmt *s) {
-    const char *name = data_name(r, &s->train.on);
+    const char *name = run_data_name(r, &s->train.on);
     if (in->rows == 0) {
         Diag *d = diag_error(r->ds, "E403", s->train.on.span, "%s has no rows to train on", name);
         if (in->dropped_missing)
@@ -300,113 +300,6 @@ static Model *make_model(Run *r, const Stmt *s, const Integration *in, int nhype
     return m;
 }
 
-/* What a training would take on `data`, which may be a phantom. false: reported. */
-typedef struct Training {
-    const Stmt *s;
-    const AlgorithmDecl *a;
-    int nhyper;
-    const HyperValue *hyper;
-} Training;
-static bool cost_of(Run *r, const Training *t, const Integration *data, const char *strategy, IrCost *cost,
-                    IrFunc **made) {
-    LowerEnv env = run_env(r);
-    Lowered *l = lower_fit(&env, t->a, t->nhyper, t->hyper, data, t->s->span, t->s->train.name.text);
-    if (!l) return false;
-    PassOptions o = run_passes(r, strategy);
-    o.dump_after = NULL;
-    *made = ir_optimize(l->func, &o);
-    *cost = ir_cost(*made, r->o->threads);
-    return true;
-}
-
-/* The order of T's rows for a factorized training: as they are, or sorted by a table's rows when the estimate says that
- * it pays, or when it was asked for. `cost` becomes that of the choice, sorting included. false: reported. */
-#define SORTING_GAINS 0.95 /* of the time without: below that the estimate is not worth trusting */
-static bool choose_order(Run *r, const Training *t, const Integration *in, bool cost_wanted, StrategyChoice *c,
-                         IrCost *cost) {
-    enum { ORDERS = 4 };
-    IrFunc *f;
-    int by[ORDERS], n = strategy_orders(in, by, ORDERS);
-    const char *asked = r->o->sort;
-    bool never = asked && !strcmp(asked, "never"), always = asked && !strcmp(asked, "always");
-    if (asked && (always || !strcmp(asked, "auto"))) asked = NULL;
-    bool known = !asked || never;
-    for (int k = 0; k < n && asked; k++) known = known || !strcmp(strategy_order_name(in, by[k]), asked);
-    if (!known) {
-        Diag *d = diag_error(r->ds, "E464", t->s->span, "the rows of %s cannot be sorted by `%s`",
-                             data_name(r, &t->s->train.on), asked);
-        Buf names = {0};
-        for (int k = 0; k < n; k++) buf_printf(&names, "%s%s", k ? ", " : "", strategy_order_name(in, by[k]));
-        if (n)
-            diag_help(d, "its rows repeat those of: %s", names.data);
-        else
-            diag_help(d, "no table has rows that its rows repeat: leave out %s", r->o->sort_by);
-        buf_free(&names);
-        return false;
-    }
-    const IrNode *at = NULL;
-    bool sortable = n && !never && run_training_backend(r)->sorted_rows;
-    if (!sortable && !cost_wanted) return true;
-    if (!cost_of(r, t, in, "factorized", cost, &f)) return false;
-    if (!sortable) return true;
-    if (!ir_order_is_free(f, f->tables.data[0].target_space, &at)) {
-        if (!asked) return true;
-        diag_help(
-            diag_error(r->ds, "E464", at->span, "this takes rows by their place: they cannot be sorted by `%s`", asked),
-            "leave out %s", r->o->sort_by);
-        return false;
-    }
-    IrCost plain = *cost;
-    for (int k = 0; k < n; k++) {
-        const char *name = strategy_order_name(in, by[k]);
-        IrCost sorted;
-        if (asked && strcmp(name, asked)) continue;
-        if (!cost_of(r, t, strategy_sorted_phantom(r->arena, in, by[k]), "factorized", &sorted, &f)) return false;
-        double sorting = data_is_sorted(r->data, in, by[k]) ? 0 : strategy_sort_seconds(in, r->o->threads);
-        sorted.seconds += sorting;
-        bool better =
-            c->sort_by >= 0 ? sorted.seconds < cost->seconds : always || sorted.seconds < SORTING_GAINS * plain.seconds;
-        if (asked || better) {
-            c->sort_by = by[k];
-            *cost = sorted;
-        }
-    }
-    return true;
-}
-static const char *order_text(Run *r, const Integration *in, const StrategyChoice *c) {
-    if (c->sort_by < 0) return c->why;
-    return arena_printf(r->arena, "%s; rows sorted by %s, %s", c->why, strategy_order_name(in, c->sort_by),
-                        r->o->sort && strcmp(r->o->sort, "auto")
-                            ? arena_printf(r->arena, "asked for with %s %s", r->o->sort_by, r->o->sort)
-                            : "which the estimate says pays");
-}
-
-/* Costs the ways when logic does not decide. NULL why: reported. */
-static StrategyChoice choose_strategy(Run *r, const Training *t, const Integration *in) {
-    StrategyChoice c = {.sort_by = -1};
-    IrCost factorized, materialized;
-    bool there = data_is_materialized(r->data, in), decided = r->o->strategy != STRATEGY_AUTO;
-    if (decided) {
-        c.materialize = r->o->strategy == STRATEGY_MATERIALIZE;
-        c.why = arena_printf(r->arena, "asked for with %s %s", r->o->strategy_by,
-                             c.materialize ? "materialize" : "factorize");
-    } else {
-        decided = strategy_by_rule(r->arena, in, there, &c);
-    }
-    if (decided && c.materialize) return c;
-    if (!choose_order(r, t, in, !decided, &c, &factorized)) return (StrategyChoice){0};
-    if (!decided) {
-        IrFunc *f;
-        if (!cost_of(r, t, strategy_phantom(r->arena, in), "materialized", &materialized, &f))
-            return (StrategyChoice){0};
-        int sort_by = c.sort_by;
-        c = strategy_by_cost(r->arena, in, there, factorized, materialized);
-        if (!c.materialize) c.sort_by = sort_by;
-    }
-    c.why = order_text(r, in, &c);
-    return c;
-}
-
 /* Everything up to running: what `explain` shows and `train` goes on with. NULL: reported. */
 static Lowered *prepare_training(Run *r, const Stmt *s, const Integration **in, int *nhyper, HyperValue **hyper,
                                  StrategyChoice *choice) {
@@ -419,7 +312,7 @@ static Lowered *prepare_training(Run *r, const Stmt *s, const Integration **in, 
     report_target(r->report, root);
     LowerEnv env = run_env(r);
     if (!lower_hyper(&env, a, &s->train.args, s->span, nhyper, hyper)) return NULL;
-    *choice = choose_strategy(r, &(Training){s, a, *nhyper, *hyper}, *in);
+    *choice = run_choose_strategy(r, &(Training){s, a, *nhyper, *hyper}, *in);
     if (!choice->why) return NULL;
     if (r->o->rehearsal && !strategy_fits_memory(*in)) choice->materialize = false; /* as a run's rules say */
     const Integration *data = choice->materialize    ? data_materialized(r->data, *in)
@@ -465,8 +358,8 @@ static bool step_train(Run *r, const Stmt *s) {
     if (!parameters_finite(r, s, m)) return false;
     run_bind(r, (Binding){.name = m->name, .kind = BIND_MODEL, .model = m});
     report_train(r->report, r->models.data[r->models.len - 1].key, m, in,
-                 r->o->profile ? explain_profile(r->plan) : NULL, data_seconds_read(r->data),
-                 data_read_note(r->data), data_seconds_match(r->data) + data_seconds_materialize(r->data));
+                 r->o->profile ? explain_profile(r->plan) : NULL, data_seconds_read(r->data), data_read_note(r->data),
+                 data_seconds_match(r->data) + data_seconds_materialize(r->data));
     return true;
 }
 
@@ -481,7 +374,7 @@ static bool step_explain(Run *r, const Stmt *s) {
     r->strategy = choice.materialize ? "materialized" : "factorized";
     if (r->plan) return plan_training(r, s, in, l, nhyper, hyper, &choice);
     printf("\n%s = %s on %s: %s\n  why: %s\n\nAs written, over T:\n", s->train.name.text, s->train.algorithm.text,
-           data_name(r, &s->train.on), r->strategy, choice.why);
+           run_data_name(r, &s->train.on), r->strategy, choice.why);
     Buf text = {0};
     ir_print(&text, l->func);
     printf("%s\nAfter the passes:\n", text.data ? text.data : "");
@@ -520,7 +413,8 @@ static bool step_evaluate(Run *r, const Stmt *s) {
     const Integration *in = m ? data_for_model(r->data, &s->evaluate.on, m) : NULL;
     if (!in || !(in = run_data(r, in))) return false;
     if (in->rows == 0) {
-        diag_error(r->ds, "E403", s->evaluate.on.span, "%s has no rows to evaluate on", data_name(r, &s->evaluate.on));
+        diag_error(r->ds, "E403", s->evaluate.on.span, "%s has no rows to evaluate on",
+                   run_data_name(r, &s->evaluate.on));
         return false;
     }
     Matrix *p = NULL;
@@ -533,7 +427,7 @@ static bool step_evaluate(Run *r, const Stmt *s) {
         RunResult out;
         ok = l && run_lowered(r, l, RUN_METRIC, p, &out);
         if (!ok) break;
-        report_metric(r->report, key, data_name(r, &s->evaluate.on), name.text, mat_get(out.outputs[0], 0, 0),
+        report_metric(r->report, key, run_data_name(r, &s->evaluate.on), name.text, mat_get(out.outputs[0], 0, 0),
                       i + 1 == s->evaluate.metrics.len);
         mat_free(out.outputs[0]);
     }
@@ -608,7 +502,7 @@ static bool step_export(Run *r, const Stmt *s) {
     if (!t) return false;
     int64_t bytes = 0;
     bool ok = table_write(r->ds, s->export_.file_span, t, path, &bytes);
-    if (ok) report_file(r->report, data_name(r, &s->export_.on), path, t->rows, bytes);
+    if (ok) report_file(r->report, run_data_name(r, &s->export_.on), path, t->rows, bytes);
     table_free(t);
     return ok;
 }

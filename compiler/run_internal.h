@@ -62,6 +62,16 @@ bool run_params(Run *r);                                    /* params become val
 bool run_bind_targets(Run *r, const Expr *e);   /* builds the targets that e names; false: reported */
 Matrix *run_evaluate(Run *r, const Expr *e);    /* a new matrix; NULL: reported */
 const Backend *run_training_backend(const Run *r);
+const char *run_data_name(Run *r, const DataRef *ref); /* "T.train" */
+/* A `train` statement with what its algorithm was given. */
+typedef struct Training {
+    const Stmt *s;
+    const AlgorithmDecl *a;
+    int nhyper;
+    const HyperValue *hyper;
+} Training;
+/* NULL why: reported. */
+StrategyChoice run_choose_strategy(Run *r, const Training *t, const Integration *in);
 /* Options of the passes for one function. */
 PassOptions run_passes(const Run *r, const char *strategy);
 /* The form of a target's data that everything but training uses: materialized when that was asked for or is there, else

@@ -1,0 +1,106 @@
+/* run_choose.c: how a training runs: factorized or materialized, and factorized over which order of the rows (contract:
+ * run_internal.h).
+ *
+ * What was asked for comes first, then logic (strategy.h), then estimates: the training is lowered and optimized on
+ * each candidate, real or phantom, and costed. */
+#include "compiler/run_internal.h"
+
+/* What a training would take on `data`, which may be a phantom. false: reported. */
+static bool cost_of(Run *r, const Training *t, const Integration *data, const char *strategy, IrCost *cost,
+                    IrFunc **made) {
+    LowerEnv env = run_env(r);
+    Lowered *l = lower_fit(&env, t->a, t->nhyper, t->hyper, data, t->s->span, t->s->train.name.text);
+    if (!l) return false;
+    PassOptions o = run_passes(r, strategy);
+    o.dump_after = NULL;
+    *made = ir_optimize(l->func, &o);
+    *cost = ir_cost(*made, r->o->threads);
+    return true;
+}
+
+/* The order of T's rows for a factorized training: as they are, or sorted by a table's rows when the estimate says that
+ * it pays, or when it was asked for. `cost` becomes that of the choice, sorting included. false: reported. */
+#define SORTING_GAINS 0.95 /* of the time without: below that the estimate is not worth trusting */
+static bool choose_order(Run *r, const Training *t, const Integration *in, bool cost_wanted, StrategyChoice *c,
+                         IrCost *cost) {
+    enum { ORDERS = 4 };
+    IrFunc *f;
+    int by[ORDERS], n = strategy_orders(in, by, ORDERS);
+    const char *asked = r->o->sort;
+    bool never = asked && !strcmp(asked, "never"), always = asked && !strcmp(asked, "always");
+    if (asked && (always || !strcmp(asked, "auto"))) asked = NULL;
+    bool known = !asked || never;
+    for (int k = 0; k < n && asked; k++) known = known || !strcmp(strategy_order_name(in, by[k]), asked);
+    if (!known) {
+        Diag *d = diag_error(r->ds, "E464", t->s->span, "the rows of %s cannot be sorted by `%s`",
+                             run_data_name(r, &t->s->train.on), asked);
+        Buf names = {0};
+        for (int k = 0; k < n; k++) buf_printf(&names, "%s%s", k ? ", " : "", strategy_order_name(in, by[k]));
+        if (n)
+            diag_help(d, "its rows repeat those of: %s", names.data);
+        else
+            diag_help(d, "no table has rows that its rows repeat: leave out %s", r->o->sort_by);
+        buf_free(&names);
+        return false;
+    }
+    const IrNode *at = NULL;
+    bool sortable = n && !never && run_training_backend(r)->sorted_rows;
+    if (!sortable && !cost_wanted) return true;
+    if (!cost_of(r, t, in, "factorized", cost, &f)) return false;
+    if (!sortable) return true;
+    if (!ir_order_is_free(f, f->tables.data[0].target_space, &at)) {
+        if (!asked) return true;
+        diag_help(
+            diag_error(r->ds, "E464", at->span, "this takes rows by their place: they cannot be sorted by `%s`", asked),
+            "leave out %s", r->o->sort_by);
+        return false;
+    }
+    IrCost plain = *cost;
+    for (int k = 0; k < n; k++) {
+        const char *name = strategy_order_name(in, by[k]);
+        IrCost sorted;
+        if (asked && strcmp(name, asked)) continue;
+        if (!cost_of(r, t, strategy_sorted_phantom(r->arena, in, by[k]), "factorized", &sorted, &f)) return false;
+        double sorting = data_is_sorted(r->data, in, by[k]) ? 0 : strategy_sort_seconds(in, r->o->threads);
+        sorted.seconds += sorting;
+        bool better =
+            c->sort_by >= 0 ? sorted.seconds < cost->seconds : always || sorted.seconds < SORTING_GAINS * plain.seconds;
+        if (asked || better) {
+            c->sort_by = by[k];
+            *cost = sorted;
+        }
+    }
+    return true;
+}
+static const char *order_text(Run *r, const Integration *in, const StrategyChoice *c) {
+    if (c->sort_by < 0) return c->why;
+    return arena_printf(r->arena, "%s; rows sorted by %s, %s", c->why, strategy_order_name(in, c->sort_by),
+                        r->o->sort && strcmp(r->o->sort, "auto")
+                            ? arena_printf(r->arena, "asked for with %s %s", r->o->sort_by, r->o->sort)
+                            : "which the estimate says pays");
+}
+
+StrategyChoice run_choose_strategy(Run *r, const Training *t, const Integration *in) {
+    StrategyChoice c = {.sort_by = -1};
+    IrCost factorized, materialized;
+    bool there = data_is_materialized(r->data, in), decided = r->o->strategy != STRATEGY_AUTO;
+    if (decided) {
+        c.materialize = r->o->strategy == STRATEGY_MATERIALIZE;
+        c.why = arena_printf(r->arena, "asked for with %s %s", r->o->strategy_by,
+                             c.materialize ? "materialize" : "factorize");
+    } else {
+        decided = strategy_by_rule(r->arena, in, there, &c);
+    }
+    if (decided && c.materialize) return c;
+    if (!choose_order(r, t, in, !decided, &c, &factorized)) return (StrategyChoice){0};
+    if (!decided) {
+        IrFunc *f;
+        if (!cost_of(r, t, strategy_phantom(r->arena, in), "materialized", &materialized, &f))
+            return (StrategyChoice){0};
+        int sort_by = c.sort_by;
+        c = strategy_by_cost(r->arena, in, there, factorized, materialized);
+        if (!c.materialize) c.sort_by = sort_by;
+    }
+    c.why = order_text(r, in, &c);
+    return c;
+}
