@@ -16,7 +16,10 @@ WARN    = -Wall -Wextra -Werror
 CFLAGS_ALL = -std=gnu17 $(OPT) $(WARN) -fPIC -fvisibility=hidden -pthread -I. -I$(BUILD)/gen -I$(BUILD)/gen/grammar $(SAN) $(CFLAGS)
 # A target's programs export their symbols: emitted code calls the runtime of the program that loads it.
 LDFLAGS_ALL = -pthread -rdynamic $(SAN) $(LDFLAGS)
-LIBS    = -lopenblas -lsqlite3 -ledit -lz -ldl -lm
+# What programs need that amal build makes, and what amal needs besides.
+RUNTIME_LIBS = -lopenblas -lsqlite3 -lz -ldl -lm
+LIBS    = -ledit $(RUNTIME_LIBS)
+VERSION = $(shell sed -n 's/^\#define AMAL_VERSION "\(.*\)"/\1/p' compiler/base.h)
 
 SOURCES = $(sort $(wildcard compiler/*.c compiler/*/*.c ir/*.c backends/*.c backends/*/*.c))
 GENERATED = $(BUILD)/gen/grammar/parser.c $(BUILD)/gen/grammar/lexer.c $(BUILD)/gen/stdlib_data.c
@@ -42,7 +45,7 @@ say = @printf '  %-5s %s\n'
 Q = @
 endif
 
-.PHONY: all demo test test-gpu test-programs golden-update bench install docs asan ubsan cov fuzz fmt deps clean help
+.PHONY: all demo test test-gpu test-programs golden-update bench install uninstall docs asan ubsan cov fuzz fmt deps clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -67,8 +70,7 @@ $(BUILD)/obj/compiler/explain_html.o: $(wildcard compiler/explain/*)
 $(BUILD)/obj/backends/c/emit.o: backends/c/abi.h backends/c/prelude.h ir/cells.h
 
 $(BUILD)/obj/compiler/build_emit.o: compiler/carried.h
-# Built programs are linked with what amal is linked with.
-$(BUILD)/obj/compiler/build_link.o: CFLAGS_ALL += -DAMAL_LINK='"$(strip -pthread $(SAN) $(LIBS))"'
+$(BUILD)/obj/compiler/build_link.o: CFLAGS_ALL += -DAMAL_LINK='"$(strip -pthread $(SAN) $(RUNTIME_LIBS))"'
 
 # What re2c and Bison write is theirs: it is compiled without the warnings that only their style raises.
 $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c Makefile | $(GENERATED_HEADERS)
@@ -146,12 +148,34 @@ demo: deps ## a model on 336,776 flights joined with planes, airports and weathe
 bench: all ## against other ways of the same work, into docs/benchmarks.md; BENCH="dense movie-kmeans" or BENCH=--quick chooses
 	@$(PYTHON) tests/bench/bench.py --amal $(BUILD)/amal --folder $(BUILD)/bench $(BENCH)
 
+# Where things go; amal finds the runtime in ../lib/amal from where it is.
+AT      = $(DESTDIR)$(PREFIX)
+MAN     = $(AT)/share/man/man1
+BASH    = $(AT)/share/bash-completion/completions
+ZSH     = $(AT)/share/zsh/site-functions
+FISH    = $(AT)/share/fish/vendor_completions.d
 install: all ## into PREFIX (/usr/local), below DESTDIR when given
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/amal
-	install -m 755 $(BUILD)/amal $(DESTDIR)$(PREFIX)/bin/amal
-	if [ -f build/deps/libduckdb.so ]; then install -m 755 build/deps/libduckdb.so $(DESTDIR)$(PREFIX)/lib/libduckdb.so; fi
-	if [ -f build/deps/libduckdb.LICENSE ]; then install -m 644 build/deps/libduckdb.LICENSE $(DESTDIR)$(PREFIX)/share/amal/; fi
-	cp -r examples $(DESTDIR)$(PREFIX)/share/amal/
+	install -d $(AT)/bin $(AT)/lib/amal $(AT)/lib/pkgconfig $(AT)/include/amal $(AT)/share/amal $(AT)/share/doc/amal $(MAN) $(BASH) $(ZSH) $(FISH)
+	install -m 755 $(BUILD)/amal $(AT)/bin/amal
+	install -m 644 $(LIBRARY) $(AT)/lib/amal/libamal.a
+	install -m 644 compiler/carried.h $(AT)/include/amal/carried.h
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib/amal' 'includedir=$${prefix}/include/amal' '' 'Name: amal' \
+	    'Description: the runtime of programs and libraries that amal build makes' 'Version: $(VERSION)' \
+	    'Cflags: -I$${includedir} -pthread' 'Libs: -L$${libdir} -lamal $(strip -pthread $(SAN) $(RUNTIME_LIBS))' > $(AT)/lib/pkgconfig/amal.pc
+	@set -e; $(BUILD)/amal help man > $(MAN)/amal.1; \
+	for c in $$($(BUILD)/amal help | sed -n 's/^  amal \([a-z][a-z]*\).*/\1/p'); do $(BUILD)/amal help man $$c > $(MAN)/amal-$$c.1; done; \
+	$(BUILD)/amal help completion bash > $(BASH)/amal; \
+	$(BUILD)/amal help completion zsh > $(ZSH)/_amal; \
+	$(BUILD)/amal help completion fish > $(FISH)/amal.fish
+	if [ -f build/deps/libduckdb.so ]; then install -m 755 build/deps/libduckdb.so $(AT)/lib/libduckdb.so; fi
+	if [ -f build/deps/libduckdb.LICENSE ]; then install -m 644 build/deps/libduckdb.LICENSE $(AT)/share/amal/; fi
+	cp -r examples $(AT)/share/amal/
+	install -m 644 LICENSE docs/*.md $(AT)/share/doc/amal/
+
+uninstall: ## what install put into PREFIX, below DESTDIR when given
+	if [ -f $(AT)/share/amal/libduckdb.LICENSE ]; then rm -f $(AT)/lib/libduckdb.so; fi # only when it came with amal
+	rm -f $(AT)/bin/amal $(AT)/lib/pkgconfig/amal.pc $(MAN)/amal.1 $(MAN)/amal-*.1 $(BASH)/amal $(ZSH)/_amal $(FISH)/amal.fish
+	rm -rf $(AT)/lib/amal $(AT)/include/amal $(AT)/share/amal $(AT)/share/doc/amal
 
 docs: all ## writes docs/commands.md from compiler/commands.def
 	$(BUILD)/amal help markdown > docs/commands.md.tmp

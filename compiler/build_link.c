@@ -23,8 +23,8 @@
 enum { PATH_ROOM = 4200, SAID = 4096, MOST_ARGUMENTS = 64 };
 
 typedef struct Unit { /* a file to compile */
-    char c[PATH_ROOM], o[PATH_ROOM], symbol[80];
-    bool kernel; /* with the kernels' flags, its function renamed to `symbol` */
+    char c[PATH_ROOM], o[PATH_ROOM];
+    bool kernel; /* with the kernels' flags */
     int status;
     char said[SAID];
 } Unit;
@@ -107,7 +107,7 @@ bool build_link_ready(const Build *b) {
 /* ---------------- compiling ---------------- */
 
 static void compile_unit(const Job *job, Unit *u) {
-    char words[CC_LENGTH], rename[128], *argv[CC_WORDS + COMPILE_FLAGS + 12];
+    char words[CC_LENGTH], *argv[CC_WORDS + COMPILE_FLAGS + 12];
     int n = compiler_words(job->cc, words, argv);
     if (u->kernel) {
         n += compile_flags(&job->b->target, argv + n);
@@ -117,8 +117,6 @@ static void compile_unit(const Job *job, Unit *u) {
         argv[n++] = "-w";
     }
     argv[n++] = "-fvisibility=hidden";
-    snprintf(rename, sizeof rename, "-Damal_run=%s", u->symbol);
-    if (u->symbol[0]) argv[n++] = rename;
     argv[n++] = "-c";
     argv[n++] = "-o";
     argv[n++] = u->o;
@@ -154,11 +152,10 @@ static bool run_failed(const Build *b, const char *cc, int status, const char *s
     return true;
 }
 
-static void add_unit(Job *job, const char *folder, const char *file, const char *symbol, bool kernel) {
+static void add_unit(Job *job, const char *folder, const char *file, bool kernel) {
     Unit *u = &job->units[job->n++];
     snprintf(u->c, sizeof u->c, "%s/%s.c", folder, file);
     snprintf(u->o, sizeof u->o, "%s/%s.o", folder, file);
-    snprintf(u->symbol, sizeof u->symbol, "%s", symbol);
     u->kernel = kernel;
 }
 
@@ -166,19 +163,21 @@ static void add_unit(Job *job, const char *folder, const char *file, const char 
 static bool write_units(const Build *b, const char *folder, Job *job) {
     Buf text = {0};
     build_emit_program(b, &text);
-    add_unit(job, folder, "program", "", false);
+    add_unit(job, folder, "program", false);
     bool ok = write_unit(b, job->units[0].c, text.data);
     buf_free(&text);
-    add_unit(job, folder, "needs", "", true);
+    add_unit(job, folder, "needs", true);
     ok = ok && write_unit(b, job->units[1].c, carry_needs_c);
     for (int i = 0; ok && i < b->kernels.kernels.len; i++) {
         const KernelText *k = &b->kernels.kernels.data[i];
-        char file[24], symbol[80];
+        char file[24];
         snprintf(file, sizeof file, "kernel%d", i + 1);
-        snprintf(symbol, sizeof symbol, "amal_kernel_%016llx%016llx", (unsigned long long)k->hash[0],
-                 (unsigned long long)k->hash[1]);
-        add_unit(job, folder, file, symbol, true);
-        ok = write_unit(b, job->units[job->n - 1].c, k->text);
+        add_unit(job, folder, file, true);
+        Buf named = {0}; /* each kernel's function has a name of its own */
+        buf_printf(&named, "#define amal_run amal_kernel_%016llx%016llx\n%s", (unsigned long long)k->hash[0],
+                   (unsigned long long)k->hash[1], k->text);
+        ok = write_unit(b, job->units[job->n - 1].c, named.data);
+        buf_free(&named);
     }
     return ok;
 }

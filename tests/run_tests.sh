@@ -285,6 +285,8 @@ run_build() {
     . tests/build.sh
     # shellcheck source=tests/build_library.sh
     . tests/build_library.sh
+    # shellcheck source=tests/build_install.sh
+    . tests/build_install.sh
 }
 
 run_docs() {
