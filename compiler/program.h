@@ -57,7 +57,7 @@ typedef struct Setting { const char *name, *value; } Setting; /* --set NAME=valu
 typedef bool (*SchemaReader)(void *user, Arena *arena, Diags *ds, const SourceDecl *decl, const TableOptions *opt, int *ncols,
                              ColumnDecl **cols);
 typedef struct ResolveOptions {
-    bool partial;        /* a target that no tgd fills is let be: its tgds are yet to come */
+    bool partial;        /* a target that no tgd fills, a match of roles that no tgd has: tgds are yet to come */
     SchemaReader schema; /* NULL: table_schema() */
     void *user;
 } ResolveOptions;

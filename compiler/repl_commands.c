@@ -214,5 +214,5 @@ bool repl_quit(Repl *r, const char *argument) {
 
 bool repl_drop(Repl *r, const char *argument) {
     if (session_drop(r->session, argument)) return true;
-    return repl_wrong(r, "no source, target, tgd, algorithm, metric or param has the name `%s`", argument);
+    return repl_wrong(r, "no declaration has the name `%s`, and not exactly one begins so", argument);
 }

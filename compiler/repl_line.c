@@ -141,6 +141,19 @@ static void show_list(LineReader *l, const LineInfo *info, const Completions *c)
     el_set(l->el, EL_REFRESH);
 }
 
+/* What goes on behind the only candidate there is. */
+static const char *behind(const Completion *c, char next) {
+    size_t n = strlen(c->text);
+    switch (c->kind) {
+    case COMPLETE_KEYWORD: return " ";
+    case COMPLETE_SETTING: return " = ";
+    case COMPLETE_FUNCTION:
+    case COMPLETE_ALGORITHM: return next == '(' ? "" : "(";
+    case COMPLETE_FILE: return next == '"' || (n && c->text[n - 1] == '/') ? "" : "\"";
+    default: return "";
+    }
+}
+
 static unsigned char complete(EditLine *el, int key) {
     (void)key;
     LineReader *l = reader_of(el);
@@ -157,8 +170,11 @@ static unsigned char complete(EditLine *el, int key) {
         int points = 0; /* el_deletestr() counts characters */
         for (const char *p = typed; *p; p++) points += ((unsigned char)*p & 0xc0) != 0x80;
         el_deletestr(el, points);
-        bool whole = c.found.len == 1 && c.found.data[0].kind == COMPLETE_KEYWORD;
-        result = el_insertstr(el, arena_printf(a, "%s%s", common, whole ? " " : "")) == 0 ? CC_REFRESH : CC_ERROR;
+        bool command = !*l->before && text[0] == ':'; /* its arguments are not in quotes */
+        const char *more = c.found.len > 1 || (command && c.found.data[0].kind != COMPLETE_KEYWORD)
+                               ? ""
+                               : behind(&c.found.data[0], text[cursor]);
+        result = el_insertstr(el, arena_printf(a, "%s%s", common, more)) == 0 ? CC_REFRESH : CC_ERROR;
     } else if (c.found.len > 1) {
         show_list(l, info, &c);
         result = CC_NORM;

@@ -495,7 +495,7 @@ static void attach_match(Program *p, const MatchDecl *m) {
         if (all) vec_push(p->arena, &t->matches, m);
         attached |= all;
     }
-    if (attached) return;
+    if (attached || p->options->partial) return;
     TextVec names = {0};
     for (int i = 0; i < p->targets.len; i++)
         for (int j = 0; j < p->targets.data[i].tgds.len; j++) {

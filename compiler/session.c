@@ -5,7 +5,9 @@
  * tgd that reads them follows. */
 #include "compiler/session_internal.h"
 #include "compiler/functions.h"
+#include "compiler/scan.h"
 #include "compiler/script.h"
+#include "compiler/words.h"
 #include <stdlib.h>
 
 /* ---------------- the session ---------------- */
@@ -247,6 +249,9 @@ static bool declare(Session *s, Entry *const *fresh, int n) {
         return false;
     }
     accept(s, &list, arena, p, ds);
+    for (int k = 0; k < n; k++)
+        if (fresh[k]->stmt->kind == ST_MATCH && !session_match_fits(s, fresh[k]->stmt->match))
+            fputs("note: no target has all roles of this match yet\n", s->o.err);
     say_stale(s);
     return true;
 }
@@ -342,7 +347,13 @@ bool session_is_expression(const char *text, size_t len) {
     Arena *a = arena_new();
     Diags *ds = diags_new(a);
     uint32_t file = diag_add_file(ds, "", text, len);
-    const Expr *e = parse_expression(a, ds, file, text, len);
+    ScanToken first = scan_next(text, len, 0);
+    for (; first.kind == SCAN_COMMENT;) first = scan_next(text, len, first.end);
+    bool command = false; /* `print -x` subtracts nothing from `print` */
+    int nwords;
+    const char *const *words = words_at(WORDS_EXPRESSION_STATEMENTS, &nwords);
+    for (int i = 0; i < nwords; i++) command |= first.kind == SCAN_WORD && scan_is(text, first, words[i]);
+    const Expr *e = command ? NULL : parse_expression(a, ds, file, text, len);
     bool is = e && calls_are_known(e);
     arena_free(a);
     return is;
@@ -431,10 +442,20 @@ SessionResult session_save(Session *s, const char *path) {
     return ok ? SESSION_DONE : SESSION_FAILED;
 }
 
+static bool begins_so(const Entry *e, const char *text) {
+    size_t n = strlen(text);
+    while (n && text[n - 1] == ';') n--;
+    return n > 0 && strncmp(e->text, text, n) == 0;
+}
+
 bool session_drop(Session *s, const char *name) {
     static const StmtKind kinds[] = {ST_SOURCE, ST_TARGET, ST_TGD, ST_ALGORITHM, ST_METRIC, ST_PARAM};
     int at = -1;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds && at < 0; i++) at = session_find(s, kinds[i], name);
+    int candidates = 0;
+    for (int i = 0; at < 0 && i < s->declared.len; i++) candidates += begins_so(s->declared.data[i], name);
+    for (int i = 0; candidates == 1 && at < 0; i++)
+        if (begins_so(s->declared.data[i], name)) at = i;
     if (at < 0) return false;
     EntryVec list = {0};
     for (int i = 0; i < s->declared.len; i++)

@@ -39,8 +39,8 @@ bool session_is_expression(const char *text, size_t len);
 SessionResult session_load(Session *s, const char *path);
 /* Writes the session as a script in canonical form: declarations, then the steps that succeeded. */
 SessionResult session_save(Session *s, const char *path);
-/* Takes away what has this name: a source, target, tgd (by its label), algorithm, metric or param. false: nothing has.
- */
+/* Takes away what has this name: a source, target, tgd (by its label), algorithm, metric or param; or else the only
+ * declaration whose canonical text begins so. false: there is none. */
 bool session_drop(Session *s, const char *name);
 void session_reset(Session *s); /* forgets everything; options stay */
 

@@ -61,7 +61,9 @@ void needs_expr(const Session *s, Needs *n, const Expr *e);
 bool needs_target(const Session *s, Needs *n, const char *name); /* false: not declared */
 bool needs_source(const Session *s, Needs *n, const char *name);
 bool needs_model(const Session *s, Needs *n, const char *name); /* the step that bound it; false: none did */
-void needs_close(const Session *s, Needs *n);                   /* what the declarations themselves need; at the end */
+/* Is there a target whose tgds have all roles of the match? */
+bool session_match_fits(const Session *s, const MatchDecl *m);
+void needs_close(const Session *s, Needs *n); /* what the declarations themselves need; at the end */
 /* The names that a step binds, those of its loop's body included. */
 void session_bound_names(Arena *a, const Stmt *stmt, NameVec *out);
 int session_binder(const Session *s, const char *name, int before);  /* the last step that binds it; -1: none */

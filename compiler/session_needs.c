@@ -208,14 +208,32 @@ static bool close_check(const Session *s, Needs *n, int at) {
     return true;
 }
 
-static bool role_included(const Session *s, const Needs *n, const char *role) {
+static bool has_role(const TgdDecl *t, const char *role) {
+    for (int k = 0; k < t->body.len; k++) {
+        const Atom *a = t->body.data[k];
+        if (strcmp(a->role.text ? a->role.text : a->relation.text, role) == 0) return true;
+    }
+    return false;
+}
+
+/* How many of the match's roles do tgds have: those that are needed (NULL: all), of one target (NULL: any)? */
+static int roles_of(const Session *s, const Needs *n, const char *target, const MatchDecl *m) {
+    int found = 0;
+    for (int k = 0; k < m->roles.len; k++)
+        for (int i = 0; i < s->declared.len; i++) {
+            const Stmt *d = s->declared.data[i]->stmt;
+            if (d->kind != ST_TGD || (n && !n->declared[i]) || (target && !fills(d->tgd, target))) continue;
+            if (!has_role(d->tgd, m->roles.data[k].text)) continue;
+            found++;
+            break;
+        }
+    return found;
+}
+
+bool session_match_fits(const Session *s, const MatchDecl *m) {
     for (int i = 0; i < s->declared.len; i++) {
         const Stmt *d = s->declared.data[i]->stmt;
-        if (!n->declared[i] || d->kind != ST_TGD) continue;
-        for (int k = 0; k < d->tgd->body.len; k++) {
-            const Atom *a = d->tgd->body.data[k];
-            if (strcmp(a->role.text ? a->role.text : a->relation.text, role) == 0) return true;
-        }
+        if (d->kind == ST_TARGET && roles_of(s, NULL, d->target->name.text, m) == m->roles.len) return true;
     }
     return false;
 }
@@ -233,9 +251,9 @@ void needs_close(const Session *s, Needs *n) {
     for (int i = 0; i < s->declared.len; i++) {
         const Stmt *d = s->declared.data[i]->stmt;
         if (d->kind != ST_MATCH) continue;
-        bool all = d->match->roles.len > 0;
-        for (int k = 0; k < d->match->roles.len; k++) all &= role_included(s, n, d->match->roles.data[k].text);
-        n->declared[i] = all;
+        int found = roles_of(s, n, NULL, d->match);
+        /* one that fits no target is an error where some of its roles are */
+        n->declared[i] = found == d->match->roles.len || (found > 0 && !session_match_fits(s, d->match));
     }
 }
 
