@@ -59,6 +59,8 @@ typedef bool (*SchemaReader)(void *user, Arena *arena, Diags *ds, const SourceDe
 typedef struct ResolveOptions {
     bool partial;        /* a target that no tgd fills, a match of roles that no tgd has: tgds are yet to come */
     SchemaReader schema; /* NULL: table_schema() */
+    /* The text of a used file that is not as it is on disk (for mem_free()), or NULL: it is. NULL: all are. */
+    char *(*text)(void *user, const char *path, size_t *len);
     void *user;
 } ResolveOptions;
 

@@ -223,6 +223,9 @@ static char *carried_script(const AmalProgram *carried, const char *path, size_t
 
 /* The whole of a used file. NULL: reported (E116). */
 static char *read_script(Collector *c, Span at, const char *path, size_t *len) {
+    const ResolveOptions *o = c->p->options;
+    char *given = o && o->text ? o->text(o->user, path, len) : NULL;
+    if (given) return given;
     FILE *f = fopen(path, "rb");
     Buf b = {0};
     int why = errno;

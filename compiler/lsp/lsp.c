@@ -195,6 +195,39 @@ static void publish_all(Server *s) {
     }
 }
 
+/* ---- what an analysis asks for: schemas, and scripts that are used and open ---- */
+
+static bool read_schema(void *user, Arena *arena, Diags *ds, const SourceDecl *decl, const TableOptions *opt,
+                        int *ncols, ColumnDecl **cols) {
+    Server *s = user;
+    return schemas_lookup(s->schemas, arena, ds, decl, opt, ncols, cols);
+}
+
+static char *open_text(void *user, const char *path, size_t *len) {
+    const Server *s = user;
+    char *real = realpath(path, NULL), *found = NULL;
+    for (int i = 0; i < s->ndocuments && !found; i++) {
+        const Document *d = s->documents[i];
+        if (!d->path || (strcmp(d->path, path) != 0 && (!real || strcmp(d->path, real) != 0))) continue;
+        Buf b = {0};
+        buf_add(&b, d->text.data, d->text.len);
+        *len = b.len;
+        found = buf_take(&b);
+    }
+    free(real);
+    return found;
+}
+
+/* A document changed: others that use scripts may use it. */
+static void touch(Server *s, Document *changed) {
+    changed->dirty = true;
+    for (int i = 0; i < s->ndocuments; i++) {
+        Document *d = s->documents[i];
+        const StmtVec *stmts = d->p ? &d->p->script->stmts : NULL;
+        for (int k = 0; stmts && k < stmts->len; k++) d->dirty = d->dirty || stmts->data[k]->kind == ST_USE;
+    }
+}
+
 static void did_open(Server *s, const Json *params) {
     const char *uri = json_text(json_path(params, "textDocument/uri"));
     const Json *text = json_path(params, "textDocument/text");
@@ -208,14 +241,14 @@ static void did_open(Server *s, const Json *params) {
         d = mem_alloc(sizeof *d);
         d->uri = copy_text(uri);
         d->path = uri_path(uri);
-        d->resolving = (ResolveOptions){.schema = schemas_lookup, .user = s->schemas};
+        d->resolving = (ResolveOptions){.schema = read_schema, .text = open_text, .user = s};
         d->warnings = &s->warnings;
         s->documents[s->ndocuments++] = d;
     }
     d->text.len = 0;
     buf_add(&d->text, text->text, text->len);
     d->version = json_int(json_path(params, "textDocument/version"), INT32_MIN, INT32_MAX, 0);
-    d->dirty = true;
+    touch(s, d);
 }
 
 static void apply_change(Server *s, Document *d, const Json *change) {
@@ -242,12 +275,13 @@ static void did_change(Server *s, const Json *params) {
     if (!d || !changes || changes->kind != JSON_LIST) return;
     for (int i = 0; i < changes->count; i++) apply_change(s, d, &changes->items[i]);
     d->version = json_int(json_path(params, "textDocument/version"), INT32_MIN, INT32_MAX, d->version);
-    d->dirty = true;
+    touch(s, d);
 }
 
 static void did_close(Server *s, const Json *params) {
     Document *d = document_of(s, params);
     if (!d) return;
+    touch(s, d);
     document_forget(d); /* nothing said, nothing shown */
     publish(s, d);
     close_document(s, d);

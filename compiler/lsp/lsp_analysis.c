@@ -15,7 +15,8 @@ static void analyse(void *arg) {
     d->p =
         script_open_text(d->arena, d->ds, path, d->text.data ? d->text.data : "", d->text.len, &d->resolving, &d->said);
     if (!d->p) return;
-    if (diag_error_count(d->ds) == 0) { /* as `amal check` does */
+    /* As `amal check` does; but a script without targets is open because others use it. */
+    if (diag_error_count(d->ds) == 0 && d->p->targets.len) {
         check_declarations(d->p);
         d->said = diag_count(d->ds);
     }
