@@ -105,5 +105,6 @@ bool emit_scatter_counts(const Emit *e, const IrNode *n); /* whole numbers while
 void emit_scatter_allocate(Emit *e, const IrNode *n);     /* in the frame */
 void emit_scatter_declare(Emit *e, const IrNode *n);      /* at the top of the pass: g<id> */
 void emit_scatter_add_up(Emit *e, const IrNode *n);       /* in amal_run, after the pass */
+void emit_scatter_segments(Emit *e, const IrNode *n);     /* into the sums of the block of keys that a pass is at */
 const char *emit_where(Emit *e, const IrNode *n);         /* comment: line and algebra */
 #endif

@@ -170,6 +170,10 @@ void emit_reduce_node(Emit *e, const IrNode *n) {
         outer_product(e, n);
         return;
     }
+    if (n->op == IR_SCATTER && emit_is_block_sum(e, n)) {
+        emit_scatter_segments(e, n);
+        return;
+    }
     if ((n->op == IR_SUM || n->op == IR_COLSUMS) && x->cols == 1 && !fuse_is_sparse(e->f, x) &&
         !emit_is_onehot_index(e, x)) {
         LINE("{ /* %s */", emit_where(e, n));
@@ -183,7 +187,7 @@ void emit_reduce_node(Emit *e, const IrNode *n) {
     LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
     if (n->op == IR_SCATTER) {
         const char *idx = emit_hoist(e, emit_bind(e, BIND_INDEX, n->table, n->indicator), "const int32_t *restrict ");
-        const char *row = arena_printf(e->arena, emit_is_block_sum(e, n) ? "(%s[i + b] - key)" : "%s[i + b]", idx);
+        const char *row = arena_printf(e->arena, "%s[i + b]", idx);
         if (emit_is_onehot_index(e, x)) {
             LINE("    const int64_t a = %s;", emit_onehot_column(e, x, "b"));
             LINE("    if (a >= 0 && a < %lld) %s += 1;", (long long)n->cols, acc(e, n, row, "a"));

@@ -76,3 +76,42 @@ void emit_scatter_add_up(Emit *e, const IrNode *n) {
     emit_line(e, p, "}\n");
     e->indent = indent;
 }
+
+/* Rows in the order of their keys, in a pass over segments: the sums of a run of rows with one key stay in registers
+ * and are added to the key's row once. */
+void emit_scatter_segments(Emit *e, const IrNode *n) {
+    const IrNode *x = n->args[0];
+    const char *idx = emit_hoist(e, emit_bind(e, BIND_INDEX, n->table, n->indicator), "const int32_t *restrict ");
+    const char *ends = emit_hoist(e, emit_bind(e, BIND_SEGMENTS, n->table, n->indicator), "const int64_t *restrict ");
+    const char *row = x->cols > 1 && x->cols <= 64 && !emit_is_onehot_index(e, x) ? emit_row_address(e, x, "b") : NULL;
+    LINE("for (int b = 0, end; b < m;) { /* %s */", emit_where(e, n));
+    LINE("    const int64_t r = %s[i + b];", idx);
+    LINE("    end = %s[r + 1] - i < m ? (int)(%s[r + 1] - i) : m;", ends, ends);
+    LINE("    double *const to = g%d + (r - key) * %lld;", n->id, stride_of(n));
+    if (emit_is_onehot_index(e, x)) {
+        LINE("    for (; b < end; b++) {");
+        LINE("        const int64_t a = %s;", emit_onehot_column(e, x, "b"));
+        LINE("        if (a >= 0 && a < %lld) to[a] += 1;", (long long)n->cols);
+        LINE("    }");
+    } else if (n->cols == 1) {
+        LINE("    double s = 0;");
+        LINE("    " SIMD_SUM);
+        LINE("    for (int k = b; k < end; k++) s += %s;", emit_cell(e, x, "k", "0"));
+        LINE("    to[0] += s;");
+        LINE("    b = end;");
+    } else if (row) {
+        Lanes l = emit_lanes_of(e, x);
+        for (int v = 0; v < l.n; v++) LINE("    %s s%d = {0};", emit_lane_type(l.width[v]), v);
+        LINE("    for (; b < end; b++) {");
+        LINE("        const double *const from = %s;", row);
+        for (int v = 0; v < l.n; v++) LINE("        s%d += %s;", v, emit_lane(e, l.width[v], "from", l.at[v]));
+        LINE("    }");
+        for (int v = 0; v < l.n; v++) LINE("    %s += s%d;", emit_lane(e, l.width[v], "to", l.at[v]), v);
+    } else {
+        LINE("    for (; b < end; b++) {");
+        LINE("        " SIMD);
+        LINE("        for (int j = 0; j < %lld; j++) to[j] += %s;", (long long)n->cols, emit_cell(e, x, "b", "j"));
+        LINE("    }");
+    }
+    LINE("}");
+}
