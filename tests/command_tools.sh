@@ -146,6 +146,23 @@ cp "$tmp/stdout" "$tmp/command/profile.txt"
 holds "the profile: a line of the script" grep -qE "^ +11 +[0-9.]+ (us|ms|s)  r = sigmoid" profile.txt
 holds "the profile: a pass in the loop" grep -qE "^  pass [0-9]+ over 6 rows of T: 30 calls" profile.txt
 expect 0 "measures the whole training only" run descend.amal --backend interp --profile
+# with rows enough for several threads, a table whose rows repeat, and sums that are added up apart
+awk 'BEGIN { print "id,k,j,a,y"; for (i = 0; i < 9000; i++) printf "%d,%d,%d,%g,%g\n", i, i * 7919 % 90, i * 31 % 77, i % 13 / 13, i % 7 / 7 }' >"$tmp/command/many.csv"
+awk 'BEGIN { print "k,b,c"; for (i = 0; i < 90; i++) printf "%d,%g,%g\n", i, i % 11 / 11, i % 5 }' >"$tmp/command/few.csv"
+sed -e '/^source/d' -e '/^target/d' -e '/^S(/d' "$tmp/command/descend.amal" >"$tmp/command/threads.amal"
+cat >>"$tmp/command/threads.amal" <<'END'
+source S from "many.csv" { id: int, k: int, j: int, a: num, y: num }
+source R from "few.csv" { k: int, b: num, c: num, key(k) }
+source Q from "few.csv" { k: int, b: num, c: num, key(k) }
+target T { y: label num, a: feature num, b: feature num, c: feature num, e: feature num, f: feature num }
+S(k: k, j: j, a: a, y: y, ...) & R(k: k, b: b, c: c) & Q(k: j, b: e, c: f) -> T(y: y, a: a, b: b, c: c, e: e, f: f);
+END
+for threads in 1 2 3; do
+    for strategy in factorize materialize; do
+        expect 0 "in passes over rows" run threads.amal --backend c --profile --threads $threads --strategy $strategy
+    done
+done
+expect 0 "" run threads.amal --backend c --json plan.json --html plan.html --threads 2 --strategy factorize --quiet
 # a profiled run gives the same numbers
 expect 0 "" run descend.amal --backend c --json plain.json --quiet
 expect 0 "" run descend.amal --backend c --json profiled.json --html plan.html --quiet
