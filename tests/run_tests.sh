@@ -143,7 +143,7 @@ run_repl() {
             ok
         fi
     done
-    rm -f tests/repl/data/*.tmp.amal
+    rm -f tests/repl/data/*.tmp.*
 }
 
 # ---- examples ----
