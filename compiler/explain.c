@@ -98,6 +98,10 @@ static void put_passes(Buf *out, const Planned *p) {
         fuse_pass_bytes(p->plan, pass, &read, &written);
         buf_printf(out, "%s{\"id\": %d, \"over\": ", i ? ",\n  " : "\n  ", pass->id);
         report_text(out, s->name);
+        if (pass->segments) {
+            buf_puts(out, ", \"by\": ");
+            report_text(out, f->spaces.data[pass->segments->keys].name);
+        }
         buf_printf(out, ", \"rows\": %lld, \"calls\": %.0f, \"reads\": %.0f, \"writes\": %.0f, \"seconds\": ",
                    (long long)s->rows, ir_region_weight(pass->region), read, written);
         report_number(out, pass_seconds(p, pass));
