@@ -125,7 +125,7 @@ $(BUILD)/tests/tools/%: tests/tools/%.c
 	$(say) link $@
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< -lm
 
-test-programs: $(UNIT_PROGRAMS) $(TOOLS) $(SHIM)
+test-programs: $(UNIT_PROGRAMS) $(TOOLS) $(SHIM) $(BUILD)/tests/bench/gpu_speeds
 
 test: all ## every test; ends with `N passed, N failed`
 	@$(MAKE) --no-print-directory -k test-programs || true
@@ -147,6 +147,15 @@ demo: deps ## a model on 336,776 flights joined with planes, airports and weathe
 
 bench: all ## against other ways of the same work, into docs/benchmarks.md; BENCH="dense movie-kmeans" or BENCH=--quick chooses
 	@$(PYTHON) tests/bench/bench.py --amal $(BUILD)/amal --folder $(BUILD)/bench $(BENCH)
+
+.PHONY: bench-gpu
+$(BUILD)/tests/bench/%: tests/bench/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(say) link $@
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) $(LIBS)
+
+bench-gpu: all $(BUILD)/tests/bench/gpu_speeds ## on a GPU, against the CPU, PyTorch and CuPy; BENCH="dense large movie" or BENCH=--quick chooses
+	@$(PYTHON) tests/bench/gpu.py --amal $(BUILD)/amal --speeds $(BUILD)/tests/bench/gpu_speeds --folder $(BUILD)/bench $(BENCH) || [ $$? -eq 3 ]
 
 # Where things go; amal finds the runtime in ../lib/amal from where it is.
 AT      = $(DESTDIR)$(PREFIX)

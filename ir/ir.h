@@ -203,5 +203,9 @@ typedef struct IrCost { double flops, bytes, seconds; } IrCost;
 IrCost ir_cost(const IrFunc *f, int threads);
 /* As ir_cost; each[id] (f->next_id entries, zeroed) becomes what one evaluation of a node takes. */
 IrCost ir_cost_each(const IrFunc *f, int threads, IrCost *each);
+/* What a GPU can do, as measured (backends/cuda/measure.h): operations, bytes of its memory and bytes copied to it a
+ * second; seconds that a launch takes. cost_gpu.c: the same function on it, the tables' way to it included. */
+typedef struct IrGpu { double flops, bytes, transfer, launch; } IrGpu;
+IrCost ir_cost_gpu(const IrFunc *f, const IrGpu *gpu);
 double ir_trip_count(const IrNode *loop); /* -1: unknown */
 #endif

@@ -130,6 +130,17 @@ cuda_errors() {
             done
         done
     done <"$cuda_folder/calls"
+    # what measures the device, each call failing once
+    local speeds="$build/tests/bench/gpu_speeds" got
+    SHIM_CALLS="$cuda_folder/calls_measure" timeout 60 "$speeds" >"$tmp/stdout" 2>"$tmp/stderr"
+    got=$?
+    if [ $got -eq 0 ] && grep -q '"launch": [0-9]' "$tmp/stdout"; then ok; else bad "gpu_speeds: exit code $got" "$(cat "$tmp/stderr")"; fi
+    while read -r symbol calls; do
+        case "$symbol" in cuMemFree* | cuModuleUnload | cuStreamSynchronize | cuStreamDestroy* | cuEventDestroy* | cuGraph*Destroy | nvrtc*) continue ;; esac
+        SHIM_FAIL="$symbol:1:719" timeout 60 "$speeds" >"$tmp/stdout" 2>"$tmp/stderr"
+        got=$?
+        if [ $got -eq 3 ] && grep -qE 'error\[E62[1-6]\]' "$tmp/stderr"; then ok; else bad "gpu_speeds, call 1 of $symbol fails: exit code $got" "$(cat "$tmp/stderr")"; fi
+    done <"$cuda_folder/calls_measure"
     # arrays that do not fit arrive piece by piece, and are not asked for when they do
     if grep -q cuEventRecord "$cuda_folder/calls"; then ok; else bad "tests/cuda/stream.amal is not streamed"; fi
     base="$tmp/stream.amal.cuda.json"

@@ -1,0 +1,128 @@
+/* measure.c: see measure.h. */
+#include "backends/cuda/measure.h"
+#include "backends/cuda/device.h"
+#include "backends/cuda/nvrtc.h"
+
+enum { ROUNDS = 5, LAUNCHES = 200, CHAINS = 8, STEPS = 4096, THREADS = 256, WAVES = 8 };
+#define COPY_MOST (256u << 20)
+#define TRANSFER_MOST (64u << 20)
+
+/* chains: STEPS times CHAINS independent multiplications and additions a thread. */
+static const char kernels[] = "extern \"C\" __global__ void nothing() {}\n"
+                              "extern \"C\" __global__ void chains(double *out, int steps) {\n"
+                              "    double s[8], x = 1.0 + 1e-9 * threadIdx.x;\n"
+                              "    for (int k = 0; k < 8; k++) s[k] = k;\n"
+                              "    for (int i = 0; i < steps; i++)\n"
+                              "#pragma unroll\n"
+                              "        for (int k = 0; k < 8; k++) s[k] = s[k] * x + 1.0;\n"
+                              "    double all = 0;\n"
+                              "    for (int k = 0; k < 8; k++) all += s[k];\n"
+                              "    if (threadIdx.x == 0) out[blockIdx.x] = all;\n"
+                              "}\n";
+
+typedef struct Bench {
+    const CudaDevice *d;
+    Diags *ds;
+    CUmodule module;
+    CUfunction nothing, chains;
+    CUdeviceptr memory;
+    void *pinned;
+    size_t bytes, pinned_bytes;
+    CUevent from, to;
+    CUgraphExec graph;
+} Bench;
+static bool fine(Bench *b, CUresult r, const char *doing) {
+    return cuda_ok(b->d, r, b->ds, (Span){0}, doing, 0);
+}
+typedef bool (*Work)(Bench *b);
+/* Seconds of the fastest of ROUNDS; below 0: failed, reported. */
+static double best_of(Bench *b, Work work, const char *doing) {
+    const CudaDriver *a = b->d->api;
+    double best = -1;
+    for (int i = 0; i < ROUNDS; i++) {
+        float ms = 0;
+        if (!fine(b, a->event_record(b->from, b->d->stream), doing) || !work(b) ||
+            !fine(b, a->event_record(b->to, b->d->stream), doing) || !fine(b, a->event_wait(b->to), doing) ||
+            !fine(b, a->event_ms(&ms, b->from, b->to), doing))
+            return -1;
+        if (ms > 0 && (best < 0 || ms < best)) best = ms;
+    }
+    return best / 1e3;
+}
+static bool copy_within(Bench *b) {
+    size_t half = b->bytes / 2;
+    return fine(b, b->d->api->copy(b->memory + half, b->memory, half, b->d->stream), "copying within its memory");
+}
+static bool copy_to(Bench *b) {
+    return fine(b, b->d->api->copy_in(b->memory, b->pinned, b->pinned_bytes, b->d->stream), "copying to its memory");
+}
+static bool launch_graph(Bench *b) {
+    return fine(b, b->d->api->graph_launch(b->graph, b->d->stream), "launching a graph");
+}
+static bool launch_one(Bench *b, CUfunction f, unsigned blocks, unsigned threads, void **arguments) {
+    return fine(b, b->d->api->launch(f, blocks, 1, 1, threads, 1, 1, 0, b->d->stream, arguments, NULL), "launching");
+}
+static bool run_chains(Bench *b) {
+    int steps = STEPS;
+    void *arguments[] = {&b->memory, &steps};
+    return launch_one(b, b->chains, (unsigned)b->d->multiprocessors * WAVES, THREADS, arguments);
+}
+static bool record_launches(Bench *b) {
+    const CudaDriver *a = b->d->api;
+    CUgraph graph = NULL;
+    bool ok = fine(b, a->capture_begin(b->d->stream, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL), "recording launches");
+    if (!ok) return false;
+    for (int i = 0; i < LAUNCHES && ok; i++) ok = launch_one(b, b->nothing, 1, 32, NULL);
+    ok = fine(b, a->capture_end(b->d->stream, &graph), "recording launches") && ok;
+    ok = ok && fine(b, a->graph_instantiate(&b->graph, graph, 0), "preparing launches");
+    if (graph) a->graph_free(graph);
+    return ok;
+}
+static bool open_bench(Bench *b, const BackendOptions *o) {
+    const CudaDriver *a = b->d->api;
+    char arch[24];
+    CudaCode code;
+    if (!cuda_choose_arch(b->ds, (Span){0}, NULL, b->d->major, b->d->minor, arch) ||
+        !cuda_compile(b->ds, "measure", kernels, arch, b->d->driver_version, o, &code))
+        return false;
+    bool ok = fine(b, a->module_load(&b->module, code.image), "loading kernels") &&
+              fine(b, a->module_function(&b->nothing, b->module, "nothing"), "loading kernels") &&
+              fine(b, a->module_function(&b->chains, b->module, "chains"), "loading kernels");
+    cuda_code_free(&code);
+    size_t free_bytes = 0, total = 0;
+    ok = ok && fine(b, a->memory_info(&free_bytes, &total), "asking for its free memory");
+    b->bytes = free_bytes / 4 < COPY_MOST ? free_bytes / 4 / 4096 * 4096 : COPY_MOST;
+    b->pinned_bytes = b->bytes < TRANSFER_MOST ? b->bytes : TRANSFER_MOST;
+    ok = ok && cuda_ok(b->d, a->memory_new(&b->memory, b->bytes), b->ds, (Span){0}, "measuring it", (double)b->bytes);
+    ok = ok && fine(b, a->fill(b->memory, 0, b->bytes, b->d->stream), "clearing memory");
+    ok = ok && fine(b, a->pinned_new(&b->pinned, b->pinned_bytes), "pinning memory of the host");
+    if (ok) memset(b->pinned, 0, b->pinned_bytes);
+    return ok && fine(b, a->event_new(&b->from, CU_EVENT_DEFAULT), "making an event") &&
+           fine(b, a->event_new(&b->to, CU_EVENT_DEFAULT), "making an event") && record_launches(b);
+}
+static void close_bench(Bench *b) {
+    const CudaDriver *a = b->d->api;
+    a->stream_wait(b->d->stream);
+    if (b->graph) a->graph_exec_free(b->graph);
+    if (b->from) a->event_free(b->from);
+    if (b->to) a->event_free(b->to);
+    if (b->pinned) a->pinned_free(b->pinned);
+    if (b->memory) a->memory_free(b->memory);
+    if (b->module) a->module_unload(b->module);
+}
+bool gpu_measure(Diags *ds, const BackendOptions *o, IrGpu *out) {
+    Bench b = {.d = cuda_device(ds, (Span){0}), .ds = ds};
+    if (!b.d) return false;
+    bool ok = open_bench(&b, o);
+    double copy = ok ? best_of(&b, copy_within, "copying within its memory") : -1;
+    double transfer = copy > 0 ? best_of(&b, copy_to, "copying to its memory") : -1;
+    double launches = transfer > 0 ? best_of(&b, launch_graph, "launching a graph") : -1;
+    double chains = launches > 0 ? best_of(&b, run_chains, "running kernels") : -1;
+    if (chains > 0)
+        *out = (IrGpu){.bytes = (double)b.bytes / copy,
+                       .transfer = (double)b.pinned_bytes / transfer,
+                       .launch = launches / LAUNCHES,
+                       .flops = 2.0 * CHAINS * STEPS * THREADS * WAVES * b.d->multiprocessors / chains};
+    close_bench(&b);
+    return chains > 0;
+}

@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+"""gpu.py: the four algorithms on a GPU, in one run: seconds an iteration of `amal` on the GPU, factorized and on the joined table, of `amal` on the
+CPU, and of PyTorch and CuPy on the joined table where they can be imported; and how much of the GPU's own copy bandwidth a step reaches.
+
+    gpu.py [--amal FILE] [--speeds FILE] [--folder DIR] [--rounds N] [--threads N] [--large] [--quick] [NAME...]
+
+NAME: dense, large, movie (dense and movie unless named; --large adds the 20,000,000 rows). Every side starts from the same model and must take the
+same steps. Results go to FOLDER/gpu.json, a table to standard output. Exit code 3: there is no GPU, and nothing was measured.
+"""
+import argparse
+import importlib
+import json
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, HERE)
+sys.dont_write_bytecode = True
+
+
+class Torch:
+    """What the steps need, of PyTorch."""
+
+    def __init__(self, torch):
+        self.m = torch
+        if not torch.cuda.is_available():
+            raise ImportError("it sees no GPU")
+
+    def array(self, x):
+        return self.m.as_tensor(x, dtype=self.m.float64, device="cuda")
+
+    def sigmoid(self, x):
+        return self.m.sigmoid(x)
+
+    def at_least(self, x, low):
+        return self.m.clamp(x, min=low)
+
+    def onehot(self, a, k):
+        return self.m.nn.functional.one_hot(a, k).to(self.m.float64)
+
+    def wait(self):
+        self.m.cuda.synchronize()
+
+    def host(self, x):
+        return x.cpu().numpy()
+
+
+class Cupy:
+    """The same of CuPy."""
+
+    def __init__(self, cupy):
+        self.m = cupy
+        cupy.cuda.runtime.getDeviceCount()
+
+    def array(self, x):
+        return self.m.asarray(x)
+
+    def sigmoid(self, x):
+        return 1 / (1 + self.m.exp(-x))
+
+    def at_least(self, x, low):
+        return self.m.maximum(x, low)
+
+    def onehot(self, a, k):
+        return (a[:, None] == self.m.arange(k)[None, :]).astype(self.m.float64)
+
+    def wait(self):
+        self.m.cuda.Stream.null.synchronize()
+
+    def host(self, x):
+        return self.m.asnumpy(x)
+
+
+class OnDevice:
+    """The steps of peers.Stepper on T in the GPU's memory."""
+
+    def __init__(self, peers, problem, algorithm, T, lib):
+        self.peers, self.p, self.algorithm, self.lib = peers, problem, algorithm, lib
+        self.T, self.y = lib.array(T), lib.array(problem.y)
+        self.reset()
+
+    def reset(self):
+        import numpy as np
+        p, lib = self.p, self.lib
+        if self.algorithm in ("linear", "logistic"):
+            self.state = lib.array(np.zeros(p.d))
+        elif self.algorithm == "kmeans":
+            self.state = lib.array(p.centres)
+        else:
+            self.state, self.W = lib.array(self.peers.start_h(p.d)), lib.array(self.peers.start_w(p.n))
+
+    def once(self):
+        T, lib, s = self.T, self.lib, self.state
+        if self.algorithm == "linear":
+            self.state = s - self.p.step * (T.T @ (T @ s - self.y))
+        elif self.algorithm == "logistic":
+            self.state = s - self.p.step * (T.T @ (lib.sigmoid(T @ s) - self.y))
+        elif self.algorithm == "kmeans":
+            A = lib.onehot(((s * s).sum(1) - 2 * (T @ s.T)).argmin(1), self.peers.K)
+            size = A.sum(0)
+            self.state = lib.m.where(size[:, None] > 0, (T.T @ A).T / lib.at_least(size, 1)[:, None], s)
+        else:
+            H = s * (T.T @ self.W).T / lib.at_least((self.W.T @ self.W) @ s, 1e-12)
+            self.W = self.W * (T @ H.T) / lib.at_least(self.W @ (H @ H.T), 1e-12)
+            self.state = H
+
+    def step(self):
+        self.once()
+        self.lib.wait()
+
+    @property
+    def model(self):
+        return self.lib.host(self.state)
+
+
+def libraries():
+    """name -> adaptor of those that can be used; name -> why of the others."""
+    found, missing = {}, {}
+    for name, module, adaptor in (("PyTorch on T", "torch", Torch), ("CuPy on T", "cupy", Cupy)):
+        try:
+            found[name] = adaptor(importlib.import_module(module))
+        except Exception as why:  # an import of either may fail in many ways; none of them is ours to mend
+            missing[name] = f"{type(why).__name__}: {why}"
+    return found, missing
+
+
+def cases(a, ctx, data, scripts):
+    """name -> (tables for the script, T or None, n, width, y, bytes that a factorized step streams, its sources)."""
+    from rows import movie_case
+    out = {}
+    for name in a.names:
+        if name == "movie":
+            m = movie_case(ctx)
+            streamed = sum(d.data.nbytes + d.indices.nbytes for d in m.dims) + 4 * len(m.keys) * m.n + 8 * m.n
+            out[name] = (scripts.movie_tables(m), None, m.n, m.width, m.y, streamed, m.target()[:10].toarray())
+            continue
+        n, rows = (20000000, 1000000) if name == "large" else (1000000, 50000)
+        star = data.Star(ctx.size(n), 20, [ctx.size(rows)], [40])
+        streamed = star.X.nbytes + sum(d.nbytes for d in star.dims) + 4 * star.n + 8 * star.n
+        T = star.target() if star.n * star.width * 8 < 24e9 else None
+        out[name] = (scripts.star_tables(star, ctx.files(star)), T, star.n, star.width, star.y, streamed, (star.target()[:10] if T is None else T[:10]).copy())
+    return out
+
+
+def main():
+    p = argparse.ArgumentParser(usage=__doc__.split("\n\n")[1].strip())
+    p.add_argument("names", nargs="*")
+    p.add_argument("--amal", default=os.path.join(ROOT, "build", "amal"))
+    p.add_argument("--speeds", default=os.path.join(ROOT, "build", "tests", "bench", "gpu_speeds"))
+    p.add_argument("--folder", default=os.path.join(ROOT, "build", "bench"))
+    p.add_argument("--rounds", type=int, default=5)
+    p.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    p.add_argument("--large", action="store_true")
+    p.add_argument("--quick", action="store_true")
+    a = p.parse_args()
+    unknown = [n for n in a.names if n not in ("dense", "large", "movie")]
+    if unknown:
+        print(f"gpu.py: there is no case {unknown[0]}: dense, large, movie", file=sys.stderr)
+        return 2
+    done = subprocess.run([a.speeds], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        print(f"no GPU, nothing measured: {done.stderr.strip()}")
+        return 3
+    speeds = json.loads(done.stdout)
+    try:
+        import numpy as np
+
+        import data
+        import peers
+        import scripts
+        import timing
+        from rows import CALLS, FEW, OURS, Context, PerStep, Row, params, problem_of, steps_script
+    except ImportError as why:
+        print(f"nothing measured: {why} (python3-numpy and python3-scipy are needed)")
+        return 3
+    a.names = a.names or ["dense", "movie"] + (["large"] if a.large else [])
+    a.folder = os.path.abspath(a.folder)
+    amal = scripts.Amal(os.path.abspath(a.amal), os.path.join(a.folder, "scripts"), os.path.join(a.folder, "cache"), a.threads)
+    ctx = Context(amal, os.path.join(ROOT, "..", "shared"), a.folder, a.threads, a.rounds, a.quick)
+    found, missing = libraries()
+    print(f"{speeds['gpu']}: copies {speeds['bytes'] / 1e9:.0f} GB/s within its memory, {speeds['transfer'] / 1e9:.1f} GB/s to it")
+    for name, why in missing.items():
+        print(f"left out: {name} ({why})")
+    results = {"speeds": speeds, "threads": a.threads, "rows": {}}
+    for case, (tables, T, n, width, y, streamed, centres) in cases(a, ctx, data, scripts).items():
+        for algorithm in peers.ALGORITHMS:
+            row = Row(f"{case}, {algorithm}", "ms an iteration")
+            problem = problem_of(n, width, y, centres)
+            script = steps_script(ctx, f"gpu_{case}_{algorithm}", tables, algorithm, problem.step)
+            off = ("--disable", "chain") if algorithm == "linear" else ()
+            ours = {f"{OURS}, GPU, factorized": ("--backend", "cuda", "--strategy", "factorize"), f"{OURS}, CPU, factorized": ("--backend", "c", "--strategy", "factorize")}
+            if T is not None:
+                ours[f"{OURS}, GPU, materialized"] = ("--backend", "cuda", "--strategy", "materialize")
+            sides = {name: PerStep(ctx, script, *options, *off) for name, options in ours.items()}
+            first = next(iter(sides))
+            model = params(sides[first].run, "few_steps", CALLS[algorithm][3])
+            for name in list(sides)[1:]:
+                row.compare(name, params(sides[name].run, "few_steps", CALLS[algorithm][3]), model)
+            samples = {name: side.sample for name, side in sides.items()}
+            for name, lib in found.items() if T is not None else ():
+                stepper = OnDevice(peers, problem, algorithm, T, lib)
+                for _ in range(FEW):
+                    stepper.step()
+                row.compare(name, stepper.model, model)
+                samples[name] = lambda s=stepper: timing.seconds_of(s.step, ctx.sample_seconds)
+            measured, _ = timing.interleave(samples, a.rounds)
+            medians = {name: float(np.median(v)) for name, v in measured.items()}
+            share = streamed / medians[first] / speeds["bytes"]
+            results["rows"][row.title] = {"seconds": medians, "share_of_copy": share, "samples": measured}
+            print(f"{row.title}: " + ", ".join(f"{name} {1e3 * s:.3f} ms ({s / medians[first]:.2f}x)" for name, s in medians.items()) + f"; {100 * share:.0f} % of copy bandwidth")
+    path = os.path.join(a.folder, "gpu.json")
+    with open(path + ".tmp", "w") as f:
+        json.dump(results, f, indent=1)
+    os.replace(path + ".tmp", path)
+    print(f"written: {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
