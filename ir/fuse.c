@@ -461,18 +461,24 @@ static void mark_in_place(const FusePlan *p, IrRegion *r) {
     }
 }
 
-FusePlan *ir_fuse(IrFunc *f) {
+static FusePlan *fuse(IrFunc *f, bool segments) {
     FusePlan *p = arena_new_of(f->arena, FusePlan);
     p->func = f;
     p->arena = f->arena;
     prepare_region(p, f->body);
     mark_carried(f->body);
-    find_segments(p);
+    if (segments) find_segments(p);
     schedule_region(p, f->body);
     count_region_uses(p, f->body);
     mark_in_place(p, f->body);
     fuse_verify(p);
     return p;
+}
+FusePlan *ir_fuse(IrFunc *f) {
+    return fuse(f, true);
+}
+FusePlan *ir_fuse_plain(IrFunc *f) {
+    return fuse(f, false);
 }
 
 void fuse_verify(const FusePlan *p) {

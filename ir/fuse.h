@@ -69,6 +69,8 @@ typedef struct FusePlan {
 } FusePlan;
 
 FusePlan *ir_fuse(IrFunc *f);
+/* Without segments: every pass runs over the rows of one space, also where those of a target are sorted. */
+FusePlan *ir_fuse_plain(IrFunc *f);
 void fuse_verify(const FusePlan *p);
 const FuseRegion *fuse_region(const FusePlan *p, const IrRegion *r);
 /* The space whose rows n's pass runs over: its own, or of a reduction the one it sums over. */

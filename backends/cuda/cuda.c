@@ -33,7 +33,7 @@ static Executable *cuda_prepare(Diags *ds, IrFunc *f, const BackendOptions *o) {
     Executable *x = mem_alloc(sizeof *x);
     x->func = f;
     x->device = d;
-    x->plan = ir_fuse(f);
+    x->plan = ir_fuse_plain(f);
     x->program = cuda_emit(x->plan, !o->any_order);
     x->by_id = arena_array(f->arena, IrNode *, f->next_id + 1);
     index_nodes(x, f->body);
@@ -172,6 +172,7 @@ static bool cuda_available(const char **why_not) {
 
 const Backend backend_cuda = {.name = "cuda",
                               .help = "CUDA kernels, compiled by NVRTC, on an NVIDIA GPU",
+                              .sorted_rows = true,
                               .available = cuda_available,
                               .check = cuda_check,
                               .prepare = cuda_prepare,

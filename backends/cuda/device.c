@@ -178,8 +178,8 @@ CudaResident *cuda_resident_new(const CudaDevice *d, Diags *ds, int kind, const 
     bool ok = true;
     if (bytes) {
         ok = cuda_ok(d, d->api->memory_new(&r->at, bytes), ds, (Span){0}, "the sources", (double)bytes);
-        ok = ok && cuda_ok(d, d->api->copy_in(r->at, host, bytes, d->stream), ds, (Span){0},
-                           "copying the sources to its memory", 0);
+        ok = ok && (!host || cuda_ok(d, d->api->copy_in(r->at, host, bytes, d->stream), ds, (Span){0},
+                                     "copying the sources to its memory", 0));
         ok = ok && cuda_ok(d, d->api->stream_wait(d->stream), ds, (Span){0}, "copying the sources to its memory", 0);
     }
     if (!ok) {
@@ -196,6 +196,10 @@ CudaResident *cuda_resident_new(const CudaDevice *d, Diags *ds, int kind, const 
 void cuda_resident_use(const CudaDevice *d, CudaResident *r, int by) {
     r->users += by;
     if (!r->users && !r->made_of) free_unused(d, false);
+}
+void cuda_resident_lose(const CudaDevice *d, CudaResident *r) {
+    r->made_of = NULL;
+    if (!r->users) free_unused(d, false);
 }
 int64_t *cuda_resident_numbers(CudaResident *r) {
     return r->numbers;

@@ -27,11 +27,13 @@ bool cuda_ok(const CudaDevice *d, CUresult r, Diags *ds, Span at, const char *do
 typedef struct CudaResident CudaResident;
 /* Kinds tell apart what is made of one host address. */
 CudaResident *cuda_resident_find(int kind, const void *made_of);
-/* A new array of `bytes`, filled from `host` (which may be freed afterwards). NULL: reported. */
+/* A new array of `bytes`, filled from `host` (which may be freed afterwards; NULL: not filled). NULL: reported. */
 CudaResident *cuda_resident_new(const CudaDevice *d, Diags *ds, int kind, const void *made_of, const Integration *owner,
                                 const void *host, size_t bytes);
 /* +1, -1: one that nothing can find again goes with its last user. */
 void cuda_resident_use(const CudaDevice *d, CudaResident *r, int by);
+/* One that was not filled after all: it goes now. */
+void cuda_resident_lose(const CudaDevice *d, CudaResident *r);
 /* Four numbers that its maker keeps with it. */
 int64_t *cuda_resident_numbers(CudaResident *r);
 CUdeviceptr cuda_resident_at(const CudaResident *r);

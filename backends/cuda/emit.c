@@ -106,11 +106,13 @@ int cu_bind_index(Cu *e, CudaBindKind kind, int table, int index) {
         const CudaBind *b = &e->out->binds.data[i];
         if (b->kind == kind && b->table == table && b->index == index) return i;
     }
-    static const char *const stem[BIND_OF_KINDS] = {"D",     "rows",    "cols", "vals", "code", "ci",
-                                                    "count", "feature", "in",   "keys", "cells"};
+    static const char *const stem[BIND_OF_KINDS] = {"D",     "rows",    "cols", "vals",  "code", "ci",
+                                                    "count", "feature", "in",   "order", "keys", "cells"};
     const char *what;
     if (kind == BIND_INPUT)
         what = e->f->inputs.data[index].name;
+    else if (kind == BIND_ORDER)
+        what = e->f->spaces.data[index].name;
     else {
         const Integration *in = e->f->tables.data[table].data;
         bool indicator = kind == BIND_INDEX || kind == BIND_COUNT || kind == BIND_KEYS;
@@ -154,10 +156,11 @@ static void name_argument(Cu *e, CudaArg *a) {
         [ARG_LANES] = {"lanes_", "int", true},
         [ARG_CHUNK_SUMS] = {"sums_", "double *", true},
     };
-    static const char *const bind_type[BIND_OF_KINDS] = {
-        "const double *__restrict__", "const int64_t *__restrict__", "const int32_t *__restrict__",
-        "const double *__restrict__", "const int32_t *__restrict__", "const int32_t *__restrict__",
-        "const double *__restrict__", "const int32_t *__restrict__", "const double *__restrict__"};
+    static const char *const bind_type[BIND_OF_KINDS] = {"const double *__restrict__",  "const int64_t *__restrict__",
+                                                         "const int32_t *__restrict__", "const double *__restrict__",
+                                                         "const int32_t *__restrict__", "const int32_t *__restrict__",
+                                                         "const double *__restrict__",  "const int32_t *__restrict__",
+                                                         "const double *__restrict__",  "const int32_t *__restrict__"};
     if (a->kind == ARG_BIND) {
         a->name = e->out->binds.data[a->index].name;
         a->type = bind_type[e->out->binds.data[a->index].kind];

@@ -26,13 +26,14 @@ typedef enum {
     BIND_COUNT,   /* per row of the space: how many target rows read it */
     BIND_COLUMNS, /* per column of a block: its column of T */
     BIND_INPUT,
+    BIND_ORDER,  /* of a space whose rows are sorted: per row, its number in the script's order */
     BIND_KEYS,   /* an indicator's rows sorted by key: chunks (bounds), then rows; see segments.h */
     BIND_SPARSE, /* a sparse block's cells sorted by column: the same, and their values */
     BIND_OF_KINDS
 } CudaBindKind;
 typedef struct CudaBind {
     CudaBindKind kind;
-    int table, index; /* block, indicator or input */
+    int table, index; /* block, indicator, input or space */
     const char *name;
     bool anywhere; /* some kernel reads rows other than its own: it cannot arrive piece by piece */
 } CudaBind;

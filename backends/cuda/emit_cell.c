@@ -116,6 +116,11 @@ const char *cu_index_column(Cu *e, const IrNode *n, const char *b) {
 }
 
 /* ---- cells ---- */
+/* The number of a row in the script's order, where rows of its space are sorted. */
+static const char *row_number(Cu *e, const IrNode *n, const char *row) {
+    if (!e->f->spaces.data[n->rspace].order) return row;
+    return arena_printf(e->arena, "%s[%s]", cu_bind(e, BIND_ORDER, 0, n->rspace), row);
+}
 static const char *at_row(Cu *e, const char *base, int64_t cols, int64_t ld, const char *row, const char *j) {
     if (ld == 1) return arena_printf(e->arena, "%s[%s]", base, row);
     return arena_printf(e->arena, "%s[(%s) * %lld + %s]", base, row, (long long)ld, cols == 1 ? "0" : j);
@@ -124,7 +129,7 @@ const char *cu_stored_cell(Cu *e, const IrNode *n, const char *row, const char *
     if (!n->rspace) return cu_small(e, n, "0", n->cols == 1 ? "0" : j);
     switch (n->op) {
     case IR_FULL: return cu_constant(e, n);
-    case IR_IOTA: return arena_printf(e->arena, "(double)(%s + 1)", row);
+    case IR_IOTA: return arena_printf(e->arena, "(double)(%s + 1)", row_number(e, n, row));
     case IR_COUNT: return at_row(e, cu_bind(e, BIND_COUNT, n->table, n->indicator), 1, 1, row, j);
     case IR_DATA:
         return at_row(e, cu_bind(e, BIND_DENSE, n->table, n->block), n->cols, fuse_block(e->f, n)->data->ld, row, j);
@@ -161,8 +166,8 @@ const char *cu_computed(Cu *e, const IrNode *n, const char *b, const char *j) {
     }
     case IR_RAND:
     case IR_RANDN:
-        return arena_printf(e->arena, "%s(seed_of(%s), %s, i + %s)", n->op == IR_RAND ? "uniform_of" : "normal_of",
-                            cu_cell(e, n->args[0], b, "0"), j, b);
+        return arena_printf(e->arena, "%s(seed_of(%s), %s, %s)", n->op == IR_RAND ? "uniform_of" : "normal_of",
+                            cu_cell(e, n->args[0], b, "0"), j, row_number(e, n, arena_printf(e->arena, "i + %s", b)));
     default: {
         const char *x[3];
         for (int a = 0; a < n->nargs; a++) x[a] = cu_cell(e, n->args[a], b, n->args[a]->cols == 1 ? "0" : j);

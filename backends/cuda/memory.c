@@ -3,11 +3,10 @@
  * The arrays of the sources (and what is made of them: indices, rows sorted by key) are residents. Values, parts and
  * scratch are one block. When all does not fit: residents that no run uses go; then arrays that kernels read only at
  * their own rows are streamed, the largest first; then it is E624, with the numbers. */
-#include "backends/cuda/run.h"
+#include "backends/cuda/gather.h"
 #include <stdlib.h>
 
 enum { MARGIN_MOST = 256 << 20, ALIGNMENT = 256 };
-enum { KIND_PARTS = 32 }; /* resident kinds of one bind: kind * KIND_PARTS + part */
 
 static const Integration *root_of(const Integration *in) {
     while (in->parent && !in->owns) in = in->parent;
@@ -21,8 +20,7 @@ static int64_t space_of_bind(const Job *j, const CudaBind *b) {
 }
 
 /* ---- binds ---- */
-/* The row of the space that each target row reads, the number of the space's rows where none. */
-static int32_t *index_array(const Indicator *ind, int64_t space_rows) {
+int32_t *job_index_array(const Indicator *ind, int64_t space_rows) {
     int32_t *a = mem_try((size_t)ind->rows + 1, sizeof *a);
     for (int64_t i = 0; a && i < ind->rows; i++) {
         int64_t v = ind->identity ? i
@@ -46,6 +44,11 @@ static void find_bind(Job *j, int i) {
         if (m->kind != MAT_DENSE || m->ld != m->cols)
             internal_error("input %s is not packed", j->x->func->inputs.data[b->index].name);
         *o = (JobBind){.host = m->data, .bytes = sizeof(double) * (size_t)(m->rows * m->cols), .item = sizeof(double)};
+        return;
+    }
+    if (b->kind == BIND_ORDER) {
+        const IrSpace *s = &j->x->func->spaces.data[b->index];
+        *o = (JobBind){.host = s->order, .bytes = 4 * (size_t)s->rows, .item = 4};
         return;
     }
     const Integration *in = j->x->func->tables.data[b->table].data;
@@ -74,6 +77,7 @@ static void find_bind(Job *j, int i) {
     }
 }
 static const void *identity_of(const Job *j, const CudaBind *b) {
+    if (b->kind == BIND_ORDER) return j->x->func->spaces.data[b->index].order;
     const Integration *in = j->x->func->tables.data[b->table].data;
     bool indicator = b->kind == BIND_INDEX || b->kind == BIND_COUNT || b->kind == BIND_KEYS;
     return indicator                 ? (const void *)&in->indicators[b->index]
@@ -81,6 +85,8 @@ static const void *identity_of(const Job *j, const CudaBind *b) {
                                      : (const void *)in->blocks[b->index].data;
 }
 static const Integration *owner_of(const Job *j, const CudaBind *b) {
+    for (int t = 0; b->kind == BIND_ORDER && t < j->x->func->tables.len; t++)
+        if (j->x->func->tables.data[t].target_space == b->index) return j->x->func->tables.data[t].data;
     const Integration *in = j->x->func->tables.data[b->table].data;
     bool indicator = b->kind == BIND_INDEX || b->kind == BIND_COUNT || b->kind == BIND_KEYS;
     return indicator ? in : root_of(in);
@@ -141,7 +147,7 @@ static bool make_host(Job *j, int i) { /* an index with absent rows, or of rows 
     if (b->kind != BIND_INDEX || o->host || is_resident(j, i)) return true;
     const Integration *in = j->x->func->tables.data[b->table].data;
     const Indicator *ind = &in->indicators[b->index];
-    o->made = index_array(ind, in->spaces[ind->space].rows);
+    o->made = job_index_array(ind, in->spaces[ind->space].rows);
     o->host = o->made;
     return o->made || no_memory(j, "an indicator", (double)o->bytes);
 }
@@ -151,6 +157,12 @@ static bool bring(Job *j, int i) {
     if (b->kind == BIND_KEYS || b->kind == BIND_SPARSE) return bind_segments(j, b, o);
     if (!make_host(j, i)) return false;
     if (o->streamed) return true;
+    const Integration *in = b->kind == BIND_DENSE ? j->x->func->tables.data[b->table].data : NULL;
+    if (in && !is_resident(j, i) && gather_applies(j, in, b->index)) {
+        o->array = gather_target(j, in, b->kind * KIND_PARTS);
+        if (o->array) cuda_resident_use(j->d, o->array, 1);
+        return o->array != NULL;
+    }
     o->array = resident(j, b, 0, o->host, o->bytes);
     mem_free(o->made);
     o->made = NULL;

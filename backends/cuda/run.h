@@ -72,6 +72,9 @@ typedef struct Job {
 } Job;
 
 /* memory.c */
+enum { KIND_PARTS = 32 }; /* resident kinds of one bind: kind * KIND_PARTS + part */
+/* The row of the space that each target row reads, the number of the space's rows where none; NULL: no memory. */
+int32_t *job_index_array(const Indicator *ind, int64_t space_rows);
 bool job_plan(Job *j); /* binds, the block, pieces: false: reported (E402, E624, E625) */
 void job_free(Job *j);
 /* stream.c: a kernel over the rows of a space, in pieces when it reads streamed arrays. */

@@ -70,9 +70,9 @@ static int compare_sorted(Arena *arena, Diags *ds, const Integration *in, uint64
     if (ir_order_is_free(g, f->tables.data[0].target_space, &node)) {
         Matrix *ys = mat_new_dense(in->rows, 1);
         for (int64_t i = 0; i < in->rows; i++) ys->data[i] = y->data[sorted->order[i]];
-        for (int way = 0; way < 1 + (emit == &backend_c) && !bad; way++) {
+        for (int way = 0; way < 1 + (emit != NULL) && !bad; way++) {
             Matrix *got[64] = {0};
-            if (!run(way ? &backend_c : &backend_interp, ds, g, threads, keep, ys, got)) bad = -1;
+            if (!run(way ? emit : &backend_interp, ds, g, threads, keep, ys, got)) bad = -1;
             for (int k = 0; k < outputs && !bad; k++) {
                 if (!g->spaces.data[g->body->results.data[k]->rspace].order) continue;
                 Matrix *back = mat_new_dense(got[k]->rows, got[k]->cols);
@@ -81,7 +81,7 @@ static int compare_sorted(Arena *arena, Diags *ds, const Integration *in, uint64
                 mat_free(got[k]);
                 got[k] = back;
             }
-            if (!bad) bad = compare(way ? "emitted C over sorted rows" : "the interpreter over sorted rows", outputs, want, got);
+            if (!bad) bad = compare(way ? "emitted code over sorted rows" : "the interpreter over sorted rows", outputs, want, got);
             for (int k = 0; k < outputs; k++) mat_free(got[k]);
         }
         mat_free(ys);
