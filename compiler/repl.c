@@ -58,6 +58,10 @@ bool repl_look(Repl *r, const char *text, size_t len, bool *ok) {
         session_sweep(s);
     } else if (session_find(s, ST_SOURCE, name) >= 0 || session_find(s, ST_TARGET, name) >= 0) {
         *ok = repl_head(r, name);
+    } else if (strcmp(name, "quit") == 0 || strcmp(name, "exit") == 0) {
+        *ok = repl_quit(r, "");
+    } else if (strcmp(name, "help") == 0) {
+        *ok = repl_help(r, "");
     } else {
         found = false;
     }

@@ -49,7 +49,8 @@ bool repl_command(Repl *r, const char *line); /* a line that begins with a colon
 bool repl_wrong(Repl *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The value of print and of bare expressions (ReportShow; user is the Repl). */
 void repl_show(void *user, const char *expr, const Matrix *value, const char *const *row_names);
-/* A name alone, of a source, target or model, stands for a look at it. false: it is none of them. */
+/* A name alone, of a source, target or model, stands for a look at it; `help`, `quit` and `exit` for the commands, when
+ * nothing has that name. false: it is none of them. */
 bool repl_look(Repl *r, const char *text, size_t len, bool *ok);
 
 #define REPL(name, function, arguments, kind, help) bool function(Repl *r, const char *argument);
