@@ -208,6 +208,7 @@ static void one_column(Emit *e, const IrNode *n) {
     if (!emit_is_csr(e, x)) emit_prefetch_stream(e, x, 1);
     LINE("    double s = 0;");
     if (emit_is_csr(e, x)) {
+        LINE("    " SIMD_SUM);
         emit_csr_loop(e, x, "");
         LINE("        s += %s * %s;", emit_csr_value(e, x), small_at(e, n, emit_csr_column(e, x), "0"));
     } else {
