@@ -264,13 +264,53 @@ static void report_carried(Emit *e, const IrNode *loop, const IrRegion *params, 
     if (params->params.len == first)
         emit_line(e, &e->body, "if (rt->carried(rt, %d, %s, %s, -1, 0, 0)) return 1;", loop->id, at, of);
 }
+static bool reads(const IrRegion *r, const IrNode *v) {
+    for (int i = 0; i < r->nodes.len; i++) {
+        const IrNode *n = r->nodes.data[i];
+        for (int a = 0; a < n->nargs; a++)
+            if (n->args[a] == v) return true;
+        for (int k = 0; k < n->nregions; k++)
+            if (reads(n->regions[k], v)) return true;
+    }
+    for (int i = 0; i < r->results.len; i++)
+        if (r->results.data[i] == v) return true;
+    return false;
+}
+/* Does nothing read v, which its region keeps, once the loop has taken it as a carried value's start? */
+static bool ends_in_loop(const Emit *e, const IrNode *v, const IrNode *loop) {
+    if (!v->rspace || v->home != loop->home || !keeps_value(e, v)) return false;
+    const IrRegion *r = v->home;
+    int taken = 0;
+    for (int i = 0; i < r->nodes.len; i++) {
+        const IrNode *n = r->nodes.data[i];
+        for (int a = 0; a < n->nargs; a++) {
+            if (n->args[a] != v) continue;
+            if (n == loop)
+                taken++;
+            else if (n->nregions || FUSE(n)->time >= FUSE(loop)->time)
+                return false;
+        }
+        for (int k = 0; k < n->nregions; k++)
+            if (reads(n->regions[k], v)) return false;
+    }
+    for (int i = 0; i < r->results.len; i++)
+        if (r->results.data[i] == v) return false;
+    return taken == 1;
+}
+/* A carried value's start: the array itself where nothing else needs it, else a copy. */
+static void start_carried(Emit *e, const IrNode *loop, const IrNode *param, const IrNode *v) {
+    const char *to = emit_member(e, param), *from = emit_member(e, v);
+    if (!ends_in_loop(e, v, loop))
+        copy_value(e, to, param, v);
+    else
+        emit_line(e, &e->body, "{ double *const swap = f->%s; f->%s = f->%s; f->%s = swap; }", to, to, from, from);
+}
 static void emit_loop(Emit *e, const IrNode *n) {
     const IrRegion *r = n->regions[0];
     emit_line(e, &e->body, "{ /* %s */", emit_where(e, n));
     e->indent++;
     emit_line(e, &e->body, "const int64_t of = times_of(%s);", emit_small_cell(e, n->args[0], "0", "0"));
-    for (int k = 1; k < r->params.len; k++)
-        copy_value(e, emit_member(e, r->params.data[k]), r->params.data[k], n->args[k]);
+    for (int k = 1; k < r->params.len; k++) start_carried(e, n, r->params.data[k], n->args[k]);
     report_carried(e, n, r, 1, "0", "of");
     emit_line(e, &e->body, "for (int64_t at = 1; at <= of; at++) {");
     e->indent++;
@@ -287,8 +327,7 @@ static void emit_while(Emit *e, const IrNode *n) {
     const IrRegion *cond = n->regions[0], *r = n->regions[1];
     emit_line(e, &e->body, "{ /* %s */", emit_where(e, n));
     e->indent++;
-    for (int k = 0; k < r->params.len; k++)
-        copy_value(e, emit_member(e, r->params.data[k]), r->params.data[k], n->args[k]);
+    for (int k = 0; k < r->params.len; k++) start_carried(e, n, r->params.data[k], n->args[k]);
     report_carried(e, n, r, 0, "0", "0");
     emit_line(e, &e->body, "for (int64_t at = 1;; at++) {");
     e->indent++;
