@@ -25,7 +25,8 @@ static const char *sanitized(Emit *e, const char *name) {
     return s;
 }
 static const char *numbered(Emit *e, const char *name, int id) {
-    return name && *name ? arena_printf(e->arena, "%s_%d", sanitized(e, name), id) : arena_printf(e->arena, "v_%d", id);
+    if (!name || !*name) return arena_printf(e->arena, "v_%d", id);
+    return arena_printf(e->arena, "%s%s_%d", isdigit((unsigned char)*name) ? "v" : "", sanitized(e, name), id);
 }
 const char *emit_member(Emit *e, const IrNode *n) {
     if (n->op == IR_PROJ) {

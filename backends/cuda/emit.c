@@ -43,9 +43,12 @@ int cu_new_slot(Cu *e, int64_t rows, int64_t cols, int rspace, const char *name)
     vec_push(e->arena, &e->out->slots, s);
     return e->out->slots.len - 1;
 }
+/* NAME_vID: nothing else that kernels take ends so. */
 static int slot_for(Cu *e, const IrNode *n) {
-    const char *name = n->name && *n->name ? arena_printf(e->arena, "%s_%d", sanitized(e, n->name), n->id)
-                                           : arena_printf(e->arena, "v_%d", n->id);
+    const char *name = n->name && *n->name ? n->name : NULL;
+    name = name
+               ? arena_printf(e->arena, "%s%s_v%d", isdigit((unsigned char)*name) ? "v" : "", sanitized(e, name), n->id)
+               : arena_printf(e->arena, "v_%d", n->id);
     return cu_new_slot(e, n->rows, n->cols, n->rspace, name);
 }
 int cu_slot(const CudaProgram *p, const IrNode *n) {
