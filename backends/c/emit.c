@@ -407,7 +407,11 @@ static void emit_pass_call(Emit *e, const FusePass *pass) {
         const char *to = emit_is_scalar(n) ? arena_printf(e->arena, "f->%s", m)
                                            : arena_printf(e->arena, "f->%s[r * %lld + c]", m, (long long)n->cols);
         bool turned = emit_acc_is_transposed(e, n); /* memory is walked along */
-        const char *at = arena_printf(e->arena, turned ? "c * %lld + r" : "r * %lld + c", stride);
+        const char *at = arena_printf(e->arena,
+                                      emit_is_symmetric(n) ? "(r < c ? r : c) * %lld + (r < c ? c : r)"
+                                      : turned             ? "c * %lld + r"
+                                                           : "r * %lld + c",
+                                      stride);
         const char *from = arena_printf(e->arena, "f->parts_%s[p * %lldL + %s]", m, size, at);
         const char *rows = arena_printf(e->arena, "for (int64_t r = 0; r < %lld; r++)", (long long)n->rows);
         const char *cols = arena_printf(e->arena, "for (int64_t c = 0; c < %lld; c++)", (long long)n->cols);

@@ -93,6 +93,7 @@ int64_t emit_pad(int64_t cols);
 int64_t emit_stride(const Emit *e, const IrNode *n);
 /* Whether cells (b, cols..stride) of an expression may be read too, so that loops run over whole vectors. */
 bool emit_is_padded(Emit *e, const IrNode *n, int64_t cols);
+bool emit_is_symmetric(const IrNode *n); /* a reduction whose upper half says all */
 void emit_pass(Emit *e, const FusePass *pass);
 void emit_small(Emit *e, const IrNode *n);
 /* A reduction's accumulator: rows x stride doubles (SCATTER: a row a row of its space). */

@@ -29,6 +29,16 @@ static long long columns(Emit *e, const IrNode *n, const IrNode *v) {
     int64_t cols = emit_acc_is_transposed(e, n) ? n->rows : n->cols;
     return (long long)(emit_is_padded(e, v, cols) ? emit_acc_stride(e, n) : cols);
 }
+/* x' x: the upper half is added up, amal_run reads the lower one from it. */
+bool emit_is_symmetric(const IrNode *n) {
+    return n->op == IR_MATMUL && n->ta && !n->tb && n->args[0] == n->args[1] && n->cols > 1;
+}
+/* Vectors that hold columns before j only. */
+static int lanes_before(const Lanes *l, int64_t j) {
+    int v = 0;
+    while (v < l->n && l->at[v] + l->width[v] <= j) v++;
+    return v;
+}
 /* g += x' y for dense rows: sums stay in registers while a block passes, some rows of g at a time. false: too large, or
  * not in memory. */
 static bool vector_outer_product(Emit *e, const IrNode *n, const IrNode *x, const IrNode *y, int64_t acc_stride) {
@@ -38,25 +48,40 @@ static bool vector_outer_product(Emit *e, const IrNode *n, const IrNode *x, cons
     int64_t sums = e->target->registers * 5 / 8, per = sums / l.n > 0 ? sums / l.n : 1; /* registers that hold sums */
     if (l.n > sums || x->cols > per * TILES_MOST || !x->cols) return false;
     per = (x->cols + (x->cols + per - 1) / per - 1) / ((x->cols + per - 1) / per); /* as many in each tile */
+    bool symmetric = emit_is_symmetric(n);
     const char *g = arena_printf(e->arena, "g%d", n->id);
-    for (int64_t j0 = 0; j0 < x->cols; j0 += per) {
-        int64_t j1 = j0 + per < x->cols ? j0 + per : x->cols;
+    for (int64_t j0 = 0, j1; j0 < x->cols; j0 = j1) {
+        j1 = j0 + per < x->cols ? j0 + per : x->cols;
+        int skipped = symmetric ? lanes_before(&l, j0) : 0;
+        if (symmetric) /* later rows have fewer vectors: more of them fit */
+            for (int64_t used = 0; j1 < x->cols; j1++) {
+                used = 0;
+                for (int64_t j = j0; j <= j1; j++) used += l.n - lanes_before(&l, j);
+                if (used > sums) break;
+            }
         LINE("{ /* %s */", emit_where(e, n));
         for (int64_t j = j0; j < j1; j++)
-            for (int v = 0; v < l.n; v++)
+            for (int v = symmetric ? lanes_before(&l, j) : 0; v < l.n; v++)
                 LINE("    %s s%lld_%d = %s;", emit_lane_type(l.width[v]), (long long)j, v,
                      emit_lane(e, l.width[v], g, j * acc_stride + l.at[v]));
         LINE("    for (int b = 0; b < m; b++) {");
-        for (int v = 0; v < l.n; v++)
+        if (!j0) {
+            e->indent++;
+            emit_prefetch_stream(e, y, 1);
+            if (x != y) emit_prefetch_stream(e, x, 1);
+            e->indent--;
+        }
+        for (int v = skipped; v < l.n; v++)
             LINE("        const %s y%d = %s;", emit_lane_type(l.width[v]), v, emit_lane(e, l.width[v], row, l.at[v]));
         for (int64_t j = j0; j < j1; j++) {
             LINE("        const double x%lld = %s;", (long long)j,
                  emit_cell(e, x, "b", arena_printf(e->arena, "%lld", (long long)j)));
-            for (int v = 0; v < l.n; v++) LINE("        s%lld_%d += x%lld * y%d;", (long long)j, v, (long long)j, v);
+            for (int v = symmetric ? lanes_before(&l, j) : 0; v < l.n; v++)
+                LINE("        s%lld_%d += x%lld * y%d;", (long long)j, v, (long long)j, v);
         }
         LINE("    }");
         for (int64_t j = j0; j < j1; j++)
-            for (int v = 0; v < l.n; v++)
+            for (int v = symmetric ? lanes_before(&l, j) : 0; v < l.n; v++)
                 LINE("    %s = s%lld_%d;", emit_lane(e, l.width[v], g, j * acc_stride + l.at[v]), (long long)j, v);
         LINE("}");
     }
