@@ -18,7 +18,7 @@
 #include "backends/runtime/cache_folder.h"
 #include "backends/runtime/file_map.h"
 
-enum { CACHE_FORMAT = 1, CACHE_SETTLED = 2 };
+enum { CACHE_FORMAT = 2, CACHE_SETTLED = 2 };
 /* Sources of fewer bytes are not kept: reading them takes less time than the reading of an entry saves. Tests set it.
  */
 extern int64_t cache_least_bytes;

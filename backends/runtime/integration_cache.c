@@ -13,6 +13,7 @@ static void put_rows(const Integration *in, CacheWriter *w) {
     const MappingSpec *spec = in->spec;
     size_t n = (size_t)in->rows;
     cache_put_int(w, in->rows);
+    cache_put_int(w, integration_materialized_nnz(in)); /* reading every cell, which later runs need not do */
     cache_put_int(w, in->tgd_ordered);
     cache_put_int(w, (in->label != NULL) | (in->weight != NULL) << 1 | (in->root_rows != NULL) << 2);
     cache_put_array(w, in->tgd_begin, ((size_t)spec->ntgds + 1) * sizeof *in->tgd_begin);
@@ -136,6 +137,7 @@ static bool get_indicator(const Integration *in, Indicator *x, CacheReader *r) {
 static bool get_rows(Integration *in, CacheReader *r) {
     const MappingSpec *spec = in->spec;
     in->rows = cache_get_count(r, 0, INT32_MAX);
+    *in->nnz_memo = cache_get_count(r, 0, INT64_MAX);
     in->tgd_ordered = cache_get_count(r, 0, 1);
     int has = (int)cache_get_count(r, 0, 7);
     size_t n = (size_t)in->rows;
