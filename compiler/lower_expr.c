@@ -21,27 +21,9 @@ static bool is_scalar(const IrNode *n) {
 }
 
 /* ---- folding ---- */
+/* A scalar is its own sum, extreme, transpose and diagonal, and a product of two is a matrix product. */
 static bool fold1(IrOp op, double x, double *out) {
     switch (op) {
-    case IR_NEG: *out = -x; return true;
-    case IR_NOT: *out = x == 0; return true;
-    case IR_EXP: *out = exp(x); return true;
-    case IR_LOG: *out = log(x); return true;
-    case IR_LOG1P: *out = log1p(x); return true;
-    case IR_EXPM1: *out = expm1(x); return true;
-    case IR_SQRT: *out = sqrt(x); return true;
-    case IR_ABS: *out = fabs(x); return true;
-    case IR_SIGN: *out = isnan(x) ? x : (x > 0) - (x < 0); return true;
-    case IR_SIGMOID: *out = x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); return true;
-    case IR_TANH: *out = tanh(x); return true;
-    case IR_SIN: *out = sin(x); return true;
-    case IR_COS: *out = cos(x); return true;
-    case IR_FLOOR: *out = floor(x); return true;
-    case IR_CEIL: *out = ceil(x); return true;
-    case IR_ROUND: *out = round(x); return true;
-    case IR_SQUARE: *out = x * x; return true;
-    case IR_RECIP: *out = 1 / x; return true;
-    case IR_ISNAN: *out = isnan(x) != 0; return true;
     case IR_SUM:
     case IR_ROWSUMS:
     case IR_COLSUMS:
@@ -53,31 +35,11 @@ static bool fold1(IrOp op, double x, double *out) {
     case IR_COLMAX:
     case IR_TRANSPOSE:
     case IR_DIAG: *out = x; return true;
-    default: return false;
+    default: return ir_ops[op].arity == 1 && ir_cell_value(op, x, 0, 0, out);
     }
 }
-
 static bool fold2(IrOp op, double x, double y, double *out) {
-    switch (op) {
-    case IR_ADD: *out = x + y; return true;
-    case IR_SUB: *out = x - y; return true;
-    case IR_MUL:
-    case IR_MATMUL: *out = x * y; return true;
-    case IR_DIV: *out = x / y; return true;
-    case IR_POW: *out = pow(x, y); return true;
-    case IR_MOD: *out = x - y * floor(x / y); return true;
-    case IR_MIN2: *out = x < y || isnan(x) ? x : y; return true;
-    case IR_MAX2: *out = x > y || isnan(x) ? x : y; return true;
-    case IR_EQ: *out = x == y; return true;
-    case IR_NE: *out = x != y; return true;
-    case IR_LT: *out = x < y; return true;
-    case IR_LE: *out = x <= y; return true;
-    case IR_GT: *out = x > y; return true;
-    case IR_GE: *out = x >= y; return true;
-    case IR_AND: *out = x != 0 && y != 0; return true;
-    case IR_OR: *out = x != 0 || y != 0; return true;
-    default: return false;
-    }
+    return ir_ops[op].arity == 2 && ir_cell_value(op == IR_MATMUL ? IR_MUL : op, x, y, 0, out);
 }
 
 /* ---- nodes ---- */

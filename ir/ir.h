@@ -36,6 +36,8 @@ static inline bool ir_op_has(IrOp op, char flag) { return strchr(ir_ops[op].flag
 IrOp ir_op_by_name(const char *script_name, int nargs); /* flag N only; IR_COUNT_OF_OPS: none */
 /* The C expression of an operator that works cell by cell, with the operands' texts in the places of x, y and z. */
 void ir_cell_code(Buf *out, IrOp op, const char *const *cells);
+/* The number that such an operator gives. false: it is none. */
+bool ir_cell_value(IrOp op, double x, double y, double z, double *out);
 
 typedef struct IrNode IrNode;
 typedef struct IrRegion IrRegion;

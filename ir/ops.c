@@ -1,6 +1,9 @@
 /* ops.c: the table of ops.def. */
 #include "ir/ir.h"
 #include <ctype.h>
+#include <math.h>
+
+#include "ir/cells.h"
 
 #define IRC(cls) IRC_##cls
 const IrOpInfo ir_ops[IR_COUNT_OF_OPS] = {
@@ -26,6 +29,19 @@ void ir_cell_code(Buf *out, IrOp op, const char *const *cells) {
             buf_puts(out, cells[*word - 'x']);
         else
             buf_add(out, word, (size_t)(p - word));
+    }
+}
+
+bool ir_cell_value(IrOp op, double x, double y, double z, double *out) {
+    (void)y, (void)z;
+    switch (op) {
+#define OP(NAME, ...)
+#define CELL(NAME, text, arity, shape, cls, flags, formula, ...)                                                       \
+    case IR_##NAME:                                                                                                    \
+        *out = (__VA_ARGS__);                                                                                          \
+        return true;
+#include "ir/ops.def"
+    default: return false;
     }
 }
 

@@ -19,60 +19,13 @@ static IrVal plain(IrNode *n) {
 }
 
 /* ---- constants ---- */
-static bool fold_unary(IrOp op, double x, double *out) {
-    switch (op) {
-    case IR_NEG: *out = -x; return true;
-    case IR_NOT: *out = x == 0; return true;
-    case IR_EXP: *out = exp(x); return true;
-    case IR_LOG: *out = log(x); return true;
-    case IR_LOG1P: *out = log1p(x); return true;
-    case IR_EXPM1: *out = expm1(x); return true;
-    case IR_SQRT: *out = sqrt(x); return true;
-    case IR_ABS: *out = fabs(x); return true;
-    case IR_SIGN: *out = x > 0 ? 1 : x < 0 ? -1 : x; return true;
-    case IR_SIGMOID: *out = x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); return true;
-    case IR_TANH: *out = tanh(x); return true;
-    case IR_SIN: *out = sin(x); return true;
-    case IR_COS: *out = cos(x); return true;
-    case IR_FLOOR: *out = floor(x); return true;
-    case IR_CEIL: *out = ceil(x); return true;
-    case IR_ROUND: *out = round(x); return true;
-    case IR_SQUARE: *out = x * x; return true;
-    case IR_RECIP: *out = 1 / x; return true;
-    case IR_ISNAN: *out = isnan(x); return true;
-    default: return false;
-    }
-}
-static bool fold_binary(IrOp op, double x, double y, double *out) {
-    switch (op) {
-    case IR_ADD: *out = x + y; return true;
-    case IR_SUB: *out = x - y; return true;
-    case IR_MUL: *out = x * y; return true;
-    case IR_DIV: *out = x / y; return true;
-    case IR_POW: *out = pow(x, y); return true;
-    case IR_MOD: *out = x - y * floor(x / y); return true;
-    case IR_EQ: *out = x == y; return true;
-    case IR_NE: *out = x != y; return true;
-    case IR_LT: *out = x < y; return true;
-    case IR_LE: *out = x <= y; return true;
-    case IR_GT: *out = x > y; return true;
-    case IR_GE: *out = x >= y; return true;
-    case IR_AND: *out = x != 0 && y != 0; return true;
-    case IR_OR: *out = x != 0 || y != 0; return true;
-    case IR_MIN2: *out = x < y ? x : y; return !isnan(x) && !isnan(y);
-    case IR_MAX2: *out = x > y ? x : y; return !isnan(x) && !isnan(y);
-    default: return false;
-    }
-}
 static bool fold_value(const IrNode *n, double *out) {
-    for (int i = 0; i < n->nargs; i++)
+    double x[3] = {0};
+    for (int i = 0; i < n->nargs; i++) {
         if (!is_number(n->args[i])) return false;
-    if (n->op == IR_WHERE) {
-        *out = n->args[0]->num != 0 ? n->args[1]->num : n->args[2]->num;
-        return true;
+        x[i] = n->args[i]->num;
     }
-    if (ir_ops[n->op].cls == IRC_UNARY) return fold_unary(n->op, n->args[0]->num, out);
-    return ir_ops[n->op].cls == IRC_BINARY && fold_binary(n->op, n->args[0]->num, n->args[1]->num, out);
+    return ir_cell_value(n->op, x[0], x[1], x[2], out);
 }
 IrNode *rule_fold(Simplifier *s, IrNode *n) {
     double v;
