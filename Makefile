@@ -22,7 +22,7 @@ LIBS    = -ledit $(RUNTIME_LIBS)
 VERSION = $(shell sed -n 's/^\#define AMAL_VERSION "\(.*\)"/\1/p' compiler/base.h)
 
 SOURCES = $(sort $(wildcard compiler/*.c compiler/*/*.c ir/*.c backends/*.c backends/*/*.c))
-GENERATED = $(BUILD)/gen/grammar/parser.c $(BUILD)/gen/grammar/lexer.c $(BUILD)/gen/stdlib_data.c
+GENERATED = $(BUILD)/gen/grammar/parser.c $(BUILD)/gen/grammar/lexer.c $(BUILD)/gen/stdlib_data.c $(BUILD)/gen/estimator_data.c
 GENERATED_HEADERS = $(BUILD)/gen/grammar/parser.h
 STDLIB  = $(sort $(wildcard stdlib/*.amal))
 OBJECTS = $(SOURCES:%.c=$(BUILD)/obj/%.o) $(GENERATED:$(BUILD)/gen/%.c=$(BUILD)/obj/gen/%.o)
@@ -96,6 +96,12 @@ $(BUILD)/gen/stdlib_data.c: $(STDLIB) Makefile
 	   echo 'const StdlibFile stdlib_files[] = {'; \
 	   for f in $(STDLIB); do printf '{"%s",\n' "$$f"; sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' "$$f"; echo '},'; done; \
 	   echo '{0, 0}};'; } > $@
+
+# The estimator's model as a C string; empty when there is none.
+$(BUILD)/gen/estimator_data.c: $(wildcard stdlib/estimator.model) Makefile
+	@mkdir -p $(@D)
+	@{ echo '/* Made from stdlib/estimator.model by the Makefile. */'; echo '#include "compiler/estimator/model.h"'; \
+	   echo 'const char estimator_shipped[] ='; cat /dev/null $(wildcard stdlib/estimator.model) | sed -e 's/^/"/' -e 's/$$/\\n"/'; echo '"";'; } > $@
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)

@@ -44,7 +44,7 @@ want_command re2c re2c
 want_command bison bison
 want_command c++ g++
 if command -v dpkg-query > /dev/null && command -v apt-get > /dev/null; then
-    for p in libc6-dev libopenblas-dev libsqlite3-dev libcmocka-dev zlib1g-dev libedit-dev; do want_package "$p"; done
+    for p in libc6-dev libopenblas-dev libsqlite3-dev libcmocka-dev zlib1g-dev libedit-dev libxgboost-dev; do want_package "$p"; done
     if [ "${1:-}" = --bench ]; then
         for p in python3-numpy python3-scipy python3-sklearn python3-pandas; do want_package "$p"; done
     fi

@@ -5,7 +5,7 @@
 #include "backends/cuda/device.h"
 #include "backends/runtime/kernels.h"
 #include "compiler/driver.h"
-#include <dlfcn.h>
+#include "compiler/estimator/xgboost.h"
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
@@ -16,14 +16,6 @@ extern char *openblas_get_config(void);
 static void line(FILE *out, bool found, const char *what, const char *detail, const char *cost) {
     fprintf(out, "  %-3s %-11s %s\n", found ? "ok" : "--", what, detail);
     if (!found) fprintf(out, "      %-11s %s\n", "", cost);
-}
-
-static void *open_any(const char *const *names) {
-    for (; *names; names++) {
-        void *h = dlopen(*names, RTLD_NOW | RTLD_LOCAL);
-        if (h) return h;
-    }
-    return NULL;
 }
 
 static bool compiler_version(char *text, size_t size) {
@@ -39,11 +31,10 @@ static bool compiler_version(char *text, size_t size) {
 }
 
 static void find_xgboost(FILE *out) {
-    static const char *const names[] = {"libxgboost.so", "libxgboost.so.0", NULL};
-    void *h = open_any(names);
-    line(out, h != NULL, "XGBoost", h ? "found" : "not found",
-         "nothing is lost yet: --strategy auto uses logical rules and an analytic cost");
-    if (h) dlclose(h);
+    const char *version = NULL, *why = NULL;
+    bool found = xgboost_available(&version, &why);
+    line(out, found, "XGBoost", found ? version : why,
+         "amal calibrate --train needs it; --strategy auto does not");
 }
 
 static void find_cuda(FILE *out) {

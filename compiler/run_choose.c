@@ -2,7 +2,9 @@
  * run_internal.h).
  *
  * What was asked for comes first, then logic (strategy.h), then estimates: the training is lowered and optimized on
- * each candidate, real or phantom, and costed. */
+ * each candidate, real or phantom, and costed. The estimator's model ranks the candidates; where there is none, or none
+ * for what is asked, the analytic cost decides and says so. */
+#include "compiler/estimator/consult.h"
 #include "compiler/run_internal.h"
 
 /* What a training would take on `data`, which may be a phantom. false: reported. */
@@ -80,6 +82,50 @@ static const char *order_text(Run *r, const Integration *in, const StrategyChoic
                             : "which the estimate says pays");
 }
 
+/* The model, when it can be asked; else *why_not says why the analytic cost decides. */
+static const Estimator *model_for(Run *r, const char **why_not) {
+    bool broken;
+    if (run_training_backend(r) != &backend_c) return *why_not = "the learned model is of the c backend", NULL;
+    if (r->o->sort && strcmp(r->o->sort, "auto") && strcmp(r->o->sort, "never"))
+        return *why_not = "rows are sorted as asked", NULL;
+    const Estimator *e = estimator_current(why_not, &broken);
+    if (broken)
+        diag_help(diag_warn(r->ds, "W607", (Span){0}, "the estimator's model cannot be used: %s", *why_not),
+                  "the analytic cost decides meanwhile; `amal calibrate --train` writes a model anew");
+    return e;
+}
+typedef struct LoweringOf {
+    Run *r;
+    const Training *t;
+} LoweringOf;
+static IrFunc *lower_candidate(void *user, const Integration *data, const char *strategy) {
+    const LoweringOf *l = user;
+    IrCost cost;
+    IrFunc *f;
+    return cost_of(l->r, l->t, data, strategy, &cost, &f) ? f : NULL;
+}
+/* Among the factorized ways when `decided`, which `before` says why. NULL why: reported. */
+static StrategyChoice choose_learned(Run *r, const Training *t, const Integration *in, const Estimator *e, bool decided,
+                                     const char *before) {
+    Candidate c[CANDIDATES];
+    bool never = r->o->sort && !strcmp(r->o->sort, "never");
+    const char *why;
+    int n = candidates_of(r->arena, in, r->o->threads, !never, lower_candidate, &(LoweringOf){r, t}, c);
+    if (!n) return (StrategyChoice){0};
+    for (int i = 2; r->o->carried && i < n - 1;) { /* a built program carries code for the order that `always` means */
+        int worse = candidate_analytic(&c[i]) < candidate_analytic(&c[1]) ? 1 : i;
+        memmove(&c[worse], &c[worse + 1], sizeof *c * (size_t)(--n - worse));
+    }
+    for (int i = 0; i < n; i++)
+        c[i].there = c[i].materialize    ? data_is_materialized(r->data, in)
+                     : c[i].sort_by >= 0 ? data_is_sorted(r->data, in, c[i].sort_by)
+                                         : true;
+    const Candidate *best = consult(r->arena, e, in, r->o->threads, decided, c, n, &why);
+    const char *text = !decided ? why : best->sort_by < 0 ? before : NULL;
+    if (!text) text = arena_printf(r->arena, "%s; rows %s: %s", before, best->name, why);
+    return (StrategyChoice){best->materialize, best->sort_by, text};
+}
+
 StrategyChoice run_choose_strategy(Run *r, const Training *t, const Integration *in) {
     StrategyChoice c = {.sort_by = -1};
     IrCost factorized, materialized;
@@ -92,13 +138,18 @@ StrategyChoice run_choose_strategy(Run *r, const Training *t, const Integration 
         decided = strategy_by_rule(r->arena, in, there, &c);
     }
     if (decided && c.materialize) return c;
+    const char *unlearned = NULL;
+    const Estimator *e = model_for(r, &unlearned);
+    int by;
+    if (e && decided && !strategy_orders(in, &by, 1)) return c; /* one way is left */
+    if (e) return choose_learned(r, t, in, e, decided, c.why);
     if (!choose_order(r, t, in, !decided, &c, &factorized)) return (StrategyChoice){0};
     if (!decided) {
         IrFunc *f;
         if (!cost_of(r, t, strategy_phantom(r->arena, in), "materialized", &materialized, &f))
             return (StrategyChoice){0};
         int sort_by = c.sort_by;
-        c = strategy_by_cost(r->arena, in, there, factorized, materialized);
+        c = strategy_by_cost(r->arena, in, there, factorized, materialized, unlearned);
         if (!c.materialize) c.sort_by = sort_by;
     }
     c.why = order_text(r, in, &c);

@@ -14,7 +14,6 @@ static const struct { double feature_ratio, tuple_ratio; } repeats_pay[] = {{4, 
 #define UNION_ROWS_A_PASS 1000 /* rule 4: below it a pass's overhead is felt */
 #define MEMORY_SHARE 0.8       /* of physical memory that T may take */
 #define COPY_BYTES_A_SECOND 3e9
-#define NOT_LEARNED "the learned estimator is not built in yet"
 
 static double block_width(const Integration *in, const IntBlock *b) {
     const Matrix *m = b->data;
@@ -34,6 +33,31 @@ bool strategy_fits_memory(const Integration *in) {
     return memory <= 0 || (double)integration_materialized_bytes(in) <= MEMORY_SHARE * memory;
 }
 
+StrategyRatios strategy_ratios(const Integration *in) {
+    StrategyRatios q = {.widest = ""};
+    double used = 0, widest = 0;
+    for (int i = 0; i < in->nblocks; i++) {
+        const IntBlock *b = &in->blocks[i];
+        const Indicator *ind = &in->indicators[b->indicator];
+        double w = block_width(in, b);
+        if (in->spaces[b->space].role < 0 || ind->injective) {
+            q.once += w;
+            continue;
+        }
+        q.repeated += w;
+        used += w * (double)ind->used;
+        if (w > widest) {
+            widest = w;
+            q.widest = in->spaces[b->space].name;
+        }
+    }
+    if (q.repeated > 0) {
+        q.tuple_ratio = used > 0 ? (double)in->rows * q.repeated / used : 0;
+        q.feature_ratio = q.once > 0 ? q.repeated / q.once : 1e9;
+    }
+    return q;
+}
+
 bool strategy_by_rule(Arena *arena, const Integration *in, bool already_materialized, StrategyChoice *out) {
     *out = (StrategyChoice){.sort_by = -1};
     bool plain = true;
@@ -48,23 +72,8 @@ bool strategy_by_rule(Arena *arena, const Integration *in, bool already_material
                                 memory / 1e9);
         return true;
     }
-    double once = 0, repeated = 0, used = 0, sources = 0, widest = 0;
-    const char *name = "";
-    for (int i = 0; i < in->nblocks; i++) {
-        const IntBlock *b = &in->blocks[i];
-        const Indicator *ind = &in->indicators[b->indicator];
-        double w = block_width(in, b);
-        if (in->spaces[b->space].role < 0 || ind->injective) {
-            once += w;
-            continue;
-        }
-        repeated += w;
-        used += w * (double)ind->used;
-        if (w > widest) {
-            widest = w;
-            name = in->spaces[b->space].name;
-        }
-    }
+    StrategyRatios q = strategy_ratios(in);
+    double sources = 0, repeated = q.repeated;
     for (int k = 0; k < in->spec->nroles; k++) {
         const Table *t = in->spec->tables[in->spec->roles[k].source];
         sources += t ? (double)t->rows : 0;
@@ -79,13 +88,12 @@ bool strategy_by_rule(Arena *arena, const Integration *in, bool already_material
         return true;
     }
     if (repeated <= 0) return false;
-    double tuple_ratio = (double)in->rows / (used / repeated), feature_ratio = once > 0 ? repeated / once : 1e9;
     for (size_t i = 0; i < sizeof repeats_pay / sizeof *repeats_pay; i++)
-        if (feature_ratio >= repeats_pay[i].feature_ratio && tuple_ratio >= repeats_pay[i].tuple_ratio) {
+        if (q.feature_ratio >= repeats_pay[i].feature_ratio && q.tuple_ratio >= repeats_pay[i].tuple_ratio) {
             out->why = arena_printf(arena,
                                     "rule 2: each row of %s and the like serves %.0f rows of the target, and they hold "
                                     "%.0f %% of its width",
-                                    name, tuple_ratio, 100 * repeated / (repeated + once));
+                                    q.widest, q.tuple_ratio, 100 * repeated / (repeated + q.once));
             return true;
         }
     return false;
@@ -196,14 +204,14 @@ double strategy_join_seconds(const Integration *in, bool already_materialized) {
 }
 
 StrategyChoice strategy_by_cost(Arena *arena, const Integration *in, bool already_materialized, IrCost factorized,
-                                IrCost materialized) {
+                                IrCost materialized, const char *unlearned) {
     double make = strategy_join_seconds(in, already_materialized);
     StrategyChoice c = {.sort_by = -1, .materialize = materialized.seconds + make < factorized.seconds};
     const char *joined =
         already_materialized ? "already joined" : arena_printf(arena, "%.3g s of it for joining", make);
     c.why = arena_printf(
-        arena, "%sestimated %.3g s factorized against %.3g s materialized, %s (analytic cost; " NOT_LEARNED ")",
+        arena, "%sestimated %.3g s factorized against %.3g s materialized, %s (analytic cost: %s)",
         c.materialize && nothing_repeats(in) ? "rule 1: no source row is used twice, and the join pays; " : "",
-        factorized.seconds, materialized.seconds + make, joined);
+        factorized.seconds, materialized.seconds + make, joined, unlearned);
     return c;
 }

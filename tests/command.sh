@@ -61,8 +61,7 @@ expect 2 "wants an argument: amal run FILE.amal" run
 expect 2 "takes at most 1 argument, not 2" run points.amal loaded.amal
 expect 2 "takes no arguments" doctor now
 expect 2 "not built into version" bench
-expect 2 "not built into version" calibrate
-expect 2 "there is no code E000" explain E000
+expect 2 "not built into version" bench
 expect 0 "amal 0.1.0" --version
 expect 0 "amal run" help
 expect 2 "amal run"

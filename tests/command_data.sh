@@ -18,7 +18,7 @@ why star 'target T { y: label num, a: feature num, b: feature num, c: feature nu
 why many 'target T { y: label num, a: feature num, b: feature num } F(_, d, a, _) & W(_, d, b, y) -> T(y, a, b);' "rule 3"
 why union 'target T { y: label num, a: feature num } F(_, _, a, y) -> T(y, a); P(k, e) -> T(e, k);' "rule 4"
 why cost 'target T { y: label num, a: feature num, e: feature num } F(k, _, a, y) & P(k, e) -> T(y, a, e);' "estimated"
-why cost 'target T { y: label num, a: feature num, e: feature num } F(k, _, a, y) & P(k, e) -> T(y, a, e);' "not built in yet"
+why cost 'target T { y: label num, a: feature num, e: feature num } F(k, _, a, y) & P(k, e) -> T(y, a, e);' "(analytic cost: the learned model is of the c backend)"
 why asked 'target T { y: label num, a: feature num } F(_, _, a, y) -> T(y, a);' "asked for with --strategy materialize" --strategy materialize
 why option 'option strategy factorize; target T { y: label num, a: feature num } F(_, _, a, y) -> T(y, a);' "asked for with option strategy factorize"
 

@@ -249,6 +249,8 @@ run_command() {
     . tests/command_pages.sh
     # shellcheck source=tests/command_tools.sh
     . tests/command_tools.sh
+    # shellcheck source=tests/command_estimator.sh
+    . tests/command_estimator.sh
 }
 
 # ---- lsp ----

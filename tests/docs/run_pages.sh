@@ -31,7 +31,7 @@ passed=0
 failed=0
 
 mask() {
-    sed -E -e 's/(read|match|compile|train) [0-9]+\.[0-9]+/\1 …/g' -e 's/^  why: estimated .*/  why: estimated …/' \
+    sed -E -e 's/(read|match|compile|train) [0-9]+\.[0-9]+/\1 …/g' -e 's/^  why: (estimated|predicted) .*/  why: …/' \
         -e 's/^(.* rows\), )(factorized|materialized)$/\1…/' -e 's/ \(from the kernel cache\)//' -e 's/^estimated: .*/estimated: …/' \
         -e 's/([0-9]\.[0-9]{6})[0-9]+/\1/g' -e 's/[[:blank:]]+$//' "$1"
 }

@@ -1,0 +1,186 @@
+/* command_calibrate.c: `amal calibrate`: measures this machine, and with --train the trainings that the estimator
+ * learns from.
+ *
+ * Measurements go to a file line by line, a data set at a time, so that stopping loses one data set at most and the
+ * next run goes on. Compiled code goes to a folder of its own, which is removed. */
+#include "backends/runtime/cache_folder.h"
+#include "backends/runtime/kernels.h"
+#include "compiler/command.h"
+#include "compiler/estimator/measure.h"
+#include "compiler/estimator/train.h"
+#include "compiler/estimator/xgboost.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUDGET_MINUTES 15
+
+typedef struct Calibration {
+    Invocation *v;
+    Diags *ds;
+    Hardware hw;
+    const char *rows; /* the file of measurements */
+    char kernels[CACHE_PATH];
+    int file;
+} Calibration;
+
+static void empty_folder(const char *path) {
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (e->d_name[0] != '.') (void)unlinkat(dirfd(d), e->d_name, 0);
+    if (d) closedir(d);
+}
+static bool cannot_write(Calibration *c, const char *what) {
+    diag_help(diag_error(c->ds, "E440", (Span){0}, "%s cannot be written: %s", what, strerror(errno)),
+              "AMAL_CACHE names another folder, --from another file");
+    return false;
+}
+/* Opens the file to add to, without a line that was written in part; the number of the next data set. 0: reported. */
+static uint64_t open_rows(Calibration *c) {
+    uint64_t next = 1;
+    struct stat there;
+    Buf head = {0};
+    size_t whole = 0;
+    bool exists = stat(c->rows, &there) == 0 && there.st_size > 0;
+    MeasuredVec m = {0};
+    if (exists && !measured_read(c->v->arena, c->ds, c->rows, &m, &whole)) return 0;
+    for (int i = 0; i < m.len; i++) {
+        const char *dash = strrchr(m.data[i].dataset, '-');
+        uint64_t seed = measured_is_synthetic(&m.data[i]) ? strtoull(dash + 1, NULL, 10) : 0;
+        if (seed >= next) next = seed + 1;
+    }
+    c->file = open(c->rows, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    bool ok = c->file >= 0 && (!exists || ftruncate(c->file, (off_t)whole) == 0);
+    measured_header(&head);
+    ok = ok && (exists || write(c->file, head.data, head.len) == (ssize_t)head.len);
+    buf_free(&head);
+    return ok || cannot_write(c, c->rows) ? next : 0;
+}
+static bool add_rows(Calibration *c, const MeasuredVec *m) {
+    Buf text = {0};
+    for (int i = 0; i < m->len; i++) measured_line(&text, &m->data[i]);
+    bool ok = write(c->file, text.data ? text.data : "", text.len) == (ssize_t)text.len;
+    buf_free(&text);
+    empty_folder(c->kernels);
+    return ok || cannot_write(c, c->rows);
+}
+static bool begin_measuring(Calibration *c) {
+    if (!estimator_path("kernels-XXXXXX", c->kernels, sizeof c->kernels) || !mkdtemp(c->kernels)) {
+        c->kernels[0] = 0;
+        return cannot_write(c, "a folder for compiled code");
+    }
+    return true;
+}
+static void end_measuring(Calibration *c) {
+    if (c->file >= 0) close(c->file);
+    if (!c->kernels[0]) return;
+    empty_folder(c->kernels);
+    (void)rmdir(c->kernels);
+}
+
+static bool measure_scripts(Calibration *c, Measuring *m) {
+    if (!open_rows(c)) return false;
+    for (int i = 0; i < c->v->arguments.len; i++) {
+        MeasuredVec rows = {0};
+        if (!measure_script(c->v->arena, m, c->v->arguments.data[i], &rows) || !add_rows(c, &rows)) return false;
+        printf("%s: %d candidates measured\n", c->v->arguments.data[i], rows.len);
+    }
+    return true;
+}
+/* Until the minutes are over, or until it is interrupted: what was measured stays, and is enough to go on. */
+static bool measure_synthetic(Calibration *c, Measuring *m, double minutes) {
+    double begin = time_now(), all = m->threads;
+    uint64_t seed = open_rows(c), first = seed;
+    bool published = c->v->values[OPTION_range] && !strcmp(c->v->values[OPTION_range], "published");
+    Progress bar;
+    if (!seed) return false;
+    progress_begin(&bar, "measuring, seconds", !c->v->run.quiet);
+    bool ok = true;
+    for (; ok && !interrupt_requested() && time_now() - begin < 60 * minutes; seed++) {
+        Arena *arena = arena_new();
+        MeasuredVec rows = {0};
+        m->threads = rng_uniform(seed, 0, 0) < 0.7 ? (int)all : 1 + (int)(rng_uniform(seed, 0, 1) * all);
+        ok = measure_generated(arena, m, seed, published, &rows) && add_rows(c, &rows);
+        arena_free(arena);
+        (void)progress_update(&bar, (int64_t)(time_now() - begin), (int64_t)(60 * minutes));
+    }
+    progress_end(&bar);
+    m->threads = (int)all;
+    if (!c->v->run.quiet)
+        printf("measured %llu data sets in %.0f s, into %s\n", (unsigned long long)(seed - first), time_now() - begin,
+               c->rows);
+    return ok;
+}
+static bool train(Calibration *c) {
+    MeasuredVec m = {0};
+    size_t whole;
+    Held held;
+    Buf text = {0};
+    char path[CACHE_PATH];
+    const char *to = command_value(c->v, OPTION_output), *predictions = command_value(c->v, OPTION_predictions);
+    if (!to && !estimator_path("model", path, sizeof path)) return cannot_write(c, "the model");
+    if (!to) to = path;
+    if (!measured_read(c->v->arena, c->ds, c->rows, &m, &whole)) return false;
+    Estimator *e = estimator_train(c->v->arena, c->ds, &c->hw, &m, &held);
+    if (!e) return false;
+    estimator_print(&text, e);
+    bool ok = file_write_atomic(c->ds, (Span){0}, to, text.data, text.len);
+    buf_free(&text);
+    if (ok && predictions) {
+        held_print(&text, &m, &held);
+        ok = file_write_atomic(c->ds, (Span){0}, predictions, text.data, text.len);
+        buf_free(&text);
+    }
+    if (!ok) return false;
+    printf("trained on %d trainings of %d data sets; on data sets that were held out:\n", e->trainings, e->datasets);
+    (void)evaluation_print(&text, &m, &held, true);
+    fwrite(text.data, 1, text.len, stdout);
+    buf_free(&text);
+    if (evaluation_print(&text, &m, &held, false)) printf("on the scripts that were measured:\n%s", text.data);
+    buf_free(&text);
+    printf("model: %s\n", to);
+    return true;
+}
+
+int command_calibrate(Invocation *v) {
+    Calibration c = {.v = v, .file = -1};
+    const char *from = command_value(v, OPTION_from), *budget = command_value(v, OPTION_budget), *why, *version;
+    bool training = v->values[OPTION_train] != NULL, synthetic = training && !v->arguments.len && (budget || !from);
+    char path[CACHE_PATH];
+    if (!(c.ds = command_diags(v))) return EXIT_USAGE;
+    if (budget && !training) return command_usage("--budget %s belongs to --train", budget);
+    bool ok =
+        from || estimator_path("measurements.csv", path, sizeof path) || cannot_write(&c, "the file of measurements");
+    c.rows = from ? from : path;
+    if (ok && training && !xgboost_available(&version, &why)) { /* before minutes of measuring */
+        diag_help(diag_error(c.ds, "E611", (Span){0}, "the estimator cannot be trained without XGBoost: %s", why),
+                  "install libxgboost; without it the model that is there is used as it is");
+        return command_finish(c.ds, EXIT_MISSING);
+    }
+    bool measuring = synthetic || v->arguments.len, anew = measuring || !training || !hardware_kept(&c.hw);
+    ok = ok && (!anew || hardware_measure(c.ds, &c.hw));
+    ok = ok && (!anew || hardware_keep(c.ds, &c.hw));
+    if (ok && !v->run.quiet) {
+#define ROW(name, text) printf("  %12.4g  %s\n", c.hw.name, text);
+        HARDWARE_ROWS(ROW)
+#undef ROW
+    }
+    if (ok && measuring) {
+        int threads = v->run.threads ? v->run.threads : (int)c.hw.threads;
+        Measuring m = {.ds = c.ds, .hw = &c.hw, .threads = threads, .kernels = c.kernels};
+        ok = begin_measuring(&c);
+        if (ok && v->arguments.len) ok = measure_scripts(&c, &m);
+        if (ok && synthetic)
+            ok = measure_synthetic(&c, &m, budget ? (double)strtoll(budget, NULL, 10) : BUDGET_MINUTES);
+        end_measuring(&c);
+    }
+    if (interrupt_requested()) {
+        fprintf(stderr, "amal: interrupted; what was measured is kept in %s\n", c.rows);
+        return EXIT_INTERRUPTED;
+    }
+    ok = ok && (!training || train(&c));
+    return command_finish(c.ds, ok ? 0 : EXIT_WRONG);
+}

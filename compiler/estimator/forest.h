@@ -1,0 +1,34 @@
+/* forest.h: boosted regression trees: what a trained model is, without the library that trained it. A machine without
+ * XGBoost uses the model all the same, and a prediction takes microseconds. */
+#ifndef AMAL_FOREST_H
+#define AMAL_FOREST_H
+#include "compiler/base.h"
+
+typedef struct TreeNode {
+    int feature; /* -1: a leaf */
+    float value; /* of a leaf; else the threshold: x < value goes to `yes` */
+    int yes, no; /* nodes of the same tree, above this one's number */
+    float cover; /* weight of the training rows that came here */
+} TreeNode;
+typedef struct Tree {
+    int count;
+    TreeNode *nodes; /* [0] is the root */
+} Tree;
+typedef struct Forest {
+    double base;
+    int count;
+    Tree *trees; /* in an arena */
+} Forest;
+
+enum { TREE_DEPTH = 12 }; /* deeper trees are refused */
+double forest_predict(const Forest *f, const double *x);
+/* Adds each feature's contribution to out[0 … nfeatures) (SHAP values, along the trees' paths, as XGBoost computes
+ * them); returns what no feature contributes. Sum and that are the prediction. */
+double forest_contributions(const Forest *f, const double *x, int nfeatures, double *out);
+void forest_print(Buf *out, const char *name, const Forest *f);
+/* Reads what forest_print() wrote, from *text on, which moves behind it. false: *why says what is wrong. Whatever the
+ * text is, a forest that is returned can be walked. */
+bool forest_read(Arena *arena, const char **text, const char *name, int nfeatures, Forest *out, const char **why);
+/* A tree as XGBoost dumps it in JSON, with statistics. false: it is not one. */
+bool tree_from_dump(Arena *arena, const char *json, int nfeatures, Tree *out);
+#endif

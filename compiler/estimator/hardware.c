@@ -1,0 +1,161 @@
+/* hardware.c: bandwidth, gather rates and arithmetic of this machine (contract: hardware.h).
+ *
+ * Each number is the best of several rounds: what disturbs a round only makes it slower. */
+#include "compiler/estimator/hardware.h"
+#include "backends/runtime/cache_folder.h"
+#include "backends/runtime/kernels.h"
+#include "backends/runtime/table.h"
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { ROUNDS = 5, WIDTH = 8 }; /* WIDTH numbers make a row of 64 bytes */
+#define STREAM_NUMBERS ((int64_t)8 << 20)
+#define NEAR_ROWS 2048
+#define FAR_ROWS ((int64_t)1 << 20)
+#define LOOKUPS ((int64_t)1 << 20)
+
+typedef struct Probe {
+    const double *data;
+    const int32_t *index;
+    double *sums; /* one a part, 8 numbers apart: threads do not share lines */
+} Probe;
+
+static void sum_part(void *ctx, int part, int nparts) {
+    const Probe *p = ctx;
+    int64_t begin = STREAM_NUMBERS / nparts * part, end = begin + STREAM_NUMBERS / nparts;
+    double s[WIDTH] = {0};
+    for (int64_t i = begin; i + WIDTH <= end; i += WIDTH)
+        for (int k = 0; k < WIDTH; k++) s[k] += p->data[i + k];
+    for (int k = 0; k < WIDTH; k++) p->sums[8 * part] += s[k];
+}
+static void gather_part(void *ctx, int part, int nparts) {
+    const Probe *p = ctx;
+    (void)nparts;
+    double s[WIDTH] = {0};
+    for (int64_t i = 0; i < LOOKUPS; i++)
+        for (int k = 0; k < WIDTH; k++) s[k] += p->data[(int64_t)p->index[i] * WIDTH + k];
+    for (int k = 0; k < WIDTH; k++) p->sums[8 * part] += s[k];
+}
+static void arithmetic_part(void *ctx, int part, int nparts) {
+    const Probe *p = ctx;
+    (void)nparts;
+    double s[4 * WIDTH] = {0};
+    for (int64_t i = 0; i < LOOKUPS / 4; i++)
+        for (int k = 0; k < 4 * WIDTH; k++) s[k] = s[k] * 0.5 + p->data[k];
+    for (int k = 0; k < 4 * WIDTH; k++) p->sums[8 * part] += s[k];
+}
+static double best_seconds(int threads, void (*fn)(void *, int, int), Probe *p) {
+    double best = INFINITY;
+    for (int r = 0; r < ROUNDS; r++) {
+        double begin = time_now();
+        thread_run(threads, fn, p);
+        double took = time_now() - begin;
+        if (took < best) best = took;
+    }
+    return best;
+}
+
+bool hardware_measure(Diags *ds, Hardware *out) {
+    int threads = thread_default_count();
+    double *data = mem_try((size_t)STREAM_NUMBERS, sizeof *data);
+    int32_t *near = mem_try((size_t)LOOKUPS, sizeof *near), *far = mem_try((size_t)LOOKUPS, sizeof *far);
+    double *sums = mem_try((size_t)threads * 8, sizeof *sums);
+    bool ok = data && near && far && sums;
+    const char *why = "there is not enough memory to measure with";
+    if (ok) {
+        for (int64_t i = 0; i < STREAM_NUMBERS; i++) data[i] = (double)(i & 15);
+        for (int64_t i = 0; i < LOOKUPS; i++) {
+            near[i] = (int32_t)(rng_u64(1, 0, (uint64_t)i) % NEAR_ROWS);
+            far[i] = (int32_t)(rng_u64(1, 1, (uint64_t)i) % (uint64_t)FAR_ROWS);
+        }
+        long cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
+        Probe p = {.data = data, .index = near, .sums = sums};
+        *out = (Hardware){.threads = threads, .cache = cache > 0 ? (double)cache : 0};
+        double bytes = 8.0 * (double)STREAM_NUMBERS;
+        out->read_one = bytes / best_seconds(1, sum_part, &p);
+        out->read_all = fmax(out->read_one, bytes / best_seconds(threads, sum_part, &p));
+        out->flops = 2.0 * 4 * WIDTH * (double)(LOOKUPS / 4) / best_seconds(1, arithmetic_part, &p);
+        out->near = (double)LOOKUPS / best_seconds(1, gather_part, &p);
+        p.index = far;
+        out->far = (double)LOOKUPS / best_seconds(1, gather_part, &p);
+        ok = hardware_is_sound(out);
+        why = "its clock does not tell how long things take";
+    }
+    mem_free(data);
+    mem_free(near);
+    mem_free(far);
+    mem_free(sums);
+    if (!ok)
+        diag_help(diag_error(ds, "E472", (Span){0}, "this machine cannot be measured: %s", why),
+                  "without its measurements the estimator uses those of the machine it was trained on");
+    return ok;
+}
+
+bool hardware_is_sound(const Hardware *h) {
+    const double must[] = {h->threads, h->read_one, h->read_all, h->near, h->far, h->flops};
+    for (size_t i = 0; i < sizeof must / sizeof *must; i++)
+        if (!isfinite(must[i]) || must[i] <= 0) return false;
+    return isfinite(h->cache) && h->cache >= 0;
+}
+
+double hardware_bandwidth(const Hardware *h, double threads) {
+    return fmin(h->read_all, h->read_one * fmax(1, threads));
+}
+
+void hardware_print(Buf *out, const Hardware *h) {
+#define ROW(name, text) buf_printf(out, #name " %.6g\n", h->name);
+    HARDWARE_ROWS(ROW)
+#undef ROW
+}
+bool hardware_read(Hardware *h, const char *line) {
+    const char *blank = strchr(line, ' ');
+    if (!blank) return false;
+    char *end;
+    double v = strtod(blank + 1, &end);
+    if (end == blank + 1) return false;
+    size_t n = (size_t)(blank - line);
+#define ROW(name, text)                                                                                                \
+    if (n == sizeof #name - 1 && !memcmp(line, #name, n)) return h->name = v, true;
+    HARDWARE_ROWS(ROW)
+#undef ROW
+    return false;
+}
+
+#define HEAD "amal hardware 1\n"
+bool estimator_path(const char *file, char *out, size_t size) {
+    char folder[CACHE_PATH];
+    const char *why;
+    if (!cache_folder_find("estimator", folder, sizeof folder, &why)) return false;
+    return snprintf(out, size, "%s/%s", folder, file) < (int)size;
+}
+bool hardware_kept(Hardware *out) {
+    char path[CACHE_PATH], text[2048], *rest = NULL;
+    if (!estimator_path("hardware", path, sizeof path)) return false;
+    FILE *f = fopen(path, "r");
+    if (!f) return false;
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    text[n] = 0;
+    if (strncmp(text, HEAD, sizeof HEAD - 1)) return false;
+    Hardware h = {0};
+    for (char *line = strtok_r(text + sizeof HEAD - 1, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        if (!hardware_read(&h, line)) return false;
+    if (!hardware_is_sound(&h) || (int)h.threads != thread_default_count()) return false;
+    *out = h;
+    return true;
+}
+bool hardware_keep(Diags *ds, const Hardware *h) {
+    char path[CACHE_PATH];
+    if (!estimator_path("hardware", path, sizeof path)) {
+        diag_help(diag_error(ds, "E440", (Span){0}, "there is no cache folder to keep the measurements in"),
+                  "name one in AMAL_CACHE");
+        return false;
+    }
+    Buf text = {0};
+    buf_puts(&text, HEAD);
+    hardware_print(&text, h);
+    bool ok = file_write_atomic(ds, (Span){0}, path, text.data, text.len);
+    buf_free(&text);
+    return ok;
+}

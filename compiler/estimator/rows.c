@@ -1,0 +1,83 @@
+/* rows.c: the file of measurements (contract: rows.h). */
+#include "compiler/estimator/rows.h"
+#include "compiler/script.h"
+#include <math.h>
+#include <stdlib.h>
+
+enum { TEXTS = 3, NUMBERS = 6 };
+static const char *const heads[TEXTS + NUMBERS] = {"dataset",      "training",      "candidate", "rule", "morpheusfi",
+                                                   "analytic_run", "analytic_make", "run",       "make"};
+
+int measured_end(const MeasuredVec *m, int begin) {
+    int end = begin + 1;
+    while (end < m->len && !strcmp(m->data[end].dataset, m->data[begin].dataset) &&
+           !strcmp(m->data[end].training, m->data[begin].training))
+        end++;
+    return end;
+}
+void measured_header(Buf *out) {
+    for (int i = 0; i < TEXTS + NUMBERS; i++) buf_printf(out, "%s%s", i ? "," : "", heads[i]);
+    for (int i = 0; i < NFEATURES; i++) buf_printf(out, ",%s", feature_rows[i].name);
+    buf_puts(out, "\n");
+}
+void measured_line(Buf *out, const Measured *m) {
+    const double v[NUMBERS] = {m->rule, m->morpheusfi, m->analytic_run, m->analytic_make, m->run, m->make};
+    buf_printf(out, "%s,%s,%s", m->dataset, m->training, m->candidate);
+    for (int i = 0; i < NUMBERS; i++) buf_printf(out, ",%.5g", v[i]);
+    for (int i = 0; i < NFEATURES; i++) buf_printf(out, ",%.5g", m->x[i]);
+    buf_puts(out, "\n");
+}
+
+static bool read_line(char *line, Measured *m) {
+    char *rest = NULL, *field = strtok_r(line, ",", &rest);
+    double v[NUMBERS];
+    for (int i = 0; i < TEXTS; i++, field = strtok_r(NULL, ",", &rest)) {
+        if (!field) return false;
+        *(i == 0 ? &m->dataset : i == 1 ? &m->training : &m->candidate) = field;
+    }
+    for (int i = 0; i < NUMBERS + NFEATURES; i++, field = strtok_r(NULL, ",", &rest)) {
+        char *end;
+        if (!field) return false;
+        double x = strtod(field, &end);
+        if (end == field || *end || !isfinite(x)) return false;
+        *(i < NUMBERS ? &v[i] : &m->x[i - NUMBERS]) = x;
+    }
+    m->rule = v[0], m->morpheusfi = v[1], m->analytic_run = v[2], m->analytic_make = v[3], m->run = v[4],
+    m->make = v[5];
+    return !field && m->run > 0 && m->make >= 0 && m->analytic_run >= 0 && m->analytic_make >= 0;
+}
+bool measured_read(Arena *arena, Diags *ds, const char *path, MeasuredVec *out, size_t *whole) {
+    const char *why;
+    size_t len;
+    char *text = script_read_file(arena, path, (size_t)1 << 30, &len, &why);
+    if (!text) {
+        diag_help(diag_error(ds, "E470", (Span){0}, "the measurements in \"%s\" cannot be read: %s", path, why),
+                  "name the file of an earlier `amal calibrate --train`");
+        return false;
+    }
+    Buf head = {0};
+    measured_header(&head);
+    bool ok = len >= head.len && !memcmp(text, head.data, head.len);
+    size_t at = head.len;
+    buf_free(&head);
+    if (!ok) {
+        diag_help(
+            diag_error(ds, "E470", (Span){0}, "the measurements in \"%s\" have other features than this version", path),
+            "remove the file, or name another one with --from, and measure again");
+        return false;
+    }
+    for (int line = 2; at < len; line++) {
+        char *end = memchr(text + at, '\n', len - at);
+        if (!end) break; /* written in part */
+        *end = 0;
+        Measured m = {0};
+        if (!read_line(text + at, &m)) {
+            diag_help(diag_data(ds, "E470", (Span){0}, path, line, "this line is no measurement"), "remove the line");
+            return false;
+        }
+        vec_push(arena, out, m);
+        at = (size_t)(end - text) + 1;
+    }
+    *whole = at;
+    return true;
+}

@@ -1,0 +1,489 @@
+/* test_estimator.c: the estimator in its parts: features against formulas worked out by hand, on tables of every
+ * degenerate size; synthetic data that a seed decides; trees, their text and their contributions against sums over all
+ * subsets; model files that were changed; measurements; choices beyond what was trained on. */
+#include "compiler/data.h"
+#include "compiler/estimator/consult.h"
+#include "compiler/estimator/generate.h"
+#include "compiler/estimator/train.h"
+#include "compiler/estimator/xgboost.h"
+#include "compiler/lower.h"
+#include "compiler/script.h"
+#include <inttypes.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static Arena *arena;
+static Diags *ds;
+static const Hardware machine = {
+    .threads = 2, .read_one = 1e10, .read_all = 1.5e10, .near = 2e8, .far = 2e7, .flops = 1e10, .cache = 1 << 20};
+
+static int setup(void **state) {
+    (void)state;
+    arena = arena_new();
+    ds = diags_new(arena);
+    return 0;
+}
+static int teardown(void **state) {
+    (void)state;
+    arena_free(arena);
+    return 0;
+}
+
+/* ---- a star: `rows` orders of `keys` customers, two numbers each ---- */
+typedef struct World {
+    Program *p;
+    Table *tables[2];
+    Integration *in;
+    LowerEnv env;
+    const Stmt *train;
+    int nhyper, threads;
+    HyperValue *hyper;
+} World;
+static const char star[] =
+    "source F from \"f.csv\" { k: int, a: num, b: num, y: num }\n"
+    "source D from \"d.csv\" { k: int, c: num, d: num }\n"
+    "target T { y: label num, a: feature num, b: feature num, c: feature num missing 0, d: feature num missing 0 }\n"
+    "F(k: k, a: a, b: b, y: y) & D(k: k, c: c, d: d)? -> T(y: y, a: a, b: b, c: c, d: d);\n"
+    "train m = linear_regression(iterations = 7) on T;\n";
+static const char label_only[] = "source F from \"f.csv\" { k: int, a: num, b: num, y: num }\n"
+                                 "source D from \"d.csv\" { k: int, c: num, d: num }\n"
+                                 "target T { y: label num }\nF(_, _, _, y) -> T(y: y);\n"
+                                 "train m = ridge() on T;\n";
+static Table *numbers(const char *name, const char *columns, int64_t rows, int64_t keys) {
+    Column cols[4] = {0};
+    int n = (int)strlen(columns);
+    for (int c = 0; c < n; c++) {
+        cols[c].name = arena_strndup(arena, columns + c, 1);
+        cols[c].type = c ? TY_NUM : TY_INT;
+        if (c)
+            cols[c].num = arena_array(arena, double, rows + 1);
+        else
+            cols[c].ints = arena_array(arena, int64_t, rows + 1);
+        for (int64_t i = 0; i < rows; i++) {
+            if (c)
+                cols[c].num[i] = (double)((i * (7 + c)) % 11) + 1;
+            else
+                cols[c].ints[i] = i % keys;
+        }
+    }
+    return table_from_columns(name, rows, n, cols);
+}
+static void world_make(World *w, const char *text, int64_t rows, int64_t keys, int threads) {
+    static const ResolveOptions whole = {0};
+    int said;
+    *w = (World){.threads = threads};
+    w->p = script_open_text(arena, ds, "t.amal", text, strlen(text), &whole, &said);
+    assert_int_equal(diag_error_count(ds), 0);
+    w->tables[0] = numbers("F", "kaby", rows, keys);
+    w->tables[1] = numbers("D", "kcd", keys, keys);
+    Target *t = &w->p->targets.data[0];
+    assert_true(mapping_bind(w->p, t, w->tables, &(TableOptions){.base_dir = ".", .threads = threads}));
+    w->in = integration_build(ds, t->spec, NULL);
+    assert_non_null(w->in);
+    w->env = (LowerEnv){.arena = arena, .diags = ds, .program = w->p};
+    w->train = w->p->steps.data[0];
+    const AlgorithmDecl *a = program_algorithm(w->p, w->train->train.algorithm.text);
+    assert_true(lower_hyper(&w->env, a, &w->train->train.args, w->train->span, &w->nhyper, &w->hyper));
+}
+static void world_free(World *w) {
+    integration_free(w->in);
+    for (int i = 0; i < 2; i++) table_free(w->tables[i]);
+}
+static IrFunc *lower(void *user, const Integration *data, const char *strategy) {
+    World *w = user;
+    const AlgorithmDecl *a = program_algorithm(w->p, w->train->train.algorithm.text);
+    Lowered *l = lower_fit(&w->env, a, w->nhyper, w->hyper, data, w->train->span, "m");
+    PassOptions o = {.threads = w->threads, .strategy = strategy, .verify = true};
+    return l ? ir_optimize(l->func, &o) : NULL;
+}
+
+static void features_follow_their_formulas(void **state) {
+    (void)state;
+    World w;
+    Candidate c[CANDIDATES];
+    double x[CANDIDATES][NFEATURES];
+    world_make(&w, star, 800, 40, 2);
+    int n = candidates_of(arena, w.in, 2, true, lower, &w, c);
+    assert_int_equal(n, 3); /* as it is, sorted by D, joined */
+    assert_string_equal(c[1].name, "sorted by D");
+    features_of(w.in, c, n, 2, &machine, x);
+    for (int i = 0; i < n; i++) {
+        assert_float_equal(x[i][FEATURE_rows], log10(801), 1e-12);
+        assert_float_equal(x[i][FEATURE_cols], log10(5), 1e-12);
+        assert_float_equal(x[i][FEATURE_blocks], 2, 0);
+        assert_float_equal(x[i][FEATURE_tuple_ratio], log10(21), 1e-12);  /* 800 / 40 */
+        assert_float_equal(x[i][FEATURE_feature_ratio], log10(2), 1e-12); /* 2 / 2 */
+        assert_float_equal(x[i][FEATURE_selectivity], 40.0 / 41, 0.03);   /* one row of fills may stand below */
+        assert_float_equal(x[i][FEATURE_threads], 2, 0);
+        assert_float_equal(x[i][FEATURE_density], 1, 1e-12);
+        assert_float_equal(x[i][FEATURE_seconds], log10(c[i].cost.seconds), 1e-9);
+        assert_float_equal(x[i][FEATURE_materialized], i == 2, 0);
+        assert_float_equal(x[i][FEATURE_sorted], i == 1, 0);
+        double shares = 0;
+        for (int k = FEATURE_scalar; k <= FEATURE_small; k++) shares += x[i][k];
+        assert_float_equal(shares, 1, 1e-9); /* every operator is of one kind */
+        assert_float_equal(x[i][FEATURE_complexity_ratio], log10(c[2].cost.flops / c[0].cost.flops), 1e-9);
+        assert_float_equal(x[i][FEATURE_own_bytes], log10(c[i].cost.bytes / c[2].cost.bytes), 1e-9);
+    }
+    assert_true(x[0][FEATURE_index] > 0 && x[0][FEATURE_random_bytes] > 0);
+    assert_float_equal(x[1][FEATURE_random_bytes], 0, 0); /* rows stand in the order of the index */
+    assert_float_equal(x[2][FEATURE_index], 0, 0);
+    assert_float_equal(x[2][FEATURE_trips], log10(8), 1e-12); /* 7 rounds */
+    world_free(&w);
+}
+static void degenerate_sizes_have_features(void **state) {
+    (void)state;
+    static const struct {
+        const char *script;
+        int64_t rows, keys;
+        int threads;
+    } cases[] = {{star, 0, 1, 2}, {star, 1, 1, 1}, {star, 3, 3, 1}, {label_only, 5, 1, 2}, {label_only, 0, 1, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        World w;
+        Candidate c[CANDIDATES];
+        double x[CANDIDATES][NFEATURES];
+        world_make(&w, cases[i].script, cases[i].rows, cases[i].keys, cases[i].threads);
+        int n = candidates_of(arena, w.in, cases[i].threads, true, lower, &w, c);
+        assert_true(n >= 2);
+        features_of(w.in, c, n, cases[i].threads, &machine, x); /* checks that all are finite */
+        (void)morpheusfi_factorizes(w.in);
+        world_free(&w);
+    }
+}
+
+/* ---- synthetic data ---- */
+static void a_seed_decides_the_data(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        Dataset a, b, other;
+        static const ResolveOptions whole = {0};
+        int said;
+        assert_true(generate_dataset(arena, seed, RANGE_WIDE, &a));
+        assert_true(generate_dataset(arena, seed, RANGE_WIDE, &b));
+        assert_true(generate_dataset(arena, seed + 100, RANGE_WIDE, &other));
+        assert_string_equal(a.script, b.script);
+        assert_string_not_equal(a.script, other.script);
+        assert_int_equal(a.ntables, b.ntables);
+        for (int t = 0; t < a.ntables; t++)
+            for (int c = 0; c < a.tables[t]->ncols; c++) {
+                const Column *p = &a.tables[t]->cols[c], *q = &b.tables[t]->cols[c];
+                size_t rows = (size_t)a.tables[t]->rows;
+                if (p->num) assert_memory_equal(p->num, q->num, rows * sizeof *p->num);
+                if (p->ints) assert_memory_equal(p->ints, q->ints, rows * sizeof *p->ints);
+                if (p->codes) assert_memory_equal(p->codes, q->codes, rows * sizeof *p->codes);
+            }
+        Program *p = script_open_text(arena, ds, "s.amal", a.script, strlen(a.script), &whole, &said);
+        assert_int_equal(diag_count(ds), 0);
+        Target *t = &p->targets.data[0];
+        assert_true(mapping_bind(p, t, a.tables, &(TableOptions){.base_dir = ".", .threads = 1}));
+        Integration *in = integration_build(ds, t->spec, NULL);
+        assert_non_null(in);
+        assert_true(in->rows > 0 && in->cols > 0);
+        integration_free(in);
+        dataset_free(&a);
+        dataset_free(&b);
+        dataset_free(&other);
+    }
+}
+/* ---- trees ---- */
+enum { K = 4 };
+static TreeNode tree_nodes[][7] = {
+    {{0, 0.5f, 1, 2, 100},
+     {1, 0.3f, 3, 4, 60},
+     {-1, 2.5f, 0, 0, 40},
+     {-1, -1, 0, 0, 25},
+     {0, 0.2f, 5, 6, 35},
+     {-1, 4, 0, 0, 5},
+     {-1, 0.5f, 0, 0, 30}},
+    {{2, 0.1f, 1, 2, 80}, {-1, 1, 0, 0, 10}, {3, 0.9f, 3, 4, 70}, {-1, -2, 0, 0, 69}, {-1, 7, 0, 0, 1}},
+};
+static Tree trees[] = {{7, tree_nodes[0]}, {5, tree_nodes[1]}};
+static const Forest forest = {0.25, 2, trees};
+
+/* What the tree gives when only the features of `known` are known: others go both ways, by the rows that did. */
+static double value_of(const Tree *t, int at, const double *x, unsigned known) {
+    const TreeNode *n = &t->nodes[at];
+    if (n->feature < 0) return n->value;
+    if (known >> n->feature & 1) return value_of(t, (float)x[n->feature] < n->value ? n->yes : n->no, x, known);
+    const TreeNode *y = &t->nodes[n->yes], *o = &t->nodes[n->no];
+    return ((double)y->cover * value_of(t, n->yes, x, known) + (double)o->cover * value_of(t, n->no, x, known)) /
+           n->cover;
+}
+static void contributions_are_shapley_values(void **state) {
+    (void)state;
+    static const double factorial[] = {1, 1, 2, 6, 24};
+    for (int trial = 0; trial < 50; trial++) {
+        double x[K], got[K] = {0}, sum = 0;
+        for (int k = 0; k < K; k++) x[k] = rng_uniform(5, (uint64_t)trial, (uint64_t)k);
+        double rest = forest_contributions(&forest, x, K, got);
+        for (int k = 0; k < K; k++) {
+            double expected = 0;
+            for (unsigned s = 0; s < 1u << K; s++) {
+                if (s >> k & 1) continue;
+                int size = __builtin_popcount(s);
+                double weight = factorial[size] * factorial[K - size - 1] / factorial[K];
+                for (int t = 0; t < forest.count; t++)
+                    expected += weight * (value_of(&trees[t], 0, x, s | 1u << k) - value_of(&trees[t], 0, x, s));
+            }
+            assert_float_equal(got[k], expected, 1e-9);
+            sum += got[k];
+        }
+        assert_float_equal(rest + sum, forest_predict(&forest, x), 1e-9);
+    }
+}
+static void trees_survive_their_text(void **state) {
+    (void)state;
+    Buf text = {0};
+    Forest back;
+    const char *why;
+    forest_print(&text, "run", &forest);
+    const char *at = text.data;
+    assert_true(forest_read(arena, &at, "run", K, &back, &why));
+    assert_ptr_equal(at, text.data + text.len);
+    for (int trial = 0; trial < 20; trial++) {
+        double x[K];
+        for (int k = 0; k < K; k++) x[k] = rng_uniform(6, (uint64_t)trial, (uint64_t)k);
+        assert_float_equal(forest_predict(&back, x), forest_predict(&forest, x), 0);
+    }
+    /* whatever is changed: refused, or still a forest that can be walked */
+    for (size_t i = 0; i < text.len; i++)
+        for (int c = 0; c < 4; c++) {
+            char keep = text.data[i];
+            double x[K] = {0.1, 0.2, 0.3, 0.4};
+            text.data[i] = "9- \n"[c];
+            at = text.data;
+            if (forest_read(arena, &at, "run", K, &back, &why)) (void)forest_predict(&back, x);
+            text.data[i] = keep;
+        }
+    static const char *const wrong[] = {"",
+                                        "forest run",
+                                        "forest run 1 0\ntree 1\n",
+                                        "forest run 1 0\ntree 2\n0 1 1 1 5\n1 5\n",
+                                        "forest run 1 0\ntree 1\n0 1 0 0 5\n",
+                                        "forest run 1 0\ntree 1\nnan 5\n",
+                                        "forest run -1 0\n",
+                                        "forest other 0 0\n",
+                                        "forest run 1 0\ntree 3\n9 1 1 2 5\n1 1\n1 1\n"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        at = wrong[i];
+        assert_false(forest_read(arena, &at, "run", K, &back, &why));
+    }
+    buf_free(&text);
+}
+
+/* ---- model files ---- */
+static Estimator example(void) {
+    Estimator e = {.version = AMAL_VERSION, .hw = machine, .datasets = 30, .trainings = 60, .run = forest};
+    for (int k = 0; k < NFEATURES; k++) e.most[k] = 1;
+    return e;
+}
+/* The text with a right checksum again. */
+static char *sealed(const char *text) {
+    const char *end = strstr(text, "\nend ") + 1;
+    return arena_printf(arena, "%.*send %016" PRIx64 "\n", (int)(end - text), text,
+                        hash_bytes(text, (size_t)(end - text), 0));
+}
+static void a_changed_model_is_refused(void **state) {
+    (void)state;
+    Buf text = {0};
+    Estimator e = example();
+    const char *why = NULL;
+    estimator_print(&text, &e);
+    Estimator *back = estimator_read(arena, text.data, text.len, &why);
+    assert_non_null(back);
+    assert_int_equal(back->trainings, 60);
+    assert_float_equal(back->hw.far, machine.far, 0);
+    assert_int_equal(back->run.count, 2);
+    for (size_t i = 0; i < text.len; i += 7) {
+        char keep = text.data[i];
+        text.data[i] ^= 1;
+        assert_null(estimator_read(arena, text.data, text.len, &why));
+        text.data[i] = keep;
+    }
+    for (size_t n = 0; n < text.len; n += 97) {
+        char *cut = arena_strndup(arena, text.data, n);
+        assert_null(estimator_read(arena, cut, n, &why));
+    }
+    /* other features: named as such, whether one has another name, one is missing or one is more */
+    char *renamed = arena_strdup(arena, text.data), *name = strstr(renamed, "feature rows");
+    memcpy(name, "feature cows", 12);
+    char *again = sealed(renamed);
+    assert_null(estimator_read(arena, again, strlen(again), &why));
+    assert_non_null(strstr(why, "features are not those of this version"));
+    const char *line = strstr(text.data, "feature rows"), *next = strchr(line, '\n') + 1;
+    char *fewer = sealed(arena_printf(arena, "%.*s%s", (int)(line - text.data), text.data, next));
+    assert_null(estimator_read(arena, fewer, strlen(fewer), &why));
+    assert_non_null(strstr(why, "features are not those of this version"));
+    const char *last = strstr(text.data, "forest run");
+    char *more = sealed(arena_printf(arena, "%.*sfeature extra 0 1\n%s", (int)(last - text.data), text.data, last));
+    assert_null(estimator_read(arena, more, strlen(more), &why));
+    assert_non_null(strstr(why, "features are not those of this version"));
+    buf_free(&text);
+}
+
+/* ---- consulting ---- */
+static void the_choice_says_why(void **state) {
+    (void)state;
+    World w;
+    Candidate c[CANDIDATES];
+    const char *why;
+    Estimator e = example(); /* trained on features from 0 to 1: rows are beyond */
+    e.run = (Forest){0};
+    world_make(&w, star, 800, 40, 2);
+    int n = candidates_of(arena, w.in, 2, true, lower, &w, c);
+    const Candidate *best = consult(arena, &e, w.in, 2, false, c, n, &why);
+    for (int i = 0; i < n; i++) { /* a model without trees is the analytic cost */
+        assert_true(candidate_predicted(best) <= candidate_predicted(&c[i]));
+        assert_float_equal(candidate_predicted(&c[i]), candidate_analytic(&c[i]), 1e-12);
+        assert_non_null(strstr(why, c[i].name));
+    }
+    assert_non_null(strstr(why, "margin"));
+    assert_non_null(strstr(why, "it extrapolates in rows (2.9, trained on 0 to 1)"));
+    assert_false(consult(arena, &e, w.in, 2, true, c, n, &why)->materialize);
+    /* a tree that says: materialized is e^-9 of what the analytic cost thinks */
+    TreeNode nodes[] = {{FEATURE_materialized, 0.5f, 1, 2, 10}, {-1, 0, 0, 0, 5}, {-1, -9, 0, 0, 5}};
+    Tree tree = {3, nodes};
+    e.run = (Forest){0, 1, &tree};
+    c[n - 1].there = true;
+    best = consult(arena, &e, w.in, 2, false, c, n, &why);
+    assert_true(best->materialize);
+    assert_non_null(strstr(why, "already joined"));
+    assert_non_null(strstr(why, "by materialized"));
+    world_free(&w);
+}
+
+/* ---- measurements and training ---- */
+/* Candidates whose times follow a rule that the analytic cost does not know: the joined one is four times as fast where
+ * the skew is high. */
+static void measurements(MeasuredVec *m, int datasets) {
+    for (int d = 0; d < datasets; d++)
+        for (int i = 0; i < 2; i++) {
+            Measured r = {.dataset = arena_printf(arena, "wide-%d", d + 1),
+                          .training = "a ridge",
+                          .candidate = i ? "materialized" : "factorized",
+                          .analytic_run = 1e-2,
+                          .analytic_make = i ? 4e-3 : 0,
+                          .make = i ? 4e-3 : 0};
+            for (int k = 0; k < NFEATURES; k++) r.x[k] = rng_uniform(9, (uint64_t)d, (uint64_t)k);
+            r.x[FEATURE_materialized] = i;
+            r.run = 1e-2 * (i && r.x[FEATURE_skew] > 0.5 ? 0.25 : 1);
+            vec_push(arena, m, r);
+        }
+}
+static void measurements_survive_their_file(void **state) {
+    (void)state;
+    char path[] = "/tmp/amal-rows-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    MeasuredVec m = {0}, back = {0};
+    Buf text = {0};
+    size_t whole;
+    measurements(&m, 3);
+    measured_header(&text);
+    for (int i = 0; i < m.len; i++) measured_line(&text, &m.data[i]);
+    size_t len = text.len;
+    buf_puts(&text, "wide-4,a ridge,fac"); /* interrupted */
+    assert_int_equal(write(fd, text.data, text.len), (ssize_t)text.len);
+    assert_true(measured_read(arena, ds, path, &back, &whole));
+    assert_int_equal(back.len, 6);
+    assert_int_equal(whole, len);
+    assert_int_equal(measured_end(&back, 2), 4);
+    assert_string_equal(back.data[3].candidate, "materialized");
+    assert_float_equal(back.data[3].x[FEATURE_skew], m.data[3].x[FEATURE_skew], 1e-4);
+    buf_puts(&text, "\n");
+    assert_int_equal(write(fd, "\n", 1), 1);
+    assert_false(measured_read(arena, ds, path, &back, &whole)); /* a whole line that is none */
+    assert_string_equal(diag_last_code(ds), "E470");
+    assert_int_equal(pwrite(fd, "c", 1, 3), 1); /* another header */
+    assert_false(measured_read(arena, ds, path, &back, &whole));
+    close(fd);
+    unlink(path);
+    assert_false(measured_read(arena, ds, path, &back, &whole));
+    buf_free(&text);
+}
+static void a_rule_is_learned(void **state) {
+    (void)state;
+    MeasuredVec few = {0}, m = {0};
+    Held held;
+    const char *version, *why;
+    measurements(&few, 5);
+    assert_null(estimator_train(arena, ds, &machine, &few, &held));
+    assert_string_equal(diag_last_code(ds), "E471");
+    if (!xgboost_available(&version, &why)) {
+        printf("skipped: no XGBoost: %s\n", why);
+        assert_null((measurements(&m, 40), estimator_train(arena, ds, &machine, &m, &held)));
+        assert_string_equal(diag_last_code(ds), "E611");
+        return;
+    }
+    measurements(&m, 120);
+    Estimator *e = estimator_train(arena, ds, &machine, &m, &held);
+    assert_non_null(e);
+    int right = 0, n = 0;
+    for (int begin = 0, end; begin < m.len; begin = end, n++) {
+        end = measured_end(&m, begin);
+        right += choose(CHOOSE_MODEL, &m, &held, begin, end) == choose(CHOOSE_ORACLE, &m, &held, begin, end);
+    }
+    assert_true(right >= n * 9 / 10); /* on data sets that were held out */
+    Buf text = {0};
+    assert_true(evaluation_print(&text, &m, &held, true));
+    assert_false(evaluation_print(&text, &m, &held, false));
+    /* the same measurements give the same model, and its text the same predictions */
+    Estimator *again = estimator_train(arena, ds, &machine, &m, &held);
+    Buf a = {0}, b = {0};
+    estimator_print(&a, e);
+    estimator_print(&b, again);
+    assert_string_equal(a.data, b.data);
+    Estimator *back = estimator_read(arena, a.data, a.len, &why);
+    assert_non_null(back);
+    assert_float_equal(forest_predict(&back->run, m.data[0].x), forest_predict(&e->run, m.data[0].x), 1e-4);
+    buf_free(&text);
+    buf_free(&a);
+    buf_free(&b);
+}
+
+static void the_machine_is_measured(void **state) {
+    (void)state;
+    Hardware h, back = {0};
+    Buf text = {0};
+    mem_fail_after(0);
+    bool without = hardware_measure(ds, &h);
+    mem_fail_after(-1);
+    assert_false(without);
+    assert_string_equal(diag_last_code(ds), "E472");
+    assert_true(hardware_measure(ds, &h));
+    assert_true(hardware_is_sound(&h));
+    hardware_print(&text, &h);
+    char *rest = NULL;
+    for (char *line = strtok_r(text.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        assert_true(hardware_read(&back, line));
+    assert_true(hardware_is_sound(&back));
+    assert_float_equal(back.near / h.near, 1, 1e-4);
+    assert_false(hardware_read(&back, "speed 3"));
+    assert_false(hardware_read(&back, "near"));
+    assert_false(hardware_is_sound(&(Hardware){.threads = 1, .read_one = INFINITY}));
+    assert_float_equal(hardware_bandwidth(&machine, 1), 1e10, 0);
+    assert_float_equal(hardware_bandwidth(&machine, 2), 1.5e10, 0);
+    buf_free(&text);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(features_follow_their_formulas, setup, teardown),
+        cmocka_unit_test_setup_teardown(degenerate_sizes_have_features, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_seed_decides_the_data, setup, teardown),
+        cmocka_unit_test_setup_teardown(contributions_are_shapley_values, setup, teardown),
+        cmocka_unit_test_setup_teardown(trees_survive_their_text, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_changed_model_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_choice_says_why, setup, teardown),
+        cmocka_unit_test_setup_teardown(measurements_survive_their_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_rule_is_learned, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_machine_is_measured, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
