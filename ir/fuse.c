@@ -8,6 +8,22 @@ bool fuse_is_sparse(const IrFunc *f, const IrNode *n) {
     return n->op == IR_DATA && fuse_block(f, n)->data->kind != MAT_DENSE;
 }
 
+bool fuse_reads_once(const IrNode *user, const IrNode *n) {
+    if (ir_is_elementwise(user->op)) return user->cols == n->cols;
+    switch (user->op) {
+    case IR_SUM:
+    case IR_COLSUMS:
+    case IR_ROWSUMS:
+    case IR_MINALL:
+    case IR_MAXALL:
+    case IR_COLMIN:
+    case IR_COLMAX:
+    case IR_SLICE_COLS:
+    case IR_STORED: return true;
+    default: return false;
+    }
+}
+
 const FuseRegion *fuse_region(const FusePlan *p, const IrRegion *r) {
     for (int i = 0; i < p->regions.len; i++)
         if (p->regions.data[i]->region == r) return p->regions.data[i];

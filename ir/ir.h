@@ -33,6 +33,9 @@ typedef struct IrOpInfo {
 } IrOpInfo;
 extern const IrOpInfo ir_ops[IR_COUNT_OF_OPS];
 static inline bool ir_op_has(IrOp op, char flag) { return strchr(ir_ops[op].flags, flag) != NULL; }
+static inline bool ir_is_elementwise(IrOp op) { /* cell by cell, operands broadcast */
+    return ir_ops[op].cls == IRC_UNARY || ir_ops[op].cls == IRC_BINARY || op == IR_WHERE;
+}
 IrOp ir_op_by_name(const char *script_name, int nargs); /* flag N only; IR_COUNT_OF_OPS: none */
 /* The C expression of an operator that works cell by cell, with the operands' texts in the places of x, y and z. */
 void ir_cell_code(Buf *out, IrOp op, const char *const *cells);

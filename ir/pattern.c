@@ -310,9 +310,6 @@ static IrOp seen_as(IrOp op, bool t) {
     default: return op;
     }
 }
-static bool is_elementwise(IrOp op) {
-    return ir_ops[op].cls == IRC_UNARY || ir_ops[op].cls == IRC_BINARY || op == IR_WHERE;
-}
 
 IrVal val_number(Simplifier *s, double v) {
     return (IrVal){ir_const(s->b, v), false};
@@ -327,7 +324,7 @@ IrVal val_op(Simplifier *s, IrOp op, int n, const IrVal *given) {
     for (int i = 0; i < n; i++) args[i] = val_strip(given[i]);
     if (op == IR_MATMUL) return val_product(s, args[0], args[1]);
     if (op == IR_TRANSPOSE) return val_transposed(args[0]);
-    if (is_elementwise(op)) {
+    if (ir_is_elementwise(op)) {
         /* the largest operand says whether the result is seen transposed; a value over rows always wins */
         double most = -1;
         bool t = false;
@@ -410,7 +407,7 @@ static bool match(const Pattern *p, IrVal v, unsigned order, Bindings *b) {
                    : match(p->args[0], x, order, b) && match(p->args[1], y, order, b);
     }
     if (v.t && (p->op == IR_ROWARGMIN || p->op == IR_ROWARGMAX)) return false;
-    if (!is_elementwise(p->op) && ir_ops[p->op].cls != IRC_REDUCE && ir_ops[p->op].cls != IRC_ROWWISE &&
+    if (!ir_is_elementwise(p->op) && ir_ops[p->op].cls != IRC_REDUCE && ir_ops[p->op].cls != IRC_ROWWISE &&
         p->op != IR_DIAG)
         return false;
     int swap = p->swap >= 0 && order >> p->swap & 1;
@@ -461,7 +458,7 @@ static IrVal build(Simplifier *s, const Pattern *p, const Bindings *b, bool down
     case PAT_OP: break;
     }
     IrVal args[3];
-    for (int i = 0; i < p->nargs; i++) args[i] = build(s, p->args[i], b, down && is_elementwise(p->op));
+    for (int i = 0; i < p->nargs; i++) args[i] = build(s, p->args[i], b, down && ir_is_elementwise(p->op));
     if (down && p->op == IR_MATMUL)
         return val_transposed(val_product(s, val_transposed(args[1]), val_transposed(args[0])));
     return val_op(s, p->op, p->nargs, args);

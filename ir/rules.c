@@ -5,9 +5,6 @@
 #include "ir/pattern.h"
 #include <math.h>
 
-static bool is_elementwise(IrOp op) {
-    return ir_ops[op].cls == IRC_UNARY || ir_ops[op].cls == IRC_BINARY || op == IR_WHERE;
-}
 static bool is_number(const IrNode *n) {
     return n->op == IR_CONST || n->op == IR_FULL;
 }
@@ -29,12 +26,12 @@ static bool fold_value(const IrNode *n, double *out) {
 }
 IrNode *rule_fold(Simplifier *s, IrNode *n) {
     double v;
-    if (!is_elementwise(n->op) || n->cspace || !fold_value(n, &v)) return NULL;
+    if (!ir_is_elementwise(n->op) || n->cspace || !fold_value(n, &v)) return NULL;
     return ir_full(s->b, v, n->rows, n->cols, n->rspace);
 }
 /* A constant operand of the result's size is a number that broadcasts. */
 IrNode *rule_full(Simplifier *s, IrNode *n) {
-    if (!is_elementwise(n->op)) return NULL;
+    if (!ir_is_elementwise(n->op)) return NULL;
     IrNode *args[3];
     bool any = false;
     for (int i = 0; i < n->nargs; i++) {
@@ -123,7 +120,7 @@ IrNode *rule_transpose_of_product(Simplifier *s, IrNode *n) {
 /* Whether v' costs no more than v: products swap, transposes vanish. */
 static bool can_flip(const IrNode *v, int depth) {
     if (val_scalar(plain((IrNode *)v)) || v->op == IR_MATMUL || v->op == IR_TRANSPOSE || v->op == IR_EYE) return true;
-    if (!is_elementwise(v->op) || depth == 0) return false;
+    if (!ir_is_elementwise(v->op) || depth == 0) return false;
     for (int i = 0; i < v->nargs; i++)
         if (!can_flip(v->args[i], depth - 1)) return false;
     return true;
@@ -137,12 +134,12 @@ static IrVal flipped(Simplifier *s, IrNode *v) {
     return val_op(s, v->op, v->nargs, args);
 }
 IrNode *rule_transpose_of_elementwise(Simplifier *s, IrNode *n) {
-    if (n->op != IR_TRANSPOSE || !is_elementwise(n->args[0]->op) || !used_once(s, n) || !can_flip(n->args[0], 4))
+    if (n->op != IR_TRANSPOSE || !ir_is_elementwise(n->args[0]->op) || !used_once(s, n) || !can_flip(n->args[0], 4))
         return NULL;
     return val_accept(s, flipped(s, n->args[0]), n);
 }
 IrNode *rule_transpose_elementwise(Simplifier *s, IrNode *n) {
-    if (!is_elementwise(n->op)) return NULL;
+    if (!ir_is_elementwise(n->op)) return NULL;
     bool all = true, wide = false, other_wide = false;
     IrVal v[3];
     for (int i = 0; i < n->nargs; i++) {

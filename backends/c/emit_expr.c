@@ -70,26 +70,6 @@ static const char *row_cell(Emit *e, const char *base, int64_t cols, int64_t str
     if (stride == 1) return arena_printf(e->arena, "%s[i + %s]", base, b);
     return arena_printf(e->arena, "%s[(i + %s) * %lld + %s]", base, b, (long long)stride, cols == 1 ? "0" : j);
 }
-static bool elementwise(const IrNode *n) {
-    IrClass c = ir_ops[n->op].cls;
-    return c == IRC_UNARY || c == IRC_BINARY || n->op == IR_WHERE;
-}
-/* Users that read each cell of an operand once, so that its formula may stand in theirs. */
-static bool reads_once(const IrNode *user, const IrNode *n) {
-    if (elementwise(user)) return user->cols == n->cols;
-    switch (user->op) {
-    case IR_SUM:
-    case IR_COLSUMS:
-    case IR_ROWSUMS:
-    case IR_MINALL:
-    case IR_MAXALL:
-    case IR_COLMIN:
-    case IR_COLMAX:
-    case IR_SLICE_COLS:
-    case IR_STORED: return true;
-    default: return false;
-    }
-}
 /* Rows of a dense block picked by an index are read where they lie. */
 bool emit_is_picked_row(const Emit *e, const IrNode *n) {
     return n->op == IR_GATHER && n->args[0]->op == IR_DATA && !fuse_is_sparse(e->f, n->args[0]) &&
@@ -102,10 +82,11 @@ bool emit_is_inline(const Emit *e, const IrNode *n) {
     const FuseInfo *fi = FUSE(n);
     if (fi->kind != FUSE_ROW || fi->stored || !e->pass || fi->pass != e->pass->id) return false;
     if (emit_is_picked_row(e, n)) return true;
-    if (!elementwise(n) && n->op != IR_GATHER && n->op != IR_SLICE_COLS && n->op != IR_STORED && n->op != IR_TAKE_COLS)
+    if (!ir_is_elementwise(n->op) && n->op != IR_GATHER && n->op != IR_SLICE_COLS && n->op != IR_STORED &&
+        n->op != IR_TAKE_COLS)
         return false;
     if (fi->uses != 1 || !fi->only_user || FUSE(fi->only_user)->pass != fi->pass) return false;
-    return reads_once(fi->only_user, n);
+    return fuse_reads_once(fi->only_user, n);
 }
 /* A one-hot row that is only looked up or counted stays its index. */
 static bool onehot_stays_index(const IrNode *n, const FusePass *pass) {

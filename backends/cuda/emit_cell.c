@@ -38,33 +38,13 @@ bool cu_in_pass(const Cu *e, const IrNode *n) {
 bool cu_is_kept(const Cu *e, const IrNode *n) {
     return FUSE(n)->kind == FUSE_ROW && (FUSE(n)->stored || e->spilled[n->id]);
 }
-static bool elementwise(const IrNode *n) {
-    IrClass c = ir_ops[n->op].cls;
-    return c == IRC_UNARY || c == IRC_BINARY || n->op == IR_WHERE;
-}
-/* Users that read each cell of an operand once, so that its formula may stand in theirs. */
-static bool reads_once(const IrNode *user, const IrNode *n) {
-    if (elementwise(user)) return user->cols == n->cols;
-    switch (user->op) {
-    case IR_SUM:
-    case IR_COLSUMS:
-    case IR_ROWSUMS:
-    case IR_MINALL:
-    case IR_MAXALL:
-    case IR_COLMIN:
-    case IR_COLMAX:
-    case IR_SLICE_COLS:
-    case IR_STORED: return true;
-    default: return false;
-    }
-}
 bool cu_is_inline(const Cu *e, const IrNode *n) {
     const FuseInfo *fi = FUSE(n);
     if (!cu_in_pass(e, n) || cu_is_kept(e, n) || fi->in_place) return false;
-    if (!elementwise(n) && n->op != IR_GATHER && n->op != IR_SLICE_COLS && n->op != IR_STORED && n->op != IR_TAKE_COLS)
+    if (!ir_is_elementwise(n->op) && n->op != IR_GATHER && n->op != IR_SLICE_COLS && n->op != IR_STORED && n->op != IR_TAKE_COLS)
         return false;
     if (fi->uses != 1 || !fi->only_user || FUSE(fi->only_user)->pass != fi->pass) return false;
-    return reads_once(fi->only_user, n);
+    return fuse_reads_once(fi->only_user, n);
 }
 /* A one-hot row that is only looked up or counted stays its column. */
 static bool stays_index(const IrNode *n, const FusePass *pass) {
