@@ -358,18 +358,19 @@ static bool hover(Server *s, const Json *params, Buf *out) {
         buf_puts(out, "{\"contents\":{\"kind\":\"markdown\",\"value\":");
         diag_json_text(out, text.data);
         buf_puts(out, "},\"range\":");
-        position_write_range(out, d->text.data, d->text.len, at.begin, at.end, s->units);
+        Places places = document_places(d, s->units);
+        position_write_range(out, &places, at.begin, at.end);
         buf_puts(out, "}");
     }
     buf_free(&text);
     return true;
 }
 
-static void write_place(const Server *s, const char *uri, const char *text, size_t len, Span at, Buf *out) {
+static void write_place(const char *uri, Places *places, Span at, Buf *out) {
     buf_puts(out, "{\"uri\":");
     diag_json_text(out, uri);
     buf_puts(out, ",\"range\":");
-    position_write_range(out, text, len, at.begin, at.end, s->units);
+    position_write_range(out, places, at.begin, at.end);
     buf_puts(out, "}");
 }
 
@@ -380,7 +381,8 @@ static bool definition(Server *s, const Json *params, Buf *out) {
     const NameRef *r = d->p ? names_at(&d->names, offset) : NULL;
     if (!r) return true;
     if (r->def.file == r->at.file) {
-        write_place(s, d->uri, d->text.data, d->text.len, r->def, out);
+        Places places = document_places(d, s->units);
+        write_place(d->uri, &places, r->def, out);
         return true;
     }
     const char *path = r->def.file ? diag_file_path(d->ds, r->def.file) : NULL;
@@ -388,7 +390,7 @@ static bool definition(Server *s, const Json *params, Buf *out) {
     if (!path || access(path, R_OK) != 0) return true; /* the standard library is in no file */
     const char *text = r->def.file ? diag_file_text(d->ds, r->def.file) : "";
     char *uri = uri_of_path(path);
-    write_place(s, uri, text, strlen(text), r->def, out);
+    write_place(uri, &(Places){.text = text, .len = strlen(text), .units = s->units}, r->def, out);
     mem_free(uri);
     return true;
 }
@@ -399,13 +401,14 @@ static bool references(Server *s, const Json *params, Buf *out) {
     if (!d) return false;
     const NameRef *r = d->p ? names_at(&d->names, offset) : NULL;
     bool declaration = json_true(json_path(params, "context/includeDeclaration")), first = true;
+    Places places = document_places(d, s->units);
     buf_puts(out, "[");
     for (int i = 0; r && r->def.file && i < d->names.refs.len; i++) {
         const NameRef *o = &d->names.refs.data[i];
         if (o->def.file != r->def.file || o->def.begin != r->def.begin || strcmp(o->name, r->name) != 0) continue;
         if (!declaration && o->at.file == o->def.file && o->at.begin == o->def.begin) continue;
         buf_puts(out, first ? "" : ",");
-        write_place(s, d->uri, d->text.data, d->text.len, o->at, out);
+        write_place(d->uri, &places, o->at, out);
         first = false;
     }
     buf_puts(out, "]");
@@ -446,6 +449,7 @@ static bool completion(Server *s, const Json *params, Buf *out) {
     Arena *arena = arena_new();
     const char *folder = script_folder(arena, d->path ? d->path : "");
     Completions c = complete_at(arena, d->p, folder, d->text.data, d->text.len, offset);
+    Places places = document_places(d, s->units);
     buf_puts(out, "{\"isIncomplete\":false,\"items\":[");
     for (int i = 0; i < c.found.len; i++) {
         const Completion *found = &c.found.data[i];
@@ -454,7 +458,7 @@ static bool completion(Server *s, const Json *params, Buf *out) {
         buf_printf(out, ",\"kind\":%d,\"sortText\":\"%05d\",\"detail\":", kinds[found->kind], i);
         diag_json_text(out, found->detail ? found->detail : complete_kind_text(found->kind));
         buf_puts(out, ",\"textEdit\":{\"range\":");
-        position_write_range(out, d->text.data, d->text.len, c.begin, offset, s->units);
+        position_write_range(out, &places, c.begin, offset);
         buf_puts(out, ",\"newText\":");
         diag_json_text(out, found->text);
         buf_puts(out, "}}");
@@ -477,7 +481,8 @@ static bool formatting(Server *s, const Json *params, Buf *out) {
         buf_puts(out, "[");
         if (text.len != d->text.len || (text.len && memcmp(text.data, d->text.data, text.len) != 0)) {
             buf_puts(out, "{\"range\":");
-            position_write_range(out, d->text.data, d->text.len, 0, d->text.len, s->units);
+            Places places = document_places(d, s->units);
+            position_write_range(out, &places, 0, d->text.len);
             buf_puts(out, ",\"newText\":");
             diag_json_text(out, text.data ? text.data : "");
             buf_puts(out, "}");

@@ -59,10 +59,9 @@ static bool write_location(const Document *d, Span at, Units units, Buf *out) {
     buf_puts(out, "{\"uri\":");
     diag_json_text(out, uri ? uri : d->uri);
     buf_puts(out, ",\"range\":");
-    if (at.file == MAIN_FILE)
-        position_write_range(out, d->text.data, d->text.len, at.begin, at.end, units);
-    else
-        position_write_range(out, text, strlen(text), at.begin, at.end, units);
+    Places places =
+        at.file == MAIN_FILE ? document_places(d, units) : (Places){.text = text, .len = strlen(text), .units = units};
+    position_write_range(out, &places, at.begin, at.end);
     buf_puts(out, "}");
     mem_free(uri);
     return true;
@@ -107,12 +106,13 @@ static void write_text(const Document *d, const DiagView *v, Buf *out) {
 }
 
 void document_diagnostics(const Document *d, Units units, Buf *out) {
+    Places places = document_places(d, units);
     buf_puts(out, "[");
     for (int i = 0; d->ds && i < d->said; i++) {
         DiagView v = diag_view(d->ds, i);
         Span at = place(d, v.at);
         buf_printf(out, "%s{\"range\":", i ? "," : "");
-        position_write_range(out, d->text.data, d->text.len, at.begin, at.end, units);
+        position_write_range(out, &places, at.begin, at.end);
         buf_printf(out,
                    ",\"severity\":%d,\"code\":\"%s\",\"source\":\"amal\",\"message\":", v.level == DIAG_ERROR ? 1 : 2,
                    v.code);
@@ -154,6 +154,7 @@ static const char *as_name(Arena *arena, const char *name) {
 }
 
 void document_fixes(const Document *d, size_t begin, size_t end, Units units, Buf *out) {
+    Places places = document_places(d, units);
     bool first = true;
     buf_puts(out, "[");
     for (int i = 0; d->ds && i < d->said; i++) {
@@ -167,7 +168,7 @@ void document_fixes(const Document *d, size_t begin, size_t end, Units units, Bu
         buf_puts(out, ",\"kind\":\"quickfix\",\"isPreferred\":true,\"edit\":{\"changes\":{");
         diag_json_text(out, d->uri);
         buf_puts(out, ":[{\"range\":");
-        position_write_range(out, d->text.data, d->text.len, at.begin, at.end, units);
+        position_write_range(out, &places, at.begin, at.end);
         buf_puts(out, ",\"newText\":");
         diag_json_text(out, as_name(d->arena, name));
         buf_puts(out, "}]}}}");

@@ -16,11 +16,19 @@ typedef enum { UNITS_UTF16, UNITS_UTF8 } Units; /* what a position's `character`
 typedef struct Position {
     uint32_t line, character;
 } Position;
+/* A text of which places are asked for. The last beginning is kept: places in the order of the text take one walk. */
+typedef struct Places {
+    const char *text;
+    size_t len;
+    Units units;
+    size_t known; /* bytes before `at` */
+    Position at;
+} Places;
 Position position_of(const char *text, size_t len, size_t offset, Units units);
 /* Beyond the end of a line or of the text: its end; inside a character: its beginning. */
 size_t position_offset(const char *text, size_t len, Position at, Units units);
 bool position_read(const Json *j, Position *out); /* {line, character}; false: it is none */
-void position_write_range(Buf *out, const char *text, size_t len, size_t begin, size_t end, Units units);
+void position_write_range(Buf *out, Places *places, size_t begin, size_t end);
 /* A file name from a file: URI, its %xx undone, and back; NULL: it is no such URI. Heap. */
 char *uri_path(const char *uri);
 char *uri_of_path(const char *path);
@@ -117,6 +125,9 @@ void document_forget(Document *d);                                   /* the anal
 void document_diagnostics(const Document *d, Units units, Buf *out); /* JSON array */
 void document_fixes(const Document *d, size_t begin, size_t end, Units units,
                     Buf *out); /* JSON array of code actions */
+static inline Places document_places(const Document *d, Units units) {
+    return (Places){.text = d->text.data, .len = d->text.len, .units = units};
+}
 
 /* ---- lsp_hover.c, lsp_symbols.c ---- */
 bool document_hover(const Document *d, size_t offset, Buf *markdown, Span *at); /* false: nothing to say */

@@ -25,23 +25,32 @@ static size_t line_end(const char *s, size_t left) {
     return *s != '\r' ? 0 : left > 1 && s[1] == '\n' ? 2 : 1;
 }
 
-Position position_of(const char *text, size_t len, size_t offset, Units units) {
-    Position p = {0, 0};
-    if (offset > len) offset = len;
-    for (size_t i = 0; i < offset;) {
-        size_t end = line_end(text + i, len - i);
+/* Moves p->known and p->at to offset, from the beginning where it lies before them. */
+static void walk(Places *p, size_t offset) {
+    if (offset > p->len) offset = p->len;
+    if (offset < p->known) {
+        p->known = 0;
+        p->at = (Position){0, 0};
+    }
+    for (size_t i = p->known; i < offset; p->known = i) {
+        size_t end = line_end(p->text + i, p->len - i);
         if (end) {
             if (i + end > offset) break; /* between \r and \n: the end of the line */
-            p = (Position){p.line + 1, 0};
+            p->at = (Position){p->at.line + 1, 0};
             i += end;
             continue;
         }
-        size_t n = step(text + i, len - i);
+        size_t n = step(p->text + i, p->len - i);
         if (i + n > offset) break;
-        p.character += units_of(n, units);
+        p->at.character += units_of(n, p->units);
         i += n;
     }
-    return p;
+}
+
+Position position_of(const char *text, size_t len, size_t offset, Units units) {
+    Places p = {.text = text, .len = len, .units = units};
+    walk(&p, offset);
+    return p.at;
 }
 
 size_t position_offset(const char *text, size_t len, Position at, Units units) {
@@ -68,10 +77,12 @@ bool position_read(const Json *j, Position *out) {
     return line >= 0 && character >= 0;
 }
 
-void position_write_range(Buf *out, const char *text, size_t len, size_t begin, size_t end, Units units) {
-    Position a = position_of(text, len, begin, units), b = position_of(text, len, end < begin ? begin : end, units);
-    buf_printf(out, "{\"start\":{\"line\":%u,\"character\":%u},\"end\":{\"line\":%u,\"character\":%u}}", a.line,
-               a.character, b.line, b.character);
+void position_write_range(Buf *out, Places *places, size_t begin, size_t end) {
+    walk(places, begin);
+    Places to = *places;
+    walk(&to, end < begin ? begin : end);
+    buf_printf(out, "{\"start\":{\"line\":%u,\"character\":%u},\"end\":{\"line\":%u,\"character\":%u}}",
+               places->at.line, places->at.character, to.at.line, to.at.character);
 }
 
 /* ---- file names and URIs ---- */

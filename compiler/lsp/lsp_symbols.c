@@ -15,8 +15,7 @@ enum {
 };
 
 typedef struct Outline {
-    const Document *d;
-    Units units;
+    Places places;
     Buf *out;
     bool first; /* of the list at hand */
 } Outline;
@@ -31,9 +30,9 @@ static void open_symbol(Outline *o, const char *name, const char *detail, int ki
         diag_json_text(o->out, detail);
     }
     buf_printf(o->out, ",\"kind\":%d,\"range\":", kind);
-    position_write_range(o->out, o->d->text.data, o->d->text.len, whole.begin, whole.end, o->units);
+    position_write_range(o->out, &o->places, whole.begin, whole.end);
     buf_puts(o->out, ",\"selectionRange\":");
-    position_write_range(o->out, o->d->text.data, o->d->text.len, at.begin, at.end, o->units);
+    position_write_range(o->out, &o->places, at.begin, at.end);
     buf_puts(o->out, ",\"children\":[");
     o->first = true;
 }
@@ -120,7 +119,7 @@ static void symbol(Outline *o, const Stmt *s) {
 }
 
 void document_symbols(const Document *d, Units units, Buf *out) {
-    Outline o = {.d = d, .units = units, .out = out, .first = true};
+    Outline o = {.places = document_places(d, units), .out = out, .first = true};
     buf_puts(out, "[");
     for (int i = 0; d->p && i < d->p->script->stmts.len; i++) symbol(&o, d->p->script->stmts.data[i]);
     buf_puts(out, "]");
