@@ -1,7 +1,8 @@
 /* command_completion.c: completions of bash, zsh and fish, written from the rows of commands.def (contract: command.h).
  *
  * After `amal` the commands; after a command its options; after an option with a value the choices, the names that
- * `amal help rewrites` lists, files or folders; else the arguments: files, or the names of commands and pages. */
+ * `amal help rewrites` or `amal help passes` lists, files or folders; else the arguments: files, or the names of
+ * commands and pages. */
 #include "compiler/command.h"
 
 typedef enum { ARGUMENT_NONE, ARGUMENT_FILE, ARGUMENT_COMMAND } Argument;
@@ -41,6 +42,11 @@ static void quoted(Buf *out, const char *text, const char *quote) {
     }
 }
 
+/* Of `amal help`: it lists the names that the option takes. */
+static const char *topic_of(const OptionRow *r) {
+    return r->kind == VALUE_PASS ? "passes" : "rewrites";
+}
+
 /* ---------------- bash ---------------- */
 
 static void bash(Buf *out) {
@@ -60,9 +66,8 @@ static void bash(Buf *out) {
             choices_of(out, (CommandOption)i);
             buf_puts(out, "\" -- \"$word\")");
         } else if (r->kind == VALUE_PASS || r->kind == VALUE_REWRITE) {
-            buf_printf(out,
-                       "mapfile -t COMPREPLY < <(compgen -W \"%s$(amal help rewrites 2> /dev/null)\" -- \"$word\")",
-                       r->kind == VALUE_PASS ? "all " : "");
+            buf_printf(out, "mapfile -t COMPREPLY < <(compgen -W \"$(amal help %s 2> /dev/null)\" -- \"$word\")",
+                       topic_of(r));
         } else if (r->kind != VALUE_COUNT) {
             buf_printf(out, "mapfile -t COMPREPLY < <(compgen -%c -- \"$word\")", r->kind == VALUE_FOLDER ? 'd' : 'f');
         }
@@ -131,8 +136,7 @@ static void zsh(Buf *out) {
                 choices_of(out, order[k]);
                 buf_puts(out, ")");
             } else if (r->kind == VALUE_PASS || r->kind == VALUE_REWRITE) {
-                buf_printf(out, "(%s${(f)\"$(amal help rewrites 2> /dev/null)\"})",
-                           r->kind == VALUE_PASS ? "all " : "");
+                buf_printf(out, "(${(f)\"$(amal help %s 2> /dev/null)\"})", topic_of(r));
             } else if (r->kind == VALUE_FILE) {
                 buf_puts(out, "_files");
             } else if (r->kind == VALUE_FOLDER) {
@@ -176,7 +180,7 @@ static void fish(Buf *out) {
                 choices_of(out, (CommandOption)o);
                 buf_puts(out, "'");
             } else if (r->kind == VALUE_PASS || r->kind == VALUE_REWRITE) {
-                buf_printf(out, " -x -a '%s(amal help rewrites 2> /dev/null)'", r->kind == VALUE_PASS ? "all " : "");
+                buf_printf(out, " -x -a '(amal help %s 2> /dev/null)'", topic_of(r));
             } else if (r->kind == VALUE_FILE) {
                 buf_puts(out, " -r -F");
             } else if (r->kind == VALUE_FOLDER) {

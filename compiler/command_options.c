@@ -49,9 +49,8 @@ int set_json(Invocation *v, const char *x) {
     return 0;
 }
 
-static int pass_name_error(const char *option, const char *x) {
-    int n;
-    const char *const *names = ir_disable_names(&n), *near = text_nearest(x, names, n);
+static int name_error(const char *option, const char *x, const char *const *names, int n) {
+    const char *near = text_nearest(x, names, n);
     if (near) return command_usage("%s %s is not known; did you mean `%s`?", option, x, near);
     fprintf(stderr, "amal: %s %s is not known; there are:", option, x);
     for (int i = 0; i < n; i++) fprintf(stderr, " %s", names[i]);
@@ -60,14 +59,17 @@ static int pass_name_error(const char *option, const char *x) {
 }
 
 int set_dump_after(Invocation *v, const char *x) {
-    PassOptions scratch = {0};
-    if (strcmp(x, "all") != 0 && !ir_disable(&scratch, x)) return pass_name_error("--dump-after", x);
+    int n;
+    const char *const *names = ir_pass_names(&n);
+    if (!ir_pass_known(x)) return name_error("--dump-after", x, names, n);
     v->run.passes.dump_after = x;
     return 0;
 }
 
 int set_disable(Invocation *v, const char *x) {
-    return ir_disable(&v->run.passes, x) ? 0 : pass_name_error("--disable", x);
+    int n;
+    const char *const *names = ir_disable_names(&n);
+    return ir_disable(&v->run.passes, x) ? 0 : name_error("--disable", x, names, n);
 }
 
 int set_profile(Invocation *v, const char *x) {

@@ -95,16 +95,16 @@ static bool help_page(Invocation *v, Buf *out) {
     if (of) return command_usage("help %s takes nothing more: `%s`", topic, of), false;
     if (!topic) return command_page(out, NULL), true;
     if (strcmp(topic, "markdown") == 0) return command_markdown(out), true;
-    if (strcmp(topic, "rewrites") == 0) {
+    if (strcmp(topic, "rewrites") == 0 || strcmp(topic, "passes") == 0) {
         int n;
-        const char *const *names = ir_disable_names(&n);
+        const char *const *names = *topic == 'r' ? ir_disable_names(&n) : ir_pass_names(&n);
         for (int i = 0; i < n; i++) buf_printf(out, "%s\n", names[i]);
         return true;
     }
     const Command *c = command_by_name(topic);
     if (c) return command_page(out, c), true;
-    const char *names[64] = {"rewrites", "man", "completion", "markdown"};
-    int n = 4;
+    const char *names[64] = {"rewrites", "passes", "man", "completion", "markdown"};
+    int n = 5;
     for (int i = 0; i < command_count && n < 64; i++) names[n++] = command_table[i].name;
     const char *near = text_nearest(topic, names, n);
     if (near) return command_usage("there is no page `%s`; did you mean %s?", topic, near), false;

@@ -178,7 +178,12 @@ bool explain_training(Run *r, const char *key, const Stmt *s, const Integration 
         else
             buf_printf(out, "\"%lld x %lld\"", (long long)hyper[i].matrix->rows, (long long)hyper[i].matrix->cols);
     }
-    buf_printf(out, "}, \"strategy\": \"%s\", \"why\": ", choice->materialize ? "materialized" : "factorized");
+    buf_printf(out, "}, \"strategy\": \"%s\", \"sorted_by\": ", choice->materialize ? "materialized" : "factorized");
+    if (!choice->materialize && choice->sort_by >= 0)
+        report_text(out, strategy_order_name(in, choice->sort_by));
+    else
+        buf_puts(out, "null");
+    buf_puts(out, ", \"why\": ");
     report_text(out, choice->why);
     buf_puts(out, ", \"estimates\": {\"factorized\": ");
     put_cost(out, &ways[0]);
@@ -217,6 +222,7 @@ bool explain_training(Run *r, const char *key, const Stmt *s, const Integration 
 
 static void add_line_time(Arena *arena, LineTimes *v, const IrFunc *f, const IrNode *n, double seconds) {
     int line = line_of(f, n);
+    if (!line) return; /* it comes from nowhere in the script: a constant */
     for (int i = 0; i < v->len; i++)
         if (v->data[i].line == line && v->data[i].file == n->span.file) {
             v->data[i].seconds += seconds;
@@ -276,11 +282,12 @@ void explain_measured(Explain *e, const RunResult *res, const RunProfile *m) {
     buf_puts(out, ", \"compile\": ");
     report_number(out, res->seconds_compile);
     p->seconds = res->seconds;
-    if (m && m->passes && m->npasses == p->plan->passes.len) {
+    bool passes = m && m->npasses == p->plan->passes.len; /* else: operators one by one */
+    if (m && m->passes && m->nkernels == p->func->next_id && (passes || !m->npasses)) {
         LineTimes *lines = &p->lines;
         p->profile = m;
         double in_passes = 0, in_kernels = 0;
-        buf_puts(out, ", \"passes\": [");
+        if (passes) buf_puts(out, ", \"passes\": [");
         for (int i = 0; i < m->npasses; i++) {
             buf_printf(out, "%s{\"calls\": %lld, \"seconds\": ", i ? ", " : "", (long long)m->passes[i].calls);
             report_number(out, m->passes[i].seconds);
@@ -290,8 +297,10 @@ void explain_measured(Explain *e, const RunResult *res, const RunProfile *m) {
         }
         for (int i = 0; i < m->nkernels; i++) in_kernels += m->kernels[i].seconds;
         spread_kernels(e->arena, lines, p, p->func->body, m);
-        buf_puts(out, "], \"in_passes\": ");
-        report_number(out, in_passes);
+        if (passes) {
+            buf_puts(out, "], \"in_passes\": ");
+            report_number(out, in_passes);
+        }
         buf_puts(out, ", \"in_kernels\": ");
         report_number(out, in_kernels);
         buf_puts(out, ", \"lines\": [");
@@ -331,15 +340,21 @@ static const char *line_text(Arena *arena, const IrFunc *f, uint32_t file, int l
 const char *explain_profile(Explain *e) {
     const Planned *p = e->trainings.data[e->trainings.len - 1];
     const RunProfile *m = p->profile;
-    if (!m) return "  profile: this backend measures the whole training only; --backend c measures passes\n";
+    if (!m) return "  profile: this backend measures the whole training only; --backend c measures more\n";
     Buf out = {0};
     double passes = 0, kernels = 0;
     for (int i = 0; i < m->npasses; i++) passes += m->passes[i].seconds;
     for (int i = 0; i < m->nkernels; i++) kernels += m->kernels[i].seconds;
-    buf_printf(&out,
-               "  profile: %s in passes over rows, %s in whole-matrix operators, %s in the rest; predicted %s in all\n",
-               time_text(e->arena, passes), time_text(e->arena, kernels),
-               time_text(e->arena, fmax(0, p->seconds - passes - kernels)), time_text(e->arena, p->predicted));
+    if (!m->npasses && p->plan->passes.len)
+        buf_printf(&out, "  profile: %s in operators, one by one, %s in the rest; predicted for compiled passes %s\n",
+                   time_text(e->arena, kernels), time_text(e->arena, fmax(0, p->seconds - kernels)),
+                   time_text(e->arena, p->predicted));
+    else
+        buf_printf(
+            &out,
+            "  profile: %s in passes over rows, %s in whole-matrix operators, %s in the rest; predicted %s in all\n",
+            time_text(e->arena, passes), time_text(e->arena, kernels),
+            time_text(e->arena, fmax(0, p->seconds - passes - kernels)), time_text(e->arena, p->predicted));
     if (p->lines.len) qsort(p->lines.data, (size_t)p->lines.len, sizeof *p->lines.data, by_place);
     for (int i = 0; i < p->lines.len; i++) {
         const LineTime *t = &p->lines.data[i];

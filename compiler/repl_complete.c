@@ -86,7 +86,7 @@ static void argument(Repl *r, Arena *a, ReplArgument kind, Completions *c, const
         break;
     case REPL_PASS: {
         int n;
-        const char *const *names = ir_disable_names(&n);
+        const char *const *names = ir_pass_names(&n);
         for (int i = 0; !second && i < n; i++) offer(a, c, typed, names[i], COMPLETE_WORD, NULL);
         if (second) offer_models(r, a, c, typed);
         break;

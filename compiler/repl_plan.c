@@ -97,12 +97,16 @@ bool repl_ir(Repl *r, const char *argument) {
     const char *pass = arena_strndup(a, argument, n);
     const char *what = argument + n + strspn(argument + n, " \t");
     if (!*what) what = last_model(r->session);
-    PassOptions scratch = {0};
+    int count;
+    const char *const *names = ir_pass_names(&count);
     bool ok = false;
-    if (strcmp(pass, "all") != 0 && !ir_disable(&scratch, pass)) {
-        int count;
-        const char *const *names = ir_disable_names(&count), *near = text_nearest(pass, names, count);
-        repl_wrong(r, near ? "there is no pass `%s`; did you mean `%s`?" : "there is no pass `%s`", pass, near);
+    if (!ir_pass_known(pass)) {
+        const char *near = text_nearest(pass, names, count);
+        Buf all = {0};
+        for (int i = 0; i < count; i++) buf_printf(&all, "%s%s", i ? ", " : "", names[i]);
+        repl_wrong(r, near ? "there is no pass `%s`; did you mean `%s`?" : "there is no pass `%s`; there are: %s", pass,
+                   near ? near : all.data);
+        buf_free(&all);
     } else if (!what) {
         repl_wrong(r, "no model was trained yet: name an expression, as in :ir %s sum(label(T))", pass);
     } else {

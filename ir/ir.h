@@ -193,6 +193,8 @@ typedef struct PassOptions {
 } PassOptions;
 bool ir_disable(PassOptions *o, const char *name); /* a pass or a rule's name; false: unknown (see ir_disable_names) */
 const char *const *ir_disable_names(int *count);
+bool ir_pass_known(const char *name);
+const char *const *ir_pass_names(int *count); /* what `dump_after` may be: the passes in their order, and "all" */
 IrFunc *ir_simplify(const IrFunc *f, const PassOptions *o);  /* level 1 -> 1: rewrites.def to a fixed point, cse, hoist */
 IrFunc *ir_chain(const IrFunc *f, const PassOptions *o);     /* level 1 -> 1: order of products, Gram across loops, by cost weighted with trip counts */
 IrFunc *ir_factorize(const IrFunc *f, const PassOptions *o); /* level 1 -> 2 */

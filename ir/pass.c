@@ -24,8 +24,8 @@ static const Pass passes[] = {
     {"settle", "simplify again, with shifts split out of products", ir_simplify, IR_OFF_SIMPLIFY, "chosen products",
      "nothing"},
     {"factorize", "T's blocks and indicators instead of T", run_factorize, IR_OFF_FACTORIZE, "simplified", "level 1"},
-    {"rotate", "sums over a carried value of the rows are made where its next value is, one iteration earlier", ir_rotate,
-     IR_OFF_ROTATE, "level 2", "nothing"},
+    {"rotate", "sums over a carried value of the rows are made where its next value is, one iteration earlier",
+     ir_rotate, IR_OFF_ROTATE, "level 2", "nothing"},
 };
 enum { PASS_COUNT = sizeof passes / sizeof passes[0] };
 
@@ -72,6 +72,22 @@ const char *const *ir_disable_names(int *count) {
     }
     *count = known;
     return names;
+}
+
+const char *const *ir_pass_names(int *count) {
+    static const char *names[PASS_COUNT + 1];
+    for (int i = 0; i < PASS_COUNT; i++) names[i] = passes[i].name;
+    names[PASS_COUNT] = "all";
+    *count = PASS_COUNT + 1;
+    return names;
+}
+
+bool ir_pass_known(const char *name) {
+    int n;
+    const char *const *names = ir_pass_names(&n);
+    for (int i = 0; i < n; i++)
+        if (!strcmp(names[i], name)) return true;
+    return false;
 }
 
 IrFunc *ir_optimize(const IrFunc *f, const PassOptions *o) {

@@ -100,6 +100,22 @@ expect 0 "why" explain points.amal
 expect 0 "" run points.amal --keep-c kept --backend c
 holds "--keep-c keeps the emitted C" sh -c 'ls kept/*.c'
 expect 0 "" run points.amal --dump-after all
+for pass in $("$amal" help passes); do
+    expect 0 "" run points.amal --dump-after "$pass"
+    holds "--dump-after $pass prints" grep -q "^# after ${pass/all/simplify}$" "$tmp/stderr"
+done
+expect 2 "did you mean \`simplify\`" run points.amal --dump-after simplfy
+expect 2 "there are: simplify chain settle factorize rotate all" run points.amal --dump-after hoist
+# a row that `missing drop` takes away uses nothing
+printf 'x,y\n1,2\n2,\n3,\n4,5\n' >"$tmp/command/gaps.csv"
+cat >"$tmp/command/gaps.amal" <<'END'
+source G from "gaps.csv" { x: num, y: num }
+target T { y: label num missing drop, x: feature num }
+G(x: x, y: y) -> T(y: y, x: x);
+print rowsums(features(T));
+END
+expect 0 "" run gaps.amal --no-cache --json gaps.json
+holds "the report says so" test "$("$json" get "$tmp/command/gaps.json" targets/T/sources/G/used)" = 2
 expect 0 "" run points.amal --backend interp --strategy materialize --threads 1
 expect 1 "E401" run points.amal --max-rows 5
 (cd "$tmp/command" && "$amal" fmt points.amal >formatted.amal && "$amal" fmt formatted.amal >twice.amal)

@@ -139,13 +139,23 @@ holds "passes in the loop ran in each iteration" sh -c 'grep -o "\"run\".*" plan
 holds "the page loads nothing" sh -c '! grep -nE "(src|href)=\"?(https?:)?//|@import|url\(" plan.html'
 holds "data end no element" test "$(grep -c '</script>' "$tmp/command/plan.html")" = 2
 expect 0 "plan: wrote plan.html" run descend.amal --html plan.html
-expect 0 "rmse" run descend.amal --html interpreted.html --backend interp
+expect 0 "rmse" explain descend.amal --run --html interpreted.html --json interpreted.json --backend interp
+holds "the interpreter measures lines" test "$("$json" get "$tmp/command/interpreted.json" trainings/0/run/lines)" -ge 4
+holds "and no passes, since it makes none" sh -c '! "$1" get interpreted.json trainings/0/run/passes' sh "$json"
+for number in 0/points/0/1 0/points/29/1 1/points/29/2 1/points/29/3; do # its curves are those of compiled code
+    holds "curves are the same: $number" awk -v a="$("$json" get "$tmp/command/plan.json" trainings/0/run/curves/$number)" \
+        -v b="$("$json" get "$tmp/command/interpreted.json" trainings/0/run/curves/$number)" \
+        'BEGIN { exit !(a != "" && a != 0 && (a - b) ^ 2 <= 1e-18 * a * a) }'
+done
 expect 1 E440 explain descend.amal --html missing-folder/plan.html
 expect 0 "in passes over rows" run descend.amal --backend c --profile
 cp "$tmp/stdout" "$tmp/command/profile.txt"
 holds "the profile: a line of the script" grep -qE "^ +11 +[0-9.]+ (us|ms|s)  r = sigmoid" profile.txt
 holds "the profile: a pass in the loop" grep -qE "^  pass [0-9]+ over 6 rows of T: 30 calls" profile.txt
-expect 0 "measures the whole training only" run descend.amal --backend interp --profile
+expect 0 "in operators, one by one" run descend.amal --backend interp --profile
+cp "$tmp/stdout" "$tmp/command/profile.txt"
+holds "the interpreter's profile: a line of the script" grep -qE "^ +11 +[0-9.]+ (us|ms|s)  r = sigmoid" profile.txt
+holds "no time without a place" sh -c '! grep -qE "^ +0 +[0-9.]+ (us|ms|s)" profile.txt'
 # with rows enough for several threads, a table whose rows repeat, and sums that are added up apart
 awk 'BEGIN { print "id,k,j,a,y"; for (i = 0; i < 9000; i++) printf "%d,%d,%d,%g,%g\n", i, i * 7919 % 90, i * 31 % 77, i % 13 / 13, i % 7 / 7 }' >"$tmp/command/many.csv"
 awk 'BEGIN { print "k,b,c"; for (i = 0; i < 90; i++) printf "%d,%g,%g\n", i, i % 11 / 11, i % 5 }' >"$tmp/command/few.csv"
@@ -176,6 +186,6 @@ elif ! NODE_PATH="$modules" node -e 'require("playwright-core")' 2>/dev/null; th
 else
     NODE_PATH="$modules" timeout 120 node tests/pages/plan_page.js "$browser" "$tmp/command/plan.html" trainings=3 profile=yes >"$tmp/out" 2>&1
     add_counts "tests/pages/plan_page.js" $? "$tmp/out"
-    NODE_PATH="$modules" timeout 120 node tests/pages/plan_page.js "$browser" "$tmp/command/interpreted.html" trainings=3 >"$tmp/out" 2>&1
-    add_counts "tests/pages/plan_page.js, not profiled" $? "$tmp/out"
+    NODE_PATH="$modules" timeout 120 node tests/pages/plan_page.js "$browser" "$tmp/command/interpreted.html" trainings=3 profile=yes >"$tmp/out" 2>&1
+    add_counts "tests/pages/plan_page.js, interpreted" $? "$tmp/out"
 fi

@@ -291,6 +291,17 @@ static bool iteration_done(Runner *r, const IrNode *loop, int64_t at, int64_t of
     return false;
 }
 
+/* What moves in the outermost loops, for a profile: small values, before the loop (at 0) and after each iteration. */
+static void note_carried(Runner *r, const IrNode *loop, const IrRegion *body, Value *const *carried, int first_param,
+                         int64_t at) {
+    for (int i = 0; r->rc->profile && r->loop_depth == 1 && i < body->results.len; i++) {
+        const IrNode *p = body->params.data[first_param + i];
+        const Matrix *m = carried[i]->m;
+        if (p->name && !p->rspace && m->kind == MAT_DENSE && m->ld == m->cols)
+            profile_carried(r->rc->profile, loop, i, p->name, at, m->data, m->rows * m->cols);
+    }
+}
+
 static bool *watch_carried(const Runner *r, const IrRegion *body, Value *const *carried, int first_param) {
     bool *watched = mem_alloc(sizeof *watched * ((size_t)body->results.len + 1));
     double bad;
@@ -319,6 +330,7 @@ static Value **run_loop(Runner *r, const IrNode *n) {
     Value **carried = start_carried(r, n, 1);
     int ncarried = n->nargs - 1;
     bool *watched = watch_carried(r, body, carried, 1), ok = true;
+    note_carried(r, n, body, carried, 1, 0);
     for (int64_t i = 1; ok && i <= times; i++) {
         Matrix *index = kernel_iota(&r->k, 1, NULL);
         if (!index) {
@@ -331,6 +343,7 @@ static Value **run_loop(Runner *r, const IrNode *n) {
         carried = NULL;
         if (!(ok = run_region(r, p))) break;
         carried = take_results(r, p);
+        note_carried(r, n, body, carried, 1, i);
         ok = check_carried(r, n, body, carried, watched, 1, i, times) && iteration_done(r, n, i, times);
     }
     mem_free(watched);
@@ -343,6 +356,7 @@ static Value **run_while(Runner *r, const IrNode *n) {
     const Plan *cond = &r->x->plans[r->x->first_plan[n->id]], *p = cond + 1;
     Value **carried = start_carried(r, n, 0);
     bool *watched = watch_carried(r, p->region, carried, 0), ok = true;
+    note_carried(r, n, p->region, carried, 0, 0);
     for (int64_t i = 1; ok; i++) {
         Value **seen = tuple_new(n->nargs);
         for (int c = 0; c < n->nargs; c++) seen[c] = value_keep(carried[c]);
@@ -355,6 +369,7 @@ static Value **run_while(Runner *r, const IrNode *n) {
         carried = NULL;
         if (!(ok = run_region(r, p))) break;
         carried = take_results(r, p);
+        note_carried(r, n, p->region, carried, 0, i);
         ok = check_carried(r, n, p->region, carried, watched, 0, i, 0) && iteration_done(r, n, i, 0);
     }
     mem_free(watched);
@@ -412,7 +427,10 @@ static bool run_node(Runner *r, const IrNode *n) {
     }
     Matrix *few[FEW], **args = n->nargs <= FEW ? few : mem_alloc(sizeof *args * (size_t)n->nargs);
     for (int i = 0; i < n->nargs; i++) args[i] = slot_get(r, n->args[i])->m;
+    RunProfile *profile = r->rc->profile;
+    double begin = profile ? time_now() : 0;
     Matrix *m = n->op == IR_INPUT ? input_view(r, n) : interp_eval_node(&r->k, r->x->f, n, args);
+    if (profile) profile_add(&profile->kernels[n->id], time_now() - begin);
     if (args != few) mem_free(args);
     if (!m) return run_failed(r, n);
     slot_set(r, n, value_new(m));
@@ -453,6 +471,7 @@ static bool interp_run(Executable *x, RunContext *rc, Matrix *const *inputs, Mat
     Runner r = {.x = x, .rc = rc, .inputs = inputs, .k = {.threads = threads}};
     r.slot = mem_alloc(sizeof *r.slot * (size_t)x->nnodes);
     rc->iterations = 0;
+    if (rc->profile) profile_begin(rc->profile, 0, x->f->next_id);
     double begin = r.reported = time_now();
     int nout = x->f->body->results.len;
     for (int i = 0; i < nout; i++) outputs[i] = NULL;
@@ -489,6 +508,7 @@ static double interp_compile_seconds(const Executable *x) {
 const Backend backend_interp = {
     .name = "interp",
     .sorted_rows = true,
+    .profiles = true,
     .help = "walks the plan with the runtime's kernels: no compiler needed, slower",
     .available = interp_available,
     .prepare = interp_prepare,

@@ -85,12 +85,10 @@ Integration *integration_build(Diags *ds, const MappingSpec *spec, const Encoder
         int_family(s);
         ok = int_rows(s);
     }
-    if (ok) {
-        int_row_statistics(s, out);
-        ok = int_columns(s) && int_distinct(s);
-    }
+    ok = ok && int_columns(s) && int_distinct(s);
     if (ok) family_kind(s, out);
     ok = ok && int_encoders(s, out) && int_missing(s, out);
+    if (ok) int_row_statistics(s, out);
     row_tables(s, out);
     if (ok) {
         column_map(s, out);

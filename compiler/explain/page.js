@@ -32,7 +32,7 @@
     return `${i ? short(x) : whole(x)} ${units[i]}`;
   }
   const times = (n, what) => `${whole(n)} ${what}${n === 1 ? "" : "s"}`;
-  const percent = (x) => `${x > 0.0995 || x === 0 ? Math.round(100 * x) : short(100 * x, 2)} %`;
+  const percent = (x) => `${x < 1 && x >= 0.995 ? (x < 0.9999 ? Math.floor(1e4 * x) / 100 : "over 99.99") : x > 0.0995 || x === 0 ? Math.round(100 * x) : short(100 * x, 2)} %`; // 100 % is all
   const clip = (text, n) => (text.length > n ? `${text.slice(0, n - 1)}…` : text);
   const meter = (share, c) => h("div", { class: "meter" }, h("i", { style: `width:${Math.max(0, Math.min(100, 100 * share))}%${c ? `;background:${c}` : ""}` }));
 
@@ -79,7 +79,7 @@
       h("div", { class: "pair" }, h("span", {}, "of them used"), h("span", {}, r.rows ? `${whole(r.used)}, ${percent(r.used / r.rows)}` : "0")), meter(r.rows ? r.used / r.rows : 0, color(i)),
       h("div", { class: "pair" }, h("span", {}, `in rows of ${t.name}`), h("span", {}, t.rows ? `${whole(r.target_rows)}, ${percent(r.target_rows / t.rows)}` : "0")), meter(t.rows ? r.target_rows / t.rows : 0, color(i)),
       r.used > 0 && r.target_rows > r.used && h("div", { class: "pair" }, h("span", {}, "each serves"), h("span", {}, `${short(r.target_rows / r.used)} rows`)),
-      r.null_keys > 0 && h("div", { class: "pair" }, h("span", {}, "unused for a null key"), h("span", {}, whole(r.null_keys))),
+      r.null_keys > 0 && h("div", { class: "pair" }, h("span", {}, "unused, with a null key"), h("span", {}, whole(r.null_keys))),
       unused > r.null_keys && h("div", { class: "pair" }, h("span", {}, "unused otherwise"), h("span", {}, whole(unused - r.null_keys))),
       h("details", {}, h("summary", {}, `${times(r.columns.length, "column")}, ${r.columns.filter((c) => c.read).length} read`),
         h("ul", { class: "chips" }, r.columns.map((c) => h("li", { class: c.read ? "" : "off" }, `${c.name} ${c.type}`)))));
@@ -196,24 +196,24 @@
   function target(t, k) {
     const id = `target-${k}`, saved = t.bytes_joined > 0 ? t.bytes_factorized / t.bytes_joined : 1;
     section(id, t.name, `${t.name}: ${whole(t.rows)} rows × ${whole(t.features)} features`,
-      h("p", { class: "lead" }, `${kinds[t.kind] || t.kind}${t.detail && t.detail !== t.kind ? ` (${t.detail})` : ""}. ${t.dropped_missing ? `${times(t.dropped_missing, "row")} dropped for missing values. ` : ""}The tables hold its features in ${bytes(t.bytes_factorized)}; joined they would take ${bytes(t.bytes_joined)}${saved < 0.995 ? ` (${short(1 / saved, 2)} times as much)` : ""}.`),
+      h("p", { class: "lead" }, `${kinds[t.kind] || t.kind}${t.detail && t.detail !== t.kind ? ` (${t.detail})` : ""}. ${t.dropped_missing ? `${times(t.dropped_missing, "row")} dropped for missing values. ` : ""}The tables hold its features in ${bytes(t.bytes_factorized)}; joined they would take ${bytes(t.bytes_joined)}${saved < 0.95 ? ` (${short(1 / saved, 2)} times as much)` : ""}.`),
       h("h3", {}, "Sources"), h("div", { class: "grid" }, t.sources.map((r, i) => sourceCard(t, r, i))),
       h("h3", {}, "Mapping"), h("p", { class: "lead" }, "Where each column comes from; dashed lines are computed. On the left, the columns that rows are joined by. Point at a column, or move to it with Tab, to see its lines alone."), mappingDrawing(t), tgdList(t),
       t.conflicts.some((c) => c.differing) && h("div", { class: "card" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "sources that disagree"), h("th", {}, "column"), h("th", { class: "n" }, "rows compared"), h("th", { class: "n" }, "differing"))),
         h("tbody", {}, t.conflicts.filter((c) => c.differing).map((c) => h("tr", {}, h("td", {}, c.roles.map((r) => t.sources[r].name).join(", ")), h("td", {}, c.column), h("td", { class: "n" }, whole(c.compared)), h("td", { class: "n" }, whole(c.differing))))))),
       h("h3", {}, "Matrices"), h("p", { class: "lead" }, `The join is kept as matrices: which columns of ${t.name} a source fills, and which of its rows each row of ${t.name} reads (from left to right; the source's rows from top to bottom).`),
       h("div", { class: "card" }, columnMatrix(t)), h("div", { class: "card figures" }, t.sources.map((r, i) => indicatorFigure(t, r, i))),
-      h("h3", {}, "Blocks"), h("p", { class: "lead" }, "What training reads: the features that belong to one table, once for each of its rows."), blockTable(t));
+      h("h3", {}, "Blocks"), h("p", { class: "lead" }, "What training reads: the features that belong to one table, once for each of its rows, and one row of zeros more for rows that have none there."), blockTable(t));
   }
 
   /* ---- a training: strategy ---- */
   function strategy(t) {
-    const rows = [["on the tables", t.estimates.factorized.seconds, 0, t.strategy === "factorized"], ["on the joined table", t.estimates.materialized.seconds, t.estimates.joining, t.strategy !== "factorized"]];
+    const rows = [t.sorted_by && [`on the tables, rows sorted by ${t.sorted_by}`, t.estimate.seconds, 0, true], [t.sorted_by ? "on the tables, rows as they are" : "on the tables", t.estimates.factorized.seconds, 0, t.strategy === "factorized" && !t.sorted_by], ["on the joined table", t.estimates.materialized.seconds, t.estimates.joining, t.strategy !== "factorized"]].filter(Boolean);
     const most = Math.max(...rows.map((r) => r[1] + r[2]), t.run ? t.run.seconds : 0) || 1;
     return [h("h3", {}, "Strategy"), h("div", { class: "why" }, h("b", {}, t.strategy === "factorized" ? "Trains on the tables as they are. " : "Joins first, then trains. "), t.why),
       h("div", { class: "card" }, h("div", { class: "bars" }, rows.map((r) => bar([r[0], " ", r[3] && h("span", { class: "badge chosen" }, "chosen")], [[r[1] / most, r[3] ? "var(--accent)" : "var(--c7)"], [r[2] / most, "var(--c1)"]], `predicted ${seconds(r[1] + r[2])}`)),
         t.run && bar("measured", [[t.run.seconds / most, "var(--good)"]], `measured ${seconds(t.run.seconds)}`)),
-        t.estimates.joining > 0 && h("p", { class: "from", style: "margin:.6rem 0 0" }, `of the joined table's time ${seconds(t.estimates.joining)} is for joining`))];
+        h("p", { class: "from", style: "margin:.6rem 0 0" }, `${t.estimates.joining > 0 ? `Of the joined table's time ${seconds(t.estimates.joining)} is for joining. ` : ""}Predictions are rough: counted work over speeds that are assumed of the machine. They compare ways; small trainings and busy machines take longer.`))];
   }
 
   /* ---- a training: algebra before and after each pass ---- */
@@ -284,7 +284,7 @@
     const most = Math.max(...t.passes.map(value), 1e-12);
     const order = t.passes.map((p, i) => [p, i]);
     if (!t.passes.length) return [h("h3", {}, "Passes over rows"), h("p", { class: "lead" }, "None: everything is small.")];
-    return [h("h3", {}, "Passes over rows"), h("p", { class: "lead" }, `Each pass reads the rows of one table once. Bytes are for one call${measured ? "; times are for all calls" : ""}. Open a pass to see what it computes.`),
+    return [h("h3", {}, "Passes over rows"), h("p", { class: "lead" }, `Each pass reads the rows of one table once. Bytes are for one call, times for all calls.${t.run && !measured ? ` Compiled code makes these passes; the backend of this run, ${t.run.backend}, was not seen to.` : ""} Open a pass to see what it computes.`),
       h("div", { class: "card passes" },
         h("div", { class: "cols head" }, h("span", {}, "pass"), h("span", {}, "over"), h("span", { class: "n" }, "calls"), h("span", { class: "n" }, "reads"), h("span", { class: "n" }, "writes"), h("span", { class: "n" }, "predicted"), h("span", { class: "n" }, measured ? "measured" : ""), h("span", {})),
         order.map(([p, i]) => h("details", {}, h("summary", {}, h("div", { class: "cols" }, h("span", { class: "k" }, String(p.id)), h("span", {}, `${whole(p.rows)} rows of ${p.over}${p.by ? `, by ${p.by}` : ""}`),
@@ -298,10 +298,10 @@
     if (!t.run || !t.run.lines) return [];
     const own = t.run.lines.filter((l) => l.file === t.source.file), by = new Map(own.map((l) => [l.line, l.seconds]));
     const most = Math.max(...own.map((l) => l.seconds), 1e-12), all = t.run.seconds;
-    const rest = Math.max(0, all - t.run.in_passes - t.run.in_kernels), parts = [["passes over rows", t.run.in_passes, "var(--c2)"], ["whole-matrix operators", t.run.in_kernels, "var(--c3)"], ["small values and the rest", rest, "var(--c7)"]];
+    const rest = Math.max(0, all - (t.run.in_passes || 0) - t.run.in_kernels), parts = [t.run.passes && ["passes over rows", t.run.in_passes, "var(--c2)"], [t.run.passes ? "whole-matrix operators" : "operators, one by one", t.run.in_kernels, "var(--c3)"], ["small values and the rest", rest, "var(--c7)"]].filter(Boolean);
     return [h("h3", {}, "Where the time went"), h("div", { class: "card" }, h("div", { class: "bars" }, bar("Training", parts.map((p) => [p[1] / all, p[2]]), seconds(all))),
       h("ul", { class: "legend" }, parts.map((p) => h("li", {}, h("span", { class: "dot", style: `background:${p[2]}` }), `${p[0]} ${seconds(p[1])}`)))),
-      h("p", { class: "lead" }, `By line of ${t.source.file}. A pass that several lines share is divided as its estimate is.`),
+      h("p", { class: "lead" }, `By line of ${t.source.file}.${t.run.passes ? " A pass that several lines share is divided as its estimate is." : ""}`),
       h("div", { class: "listing", tabindex: 0, role: "group", "aria-label": "Time by line" }, h("div", { class: "lines" }, t.source.text.split("\n").map((text, k) => {
         const line = t.source.first + k, x = by.get(line);
         return h("div", { class: `l${x && x > 0.1 * most ? " hot" : ""}` }, h("span", { class: "no" }, String(line)), h("span", { class: "heat" }, x ? [h("i", { style: `width:${Math.max(2, (100 * x) / most)}%` }), h("b", {}, seconds(x))] : ""), h("span", {}, text));
