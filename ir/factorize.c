@@ -15,7 +15,7 @@
  *
  * Requires: simplified level-1 function (products already freed of row scalings and shifts where that pays).
  * Breaks: TABLE and placeholders over it are no longer reachable from results. */
-#include "ir/ir.h"
+#include "ir/level1.h"
 #include <math.h>
 
 typedef struct Part {
@@ -400,8 +400,9 @@ static IrNode *norm_colsums(Factorizer *z, const Norm *n) {
     for (int p = 0; p < n->nparts; p++) {
         if (!norm_touches(z, n, p)) continue;
         IrNode *m = multiplicity(z, n, p, n->rowscale), *v = part_value(n, p);
+        IrNode *counted = n->rowscale ? NULL : ir_onehot_colsums(z->b, v, m);
         blocks[k] = n->parts[p].block;
-        parts[k++] = m ? ir_matmul(z->b, m, true, v, false) : ir_unary(z->b, IR_COLSUMS, v);
+        parts[k++] = counted ? counted : m ? ir_matmul(z->b, m, true, v, false) : ir_unary(z->b, IR_COLSUMS, v);
     }
     if (!k) return ir_full(z->b, 0, 1, n->c1 - n->c0, 0);
     IrNode *all = node_of_blocks(z, IR_PLACE_COLS, n->table, 0, norm_data(z, n)->cols, k, blocks, k, parts);

@@ -47,6 +47,11 @@ double ir_product_flops(double m, double k, double n);
 /* How often a region's nodes run for one run of the function. */
 double ir_region_weight(const IrRegion *r);
 
+/* onehot.c, for factorize: the column sums of v, an elementwise function of one one-hot block, rows and numbers; each row
+ * counts as often as `multiplicity` (a count for each row of the block's table; NULL: once) says. NULL: v is something
+ * else. */
+IrNode *ir_onehot_colsums(IrBuilder *b, IrNode *v, IrNode *multiplicity);
+
 /* simplify.c: as ir_simplify, but without the groups in `skip` (bits as in PassOptions.disabled). */
 IrFunc *ir_simplify_without(const IrFunc *f, const PassOptions *o, uint64_t skip);
 /* Names of rules and groups (rewrites.def). */

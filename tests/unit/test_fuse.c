@@ -47,6 +47,28 @@ static void test_segments(void **state) {
     world_free(&w);
 }
 
+/* Column sums of a function of T: a one-hot block is counted, never laid out (what no pass can do would be a kernel on its cells). */
+static void test_onehot_sums(void **state) {
+    (void)state;
+    World w = world_new(90, false);
+    static const char *const texts[] = {"colsums(square(X - r))", "colsums(exp(X / q))", "colsums(log(X + 1) * s)"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        PassOptions o = {.threads = 1, .verify = true};
+        IrFunc *f = text_function(&w, texts[i]), *g = ir_optimize(f, &o);
+        Matrix *a = world_run(&w, f), *b = world_run(&w, g);
+        assert_equal_values(a, b, texts[i]);
+        mat_free(a);
+        mat_free(b);
+        for (int k = 0; k < g->body->nodes.len; k++) {
+            const IrNode *n = g->body->nodes.data[k];
+            const IntBlock *block = n->nargs && n->args[0]->op == IR_DATA ? fuse_block(g, n->args[0]) : NULL;
+            bool lays_out = block && block->data->kind == MAT_CODES && ir_is_elementwise(n->op);
+            if (lays_out) fail_msg("%s: a one-hot block is laid out", texts[i]);
+        }
+    }
+    world_free(&w);
+}
+
 /* g = R' y;  R = R - y g': two sweeps an iteration, one when g is carried. */
 static void test_rotation(void **state) {
     (void)state;
@@ -113,6 +135,7 @@ static void test_order(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_onehot_sums),
         cmocka_unit_test(test_rotation),
         cmocka_unit_test(test_order),
     };
