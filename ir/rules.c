@@ -213,14 +213,18 @@ IrNode *rule_scale_into(Simplifier *s, IrNode *n) {
 }
 
 /* ---- rowargmin(A + c): what is added to a whole row does not choose among its cells ---- */
+/* A value a row, as far as is known now: infinities and not-a-number would make all cells of a row alike. */
+static bool shifts_rows(const IrNode *c, const IrNode *whole) {
+    return c->cols == 1 && whole->cols > 1 && !(is_number(c) && !isfinite(c->num));
+}
 static IrNode *without_columns(Simplifier *s, IrNode *e, bool *dropped) {
     if (e->op != IR_ADD && e->op != IR_SUB) return e;
     IrNode *x = e->args[0], *y = e->args[1];
-    if (y->cols == 1 && e->cols > 1) {
+    if (shifts_rows(y, e)) {
         *dropped = true;
         return without_columns(s, x, dropped);
     }
-    if (x->cols == 1 && e->cols > 1) {
+    if (shifts_rows(x, e)) {
         *dropped = true;
         y = without_columns(s, y, dropped);
         return e->op == IR_ADD ? y : val_node(s, val_op(s, IR_NEG, 1, &(IrVal){y, false}));
