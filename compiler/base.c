@@ -31,6 +31,14 @@ int64_t mem_count(void) {
     return atomic_load(&allocation_count);
 }
 
+static bool (*give_up_listener)(void);
+void work_on_give_up(bool (*given_up)(void)) {
+    give_up_listener = given_up;
+}
+bool work_given_up(void) {
+    return give_up_listener && give_up_listener();
+}
+
 static bool mem_is_refused(void) {
     atomic_fetch_add_explicit(&allocation_count, 1, memory_order_relaxed);
     if (atomic_load_explicit(&fail_countdown, memory_order_relaxed) < 0) return false;

@@ -36,6 +36,11 @@ void mem_on_exhaustion(void (*handler)(size_t bytes));
 void mem_fail_after(int64_t allocations); /* tests: the Nth allocation from now on fails; -1 turns it off */
 int64_t mem_count(void);                  /* allocations so far */
 
+/* Has whoever waits for the work given up (ctrl-C)? Long work asks between its pieces, on any thread; then it ends with
+ * E460. Nobody gives up until a function is set that says so. */
+void work_on_give_up(bool (*given_up)(void));
+bool work_given_up(void);
+
 typedef struct Arena Arena;
 Arena *arena_new(void);
 void arena_free(Arena *a);

@@ -67,7 +67,7 @@ static void put_blanks(FILE *out, int n) {
     for (; n > 0; n--) fputc(' ', out);
 }
 
-static void put_aligned(FILE *out, const char *s, int width, int at) { /* at: -1 left, 0 middle, 1 right */
+void text_put(FILE *out, const char *s, int width, int at) {
     int w = text_width(s), free = w < width ? width - w : 0;
     put_blanks(out, at < 0 ? 0 : at ? free : free / 2);
     put_text(out, s, width);
@@ -194,7 +194,7 @@ void box_print(FILE *out, const Box *b) {
         for (int k = 0; k < l.nshown; k++) {
             const BoxColumn *c = l.shown[k] < 0 ? NULL : &b->columns[l.shown[k]];
             fputs("│ ", out);
-            put_aligned(out, !c ? (line ? "" : "…") : line ? (c->type ? c->type : "") : c->name, l.width[k], 0);
+            text_put(out, !c ? (line ? "" : "…") : line ? (c->type ? c->type : "") : c->name, l.width[k], 0);
             fputc(' ', out);
         }
         fputs("│\n", out);
@@ -204,7 +204,7 @@ void box_print(FILE *out, const Box *b) {
         for (int k = 0; k < l.nshown; k++) {
             bool right = l.shown[k] >= 0 && b->columns[l.shown[k]].right;
             fputs("│ ", out);
-            put_aligned(out, cell_at(&l, i, k), l.width[k], l.rows[i] < 0 ? 0 : right ? 1 : -1);
+            text_put(out, cell_at(&l, i, k), l.width[k], l.rows[i] < 0 ? 0 : right ? 1 : -1);
             fputc(' ', out);
         }
         fputs("│\n", out);

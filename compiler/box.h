@@ -34,6 +34,8 @@ typedef struct Box {
 } Box;
 void box_print(FILE *out, const Box *b);
 int text_width(const char *s); /* columns on the screen */
+/* The text in so many columns of the screen; one that is longer ends in … . at: -1 left, 0 in the middle, 1 right. */
+void text_put(FILE *out, const char *s, int width, int at);
 /* The width of the terminal that `out` is, else of COLUMNS, else 100. */
 int box_screen_width(FILE *out);
 #endif

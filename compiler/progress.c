@@ -25,6 +25,7 @@ void interrupt_install(void) {
     if (sigaction(SIGINT, &a, NULL) != 0 || sigaction(SIGTERM, &a, NULL) != 0)
         fputs("amal: warning: signals cannot be caught; ctrl-C stops at once\n", stderr);
     signal(SIGPIPE, SIG_DFL);
+    work_on_give_up(interrupt_requested);
 }
 
 void interrupt_stay(void) {

@@ -57,7 +57,7 @@ bool repl_look(Repl *r, const char *text, size_t len, bool *ok) {
         turn_end(&turn, NULL);
         session_sweep(s);
     } else if (session_find(s, ST_SOURCE, name) >= 0 || session_find(s, ST_TARGET, name) >= 0) {
-        *ok = repl_head(r, name);
+        *ok = repl_first_rows(r, name);
     } else if (strcmp(name, "quit") == 0 || strcmp(name, "exit") == 0) {
         *ok = repl_quit(r, "");
     } else if (strcmp(name, "help") == 0) {

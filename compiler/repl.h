@@ -47,8 +47,11 @@ extern const int repl_command_count;
 bool repl_command(Repl *r, const char *line); /* a line that begins with a colon. false: it failed, which is said */
 /* `name: …` on standard error; false, so that commands can return it. */
 bool repl_wrong(Repl *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* `text` without the backquotes around it, in the arena; itself when it is not one quoted name. */
+const char *repl_bare_name(Arena *a, const char *text);
 /* The value of print and of bare expressions (ReportShow; user is the Repl). */
 void repl_show(void *user, const char *expr, const Matrix *value, const char *const *row_names);
+bool repl_first_rows(Repl *r, const char *name); /* of a source or a target */
 /* A name alone, of a source, target or model, stands for a look at it; `help`, `quit` and `exit` for the commands, when
  * nothing has that name. false: it is none of them. */
 bool repl_look(Repl *r, const char *text, size_t len, bool *ok);

@@ -3,6 +3,7 @@
 #include "backends/backend.h"
 #include "backends/runtime/kernels.h"
 #include "compiler/doc.h"
+#include "compiler/scan.h"
 #include "compiler/session_internal.h"
 #include "compiler/words.h"
 #include <ctype.h>
@@ -53,6 +54,17 @@ static const ReplCommand *find_command(Repl *r, const char *name) {
     return NULL;
 }
 
+const char *repl_bare_name(Arena *a, const char *text) {
+    size_t len = strlen(text);
+    ScanToken t = scan_next(text, len, 0);
+    if (t.kind != SCAN_QUOTED || t.open || scan_next(text, len, t.end).kind != SCAN_END) return text;
+    return arena_strndup(a, text + t.begin + 1, t.end - t.begin - 2);
+}
+
+static bool is_of_a_name(ReplArgument kind) {
+    return kind == REPL_DECLARED || kind == REPL_DOCUMENTED || kind == REPL_MODEL || kind == REPL_TARGET;
+}
+
 bool repl_command(Repl *r, const char *line) {
     Arena *a = arena_new();
     const char *p = line + 1, *end = p + strlen(p);
@@ -63,6 +75,7 @@ bool repl_command(Repl *r, const char *line) {
     p += n;
     while (p < end && isspace((unsigned char)*p)) p++;
     const char *argument = arena_strndup(a, p, (size_t)(end - p));
+    if (c && is_of_a_name(c->kind)) argument = repl_bare_name(a, argument);
     bool ok = c != NULL;
     if (c && !*argument && *c->arguments && *c->arguments != '[')
         ok = repl_wrong(r, ":%s wants %s: %s", c->name, c->arguments, c->help);

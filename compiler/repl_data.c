@@ -2,6 +2,7 @@
 #include "compiler/ast_print.h"
 #include "compiler/box.h"
 #include "compiler/repl.h"
+#include "compiler/scan.h"
 #include "compiler/session_internal.h"
 #include <stdlib.h>
 
@@ -146,16 +147,18 @@ bool repl_schema(Repl *r, const char *argument) {
     static const BoxColumn of_target[] = {
         {"column", NULL, false}, {"role", NULL, false}, {"encoding", NULL, false}, {"missing", NULL, false}};
     const Program *p = session_program(r->session);
-    const Source *s = program_source(p, argument);
-    if (s) {
-        if (!s->schema_known) return repl_wrong(r, "the columns of `%s` could not be found out", argument);
+    Arena *a = arena_new();
+    const char *name = repl_bare_name(a, argument);
+    const Source *s = program_source(p, name);
+    const Target *t = program_target((Program *)p, name);
+    bool ok = s ? s->schema_known || repl_wrong(r, "the columns of `%s` could not be found out", name)
+                : t || no_such(r, "source or target", name);
+    if (ok && s)
         table_box(r, 4, of_source, s->ncols, column_cell, (void *)s, true);
-        return true;
-    }
-    const Target *t = program_target((Program *)p, argument);
-    if (!t) return no_such(r, "source or target", argument);
-    table_box(r, 4, of_target, t->decl->columns.len, target_cell, (void *)t->decl, true);
-    return true;
+    else if (ok)
+        table_box(r, 4, of_target, t->decl->columns.len, target_cell, (void *)t->decl, true);
+    arena_free(a);
+    return ok;
 }
 
 bool repl_tgds(Repl *r, const char *argument) {
@@ -275,17 +278,25 @@ static bool head_of_target(Repl *r, const char *name, int64_t n) {
     return close_target(r, &t, ok);
 }
 
+static bool head(Repl *r, const char *name, int64_t n) {
+    return session_find(r->session, ST_SOURCE, name) >= 0   ? head_of_source(r, name, n)
+           : session_find(r->session, ST_TARGET, name) >= 0 ? head_of_target(r, name, n)
+                                                            : no_such(r, "source or target", name);
+}
+
+bool repl_first_rows(Repl *r, const char *name) {
+    return head(r, name, HEAD_ROWS);
+}
+
 bool repl_head(Repl *r, const char *argument) {
-    size_t name = strcspn(argument, " \t");
+    ScanToken quoted = scan_next(argument, strlen(argument), 0);
+    size_t name = quoted.kind == SCAN_QUOTED ? quoted.end : strcspn(argument, " \t");
     const char *count = argument + name + strspn(argument + name, " \t");
     char *end = NULL;
     long long n = *count ? strtoll(count, &end, 10) : HEAD_ROWS;
     if ((end && *end) || n < 1) return repl_wrong(r, "`%s` is not a number of rows", count);
     Arena *a = arena_new();
-    const char *relation = arena_strndup(a, argument, name);
-    bool ok = session_find(r->session, ST_SOURCE, relation) >= 0   ? head_of_source(r, relation, n)
-              : session_find(r->session, ST_TARGET, relation) >= 0 ? head_of_target(r, relation, n)
-                                                                   : no_such(r, "source or target", relation);
+    bool ok = head(r, repl_bare_name(a, arena_strndup(a, argument, name)), n);
     arena_free(a);
     return ok;
 }
@@ -321,13 +332,27 @@ static int mapped_number(const Integration *in, int k, int j) {
     return before;
 }
 
+/* Columns of the screen for what stands below a name. */
+static int drawn_width(const char *name, int least, int most) {
+    int n = text_width(name);
+    return n < least ? least : n > most ? most : n;
+}
+
 static void draw_mapping(Repl *r, const Integration *in) {
+    enum { LEAST = 6, MOST = 12, ROLE_LEAST = 10, ROLE_MOST = 20 };
     const MappingSpec *spec = in->spec;
-    fprintf(r->out, "CM: which of its columns each source gives to %s\n  %-10s", spec->target, "");
-    for (int j = 0; j < spec->ncols; j++) fprintf(r->out, " %6.6s", spec->cols[j].name);
+    int left = ROLE_LEAST;
+    for (int k = 0; k < spec->nroles; k++) left = drawn_width(spec->roles[k].name, left, ROLE_MOST);
+    fprintf(r->out, "CM: which of its columns each source gives to %s\n  %*s", spec->target, left, "");
+    for (int j = 0; j < spec->ncols; j++) {
+        fputs(" ", r->out);
+        text_put(r->out, spec->cols[j].name, drawn_width(spec->cols[j].name, LEAST, MOST), 1);
+    }
     for (int k = 0; k < spec->nroles; k++) {
-        fprintf(r->out, "\n  %-10s", spec->roles[k].name);
-        for (int j = 0; j < spec->ncols; j++) fprintf(r->out, " %6d", mapped_number(in, k, j));
+        fputs("\n  ", r->out);
+        text_put(r->out, spec->roles[k].name, left, -1);
+        for (int j = 0; j < spec->ncols; j++)
+            fprintf(r->out, " %*d", drawn_width(spec->cols[j].name, LEAST, MOST), mapped_number(in, k, j));
     }
     fputs("\n", r->out);
 }
@@ -340,6 +365,7 @@ static bool any_redundant(const Integration *in, int k) {
 }
 
 static void draw_rows(Repl *r, const Integration *in) {
+    enum { LEAST = 6, MOST = 12 };
     const MappingSpec *spec = in->spec;
     bool shown[MAX_ROLES], any = false;
     int last = 0;
@@ -350,13 +376,17 @@ static void draw_rows(Repl *r, const Integration *in) {
     }
     fprintf(r->out, "CI: which of its rows each source gives; R: %s\n  %-4s",
             any ? "0 where a source before it gives the cell too" : "no cell is given twice", "row");
-    for (int k = 0; k < spec->nroles; k++) fprintf(r->out, " %6.6s", spec->roles[k].name);
+    for (int k = 0; k < spec->nroles; k++) {
+        fputs(" ", r->out);
+        text_put(r->out, spec->roles[k].name, drawn_width(spec->roles[k].name, LEAST, MOST), 1);
+    }
     for (int k = 0; k < spec->nroles; k++)
         if (shown[k]) fprintf(r->out, "   R of %s", spec->roles[k].name);
     fputs("\n", r->out);
     for (int64_t i = 0; i < in->rows; i++) {
         fprintf(r->out, "  %-4lld", (long long)i);
-        for (int k = 0; k < spec->nroles; k++) fprintf(r->out, " %6d", in->ci[k][i]);
+        for (int k = 0; k < spec->nroles; k++)
+            fprintf(r->out, " %*d", drawn_width(spec->roles[k].name, LEAST, MOST), in->ci[k][i]);
         for (int k = 0; k < spec->nroles; k++) {
             if (!shown[k]) continue;
             int width = 5 + text_width(spec->roles[k].name), used = 2 * spec->ncols - 1;
@@ -381,8 +411,10 @@ static void sum_up(Repl *r, const Integration *in) {
                 twice += redundant(in, k, i, j);
             }
         }
-        fprintf(r->out, "  %-16s %d of %d columns, %lld of %lld rows (%.3g %%), %lld cells, %lld of them redundant\n",
-                spec->roles[k].name, mapped, spec->ncols, (long long)present, (long long)in->rows,
+        fputs("  ", r->out);
+        text_put(r->out, spec->roles[k].name, drawn_width(spec->roles[k].name, 16, 40), -1);
+        fprintf(r->out, " %d of %d columns, %lld of %lld rows (%.3g %%), %lld cells, %lld of them redundant\n", mapped,
+                spec->ncols, (long long)present, (long long)in->rows,
                 in->rows ? 100.0 * (double)present / (double)in->rows : 0.0, (long long)given, (long long)twice);
     }
 }

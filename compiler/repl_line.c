@@ -78,6 +78,18 @@ static void paint(LineReader *l) {
     buf_free(&out);
 }
 
+/* libedit draws a line anew from where it takes the cursor to be then: where the prompt begins. The line may have come
+ * to other rows with the new width; after a stop the cursor is on a row of its own. */
+static void to_first_row(LineReader *l) {
+    const LineInfo *info = el_line(l->el);
+    PaintPlace here = paint_place(info->buffer, (size_t)(info->cursor - info->buffer), text_width(prompt_of(l->el)),
+                                  box_screen_width(l->repl->out));
+    fputs("\r", l->repl->out);
+    if (here.row && !continued) fprintf(l->repl->out, "\033[%dA", here.row);
+    fputs("\033[J", l->repl->out);
+    fflush(l->repl->out);
+}
+
 /* One byte; -1: the end, or an interruption (errno EINTR). */
 static int read_byte(LineReader *l, unsigned char *byte) {
     struct pollfd p = {.fd = fileno(l->in), .events = POLLIN};
@@ -90,6 +102,7 @@ static int read_byte(LineReader *l, unsigned char *byte) {
         }
         if (resized || continued) {
             if (continued) el_set(l->el, EL_PREP_TERM, 1);
+            to_first_row(l);
             el_resize(l->el);
             el_set(l->el, EL_REFRESH);
             resized = continued = 0;

@@ -11,8 +11,10 @@ typedef struct Subject {
     StrategyChoice choice;
 } Subject;
 
-static const Stmt *train_of(Session *s, const char *model) {
-    int at = session_binder(s, model, s->steps.len);
+static const Stmt *train_of(Session *s, const char *text) {
+    Arena *a = arena_new();
+    int at = session_binder(s, repl_bare_name(a, text), s->steps.len);
+    arena_free(a);
     const Stmt *stmt = at >= 0 ? s->steps.data[at]->stmt : NULL;
     return stmt && stmt->kind == ST_TRAIN ? stmt : NULL;
 }

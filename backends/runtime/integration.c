@@ -16,8 +16,14 @@ int64_t int_memory_available(void) {
     if (f) fclose(f);
     return kb < 0 ? INT64_MAX : kb * 1024;
 }
+bool int_given_up(IntState *s) {
+    if (!work_given_up()) return false;
+    if (!s->failed)
+        diag_error(s->ds, "E460", s->spec->span, "interrupted while the rows of target %s were found", s->spec->target);
+    return s->failed = true;
+}
 void int_no_memory(IntState *s, const char *what, int64_t rows) {
-    if (!s->failed) {
+    if (!s->failed && !int_given_up(s)) {
         Diag *d =
             diag_error(s->ds, "E402", s->spec->span, "not enough memory for %s of target %s", what, s->spec->target);
         if (rows > 0) diag_note(d, (Span){0}, "%lld rows were wanted", (long long)rows);
@@ -83,17 +89,17 @@ Integration *integration_build(Diags *ds, const MappingSpec *spec, const Encoder
     bool ok = tables_fit(s) && int_checks(s) && int_keys(s) && int_matches(s);
     if (ok) {
         int_family(s);
-        ok = int_rows(s);
+        ok = int_rows(s) && !int_given_up(s);
     }
-    ok = ok && int_columns(s) && int_distinct(s);
+    ok = ok && int_columns(s) && !int_given_up(s) && int_distinct(s) && !int_given_up(s);
     if (ok) family_kind(s, out);
-    ok = ok && int_encoders(s, out) && int_missing(s, out);
+    ok = ok && int_encoders(s, out) && !int_given_up(s) && int_missing(s, out) && !int_given_up(s);
     if (ok) int_row_statistics(s, out);
     row_tables(s, out);
     if (ok) {
         column_map(s, out);
         int_conflicts(s, out);
-        ok = int_features(s, out) && int_blocks(s, out) && int_targets(s, out);
+        ok = !int_given_up(s) && int_features(s, out) && int_blocks(s, out) && int_targets(s, out);
     }
     int_keys_free(s);
     if (!ok || s->failed) return integration_free(out), NULL;

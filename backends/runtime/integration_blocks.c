@@ -164,6 +164,7 @@ static bool make_indicators(Layout *l) {
             ind->identity = true;
         else if (!(idx = mem_try((size_t)s->rows, sizeof *idx)))
             return int_no_memory(s, "indicators", s->rows), false;
+        if (int_given_up(s)) return mem_free(idx), false;
         for (int64_t i = 0; idx && i < s->rows; i++) {
             int t = s->tgd_of[i];
             if (plan->space == SPACE_FILL)

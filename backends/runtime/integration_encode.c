@@ -221,6 +221,7 @@ bool int_gather(IntState *s, const Integration *out, int j, double *values) {
     for (int64_t i = 0; ok && i < s->rows; i++) {
         const Column *c;
         int64_t at;
+        if (i % 65536 == 0 && int_given_up(s)) ok = false;
         int owner = p->computed ? 0 : p->owner[s->tgd_of[i]];
         values[i] = NAN;
         if (!plan_cell(p, s->tgd_of[i], s->ci, i, i, &c, &at)) continue;

@@ -141,13 +141,14 @@ static void put(Entities *e, Triggers *out, int body, const int32_t *at) {
 }
 static void fill(Entities *e, Triggers *out) {
     int32_t at[MAX_ROLES], row[MAX_ROLES];
-    for (int64_t key = 0; key < e->keys; key++) {
+    for (int64_t key = 0; key < e->keys && !e->s->failed; key++) {
         uint64_t found = found_at(e, key);
         const Maximal *m = found ? maximal(e, found) : NULL;
         for (int b = 0; m && b < m->n; b++) {
             uint64_t body = e->j->bodies[m->bodies[b]];
             for (int i = 0; i < e->nroles; i++) at[i] = e->start[i][key];
             for (int i = 0; i >= 0;) { /* an odometer over the rows of the body's roles, the last role fastest */
+                if (out->n % 65536 == 65535 && int_given_up(e->s)) break;
                 for (i = 0; i < e->nroles; i++) row[i] = body & ROLE_BIT(e->roles[i]) ? e->rows[i][at[i]] : -1;
                 put(e, out, m->bodies[b], row);
                 for (i = e->nroles - 1; i >= 0; i--) {

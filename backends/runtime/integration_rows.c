@@ -166,11 +166,13 @@ static bool put_in_order(IntState *s, Triggers *t) {
         if (spec->base_order || !in_order(s, t, nkeys, perm))
             for (int p = nkeys - 1; p >= 0; p--) {
                 int role = p - 1 - spec->base_order;
+                if (int_given_up(s)) break;
                 if (role < 0 || t->row[role]) count_pass(s, t, p, perm, next, bucket, buckets);
             }
         for (int k = -1; k < spec->nroles; k++) {
             int32_t *v = k < 0 ? t->tgd : t->row[k];
             if (!v) continue;
+            if (int_given_up(s)) break;
             for (int64_t i = 0; i < t->n; i++) next[i] = v[perm[i]];
             memcpy(v, next, (size_t)t->n * sizeof *v);
         }
@@ -179,7 +181,7 @@ static bool put_in_order(IntState *s, Triggers *t) {
     mem_free(perm);
     mem_free(next);
     mem_free(bucket);
-    return ok;
+    return ok && !s->failed;
 }
 
 static bool find_rows(IntState *s) {

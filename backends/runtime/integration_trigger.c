@@ -268,6 +268,7 @@ static void walk(Walk *w, int depth, uint64_t found) {
         int64_t g = key_index_find(&p->index, code);
         for (int32_t at = g < 0 ? 0 : p->index.start[g], end = g < 0 ? 0 : p->index.start[g + 1]; at < end && !w->stop;
              at++) {
+            if (at % 65536 == 65535 && int_given_up(w->s)) w->failed = w->stop = true;
             w->row[p->role] = p->index.rows[at];
             bool holds = true;
             if (p->nconds && (p->cond_roles & ~(found | ROLE_BIT(p->role)))) holds = false;
@@ -286,6 +287,7 @@ static void walk_all(Walk *w) {
     w->stop = false;
     for (int64_t r = 0; r < rows && !w->stop; r++) {
         if (w->start_ok && !w->start_ok[r]) continue;
+        if (int_given_up(w->s)) w->failed = w->stop = true;
         w->row[w->start] = r;
         walk(w, 0, ROLE_BIT(w->start));
     }

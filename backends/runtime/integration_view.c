@@ -207,7 +207,7 @@ static void dense_part(void *ctx, int part, int nparts) {
     const Integration *in = ((Fill *)ctx)->in;
     Matrix *m = ((Fill *)ctx)->m;
     int64_t begin = in->rows * part / nparts, end = in->rows * (part + 1) / nparts;
-    for (int64_t from = begin; from < end; from += BAND) {
+    for (int64_t from = begin; from < end && !work_given_up(); from += BAND) {
         int64_t to = from + BAND < end ? from + BAND : end;
         for (int b = 0; b < in->nblocks; b++) {
             const Indicator *ind = &in->indicators[in->blocks[b].indicator];
@@ -237,6 +237,7 @@ static Matrix *sparse_all(const Integration *in, int64_t nnz) {
     Matrix *m = mat_new_csr(in->rows, in->cols, nnz, false);
     int64_t at = 0;
     for (int64_t i = 0; m && i < in->rows; i++) {
+        if (i % 4096 == 0 && work_given_up()) break;
         int64_t start = at;
         for (int b = 0; b < in->nblocks; b++) {
             const IntBlock *blk = &in->blocks[b];
@@ -261,6 +262,11 @@ Integration *integration_materialize(Diags *ds, const Integration *in, int threa
     bool sparse = is_sparse(in, nnz);
     double bytes = sparse ? (double)nnz * 12 + (double)(in->rows + 1) * 8 : (double)in->rows * (double)in->cols * 8;
     Matrix *m = bytes > (double)int_memory_available() ? NULL : sparse ? sparse_all(in, nnz) : dense_all(in, threads);
+    if (work_given_up()) {
+        mat_free(m);
+        diag_error(ds, "E460", in->spec->span, "interrupted while target %s was materialized", in->spec->target);
+        return NULL;
+    }
     if (!m) {
         Diag *d = diag_error(
             ds, "E402", in->spec->span, "materializing target %s (%lld x %lld, %s) takes %.3g GB, more than there is",

@@ -45,7 +45,15 @@ void source_note_inferred(Diag *d, const Source *s, const ColumnDecl *c) {
               type_text(c->type), c->name.text);
 }
 
+bool source_given_up(const Source *s) {
+    if (!work_given_up()) return false;
+    const char *last = diag_last_code(s->ds); /* the first source is enough */
+    if (!last || strcmp(last, "E460") != 0)
+        diag_data(s->ds, "E460", s->at, s->path, 0, "interrupted while this was read");
+    return true;
+}
 void source_report_memory(const Source *s, int64_t rows, size_t bytes) {
+    if (source_given_up(s)) return;
     Diag *d = diag_data(s->ds, "E402", s->at, s->path, 0, "%" PRId64 " rows do not fit in memory: %.1f MB were refused",
                         rows, (double)bytes / 1e6);
     diag_help(d, "read fewer columns: declare only those that the script uses");

@@ -327,6 +327,7 @@ static void part_walk(CsvPlan *plan, CsvPart *part) {
     PlainField *plain = plain_fields(plan);
     part->no_memory = !plain;
     while (p < part->limit && !part->no_memory) {
+        if (p >= checked) part->no_memory = work_given_up();
         if (p >= checked && !part->not_text) checked = part_check_text(t, part, checked);
         if (t->nfields > 1 && csv_blank_line(t, p)) {
             p = csv_next_record(t, p);

@@ -358,6 +358,7 @@ static bool duckdb_take_chunks(const DuckdbSource *q, const Schema *schema, Duck
     int64_t rows = 0;
     for (void *chunk; ok && (chunk = api->fetch_chunk(*result)); api->destroy_data_chunk(&chunk)) {
         int64_t n = (int64_t)api->data_chunk_get_size(chunk);
+        ok = !source_given_up(q->source);
         while (ok && rows + n > cap) {
             cap *= 2;
             ok = rows + n > cap || table_widen(q->source, t, rows, cap);

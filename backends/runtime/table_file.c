@@ -2,7 +2,7 @@
  *
  * gzip is told by its first two bytes, not by its name; members that follow one another are one text. Errors:
  * E450 the file is missing (with the nearest name in its folder), a folder, or may not be read; E451 its compression is
- * damaged; E402 its contents do not fit in memory. */
+ * damaged; E402 its contents do not fit in memory; E460 ctrl-C. */
 #include "backends/runtime/kernels.h"
 #include "backends/runtime/table_private.h"
 
@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -125,6 +126,10 @@ static bool file_load_stream(const Source *s, int fd, FileBytes *out) {
             out->data = wider;
             cap *= 2;
         }
+        if (source_given_up(s)) return file_unload(out), false;
+        struct pollfd ready = {.fd = fd, .events = POLLIN}; /* whoever writes may be slow: ctrl-C ends the waiting */
+        int waited = poll(&ready, 1, 200);
+        if (waited == 0 || (waited < 0 && errno == EINTR)) continue;
         ssize_t got = read(fd, out->data + out->len, cap - out->len);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) {
@@ -153,6 +158,7 @@ static void read_part(void *ctx, int part, int nparts) {
     FileRead *r = ctx;
     size_t from = r->chunks * (size_t)part / (size_t)nparts, to = r->chunks * (size_t)(part + 1) / (size_t)nparts;
     for (size_t k = from; k < to && !atomic_load(&r->error); k++) {
+        if (work_given_up()) return;
         size_t begin = k * CONTENT_CHUNK, at = begin, end = begin + CONTENT_CHUNK;
         if (end > r->len) end = r->len;
         while (at < end) {
@@ -181,6 +187,7 @@ static bool file_load_plain(const Source *s, int fd, size_t len, FileBytes *out)
     int parts = s->opt->threads > 1 ? s->opt->threads : 1;
     thread_run((size_t)parts < r.chunks ? parts : (int)r.chunks, read_part, &r);
     int error = atomic_load(&r.error);
+    if (!error && source_given_up(s)) return file_unload(out), false;
     if (!error) {
         if (!s->watch) return true;
         out->content = content_hash_join(r.hashes, r.chunks);
@@ -220,6 +227,7 @@ static bool gzip_report(const Source *s, const char *what, size_t inflated) {
 /* Inflates all members of `in` into a new buffer. The last four bytes say how long the text is (modulo 2^32): a first
  * guess only. */
 static bool gzip_inflate(const Source *s, const FileBytes *in, FileBytes *out) {
+    enum { PIECE = 4 << 20 }; /* between two of them the work can be given up */
     *out = (FileBytes){0};
     size_t cap = 0;
     for (size_t i = 1; i <= 4 && in->len > 4; i++) cap = cap << 8 | (unsigned char)in->data[in->len - i];
@@ -235,6 +243,7 @@ static bool gzip_inflate(const Source *s, const FileBytes *in, FileBytes *out) {
     const char *wrong = NULL;
     bool memory = (out->data = mem_try(cap, 1)) != NULL, done = false;
     while (memory && !wrong && !done) {
+        if (work_given_up()) break;
         if (out->len == cap) {
             char *wider = cap > SIZE_MAX / 2 ? NULL : mem_try(cap * 2, 1);
             if (!(memory = wider != NULL)) break;
@@ -244,7 +253,7 @@ static bool gzip_inflate(const Source *s, const FileBytes *in, FileBytes *out) {
             cap *= 2;
         }
         size_t left = in->len - consumed, room = cap - out->len;
-        uInt give = left > (1u << 30) ? 1u << 30 : (uInt)left, take = room > (1u << 30) ? 1u << 30 : (uInt)room;
+        uInt give = left > PIECE ? PIECE : (uInt)left, take = room > PIECE ? PIECE : (uInt)room;
         z.next_in = (Bytef *)(uintptr_t)(in->data + consumed); /* zlib reads it only */
         z.avail_in = give;
         z.next_out = (Bytef *)out->data + out->len;
@@ -265,7 +274,7 @@ static bool gzip_inflate(const Source *s, const FileBytes *in, FileBytes *out) {
         }
     }
     if (wrong) (void)gzip_report(s, wrong, out->len);
-    if (!memory) source_report_memory(s, 0, cap);
+    if (!memory || (!wrong && !done)) source_report_memory(s, 0, cap);
     (void)inflateEnd(&z); /* frees only */
     if (done) return true;
     file_unload(out);

@@ -191,6 +191,7 @@ static bool mtx_read_coordinates(const MtxFile *f, MtxEntries *e) {
     bool mirrored = f->symmetry != MTX_GENERAL;
     for (int64_t k = 0; k < f->entries; k++) {
         const char *at = p;
+        if (k % 65536 == 0 && source_given_up(f->source)) return false;
         if (p == f->end)
             return mtx_error(f, p, "the file ends after %" PRId64 " of %" PRId64 " entries", k, f->entries);
         int64_t row = mtx_natural(f, &p), col = row < 0 ? -1 : mtx_natural(f, &p);

@@ -47,7 +47,8 @@ static inline bool source_wants(const Source *s, int column) {
 bool source_is_null_text(const Source *s, const ColumnDecl *c, const char *text, size_t len); /* thread-safe */
 /* Where no column is declared: which type was inferred for this one. */
 void source_note_inferred(Diag *d, const Source *s, const ColumnDecl *c);
-void source_report_memory(const Source *s, int64_t rows, size_t bytes);
+void source_report_memory(const Source *s, int64_t rows, size_t bytes); /* E460 when the reading was given up */
+bool source_given_up(const Source *s);                                  /* true: reported */
 /* A cell's text for a message: quoted, control characters shown, clipped. In the source's arena. */
 const char *source_quote(const Source *s, const char *text, size_t len);
 

@@ -228,6 +228,7 @@ static bool sqlite_fill(SqliteSource *q, const Schema *schema, const int *fields
             if (fields[i] >= 0 && source_wants(s, i))
                 sqlite_put(q, fields[i], &schema->cols[i], &t->cols[i], rows, &problems[i]);
         rows++;
+        if (rows % 4096 == 0 && source_given_up(s)) return false;
     }
     if (failed) return false;
     bool ok = true;
