@@ -16,8 +16,9 @@ bool lower_is_const(const LowerValue *v, double *out) {
     return true;
 }
 
+/* A number: not the only row of a target, whose transpose runs over the rows in its other dimension. */
 static bool is_scalar(const IrNode *n) {
-    return n->rows == 1 && n->cols == 1;
+    return n->rows == 1 && n->cols == 1 && !n->rspace && !n->cspace;
 }
 
 /* ---- folding ---- */

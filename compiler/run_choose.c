@@ -25,9 +25,9 @@ static bool cost_of(Run *r, const Training *t, const Integration *data, const ch
 #define SORTING_GAINS 0.95 /* of the time without: below that the estimate is not worth trusting */
 static bool choose_order(Run *r, const Training *t, const Integration *in, bool cost_wanted, StrategyChoice *c,
                          IrCost *cost) {
-    enum { ORDERS = 4 };
+    enum { ORDERS = 4 }; /* so many, the widest, are estimated: each takes as long as preparing the training */
     IrFunc *f;
-    int by[ORDERS], n = strategy_orders(in, by, ORDERS);
+    int *by = arena_array(r->arena, int, in->nindicators + 1), n = strategy_orders(in, by, in->nindicators);
     const char *asked = r->o->sort;
     bool never = asked && !strcmp(asked, "never"), always = asked && !strcmp(asked, "always");
     if (asked && (always || !strcmp(asked, "auto"))) asked = NULL;
@@ -61,7 +61,7 @@ static bool choose_order(Run *r, const Training *t, const Integration *in, bool 
     for (int k = 0; k < n; k++) {
         const char *name = strategy_order_name(in, by[k]);
         IrCost sorted;
-        if (asked && strcmp(name, asked)) continue;
+        if (asked ? strcmp(name, asked) != 0 : k >= ORDERS) continue;
         if (!cost_of(r, t, strategy_sorted_phantom(r->arena, in, by[k]), "factorized", &sorted, &f)) return false;
         double sorting = data_is_sorted(r->data, in, by[k]) ? 0 : strategy_sort_seconds(in, r->o->threads);
         sorted.seconds += sorting;

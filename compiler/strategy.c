@@ -132,14 +132,26 @@ const Integration *strategy_phantom(Arena *arena, const Integration *in) {
 const char *strategy_order_name(const Integration *in, int indicator) {
     return in->spaces[in->indicators[indicator].space].name;
 }
+/* What one row of T reads through an indicator. */
+static double width_through(const Integration *in, int indicator) {
+    double width = 0;
+    for (int b = 0; b < in->nblocks; b++)
+        if (in->blocks[b].indicator == indicator) width += block_width(in, &in->blocks[b]);
+    return width;
+}
 int strategy_orders(const Integration *in, int *out, int most) {
     int n = 0;
-    for (int i = 0; i < in->nindicators && n < most; i++) {
+    for (int i = 0; i < in->nindicators; i++) {
         const Indicator *ind = &in->indicators[i];
         bool owns_columns = false;
         for (int b = 0; b < in->nblocks; b++) owns_columns = owns_columns || in->blocks[b].indicator == i;
         if (!owns_columns || ind->identity || in->spaces[ind->space].role < 0 || !ind->used) continue;
-        if ((double)ind->rows >= REPEATS_WORTH_SORTING * (double)ind->used) out[n++] = i;
+        if ((double)ind->rows < REPEATS_WORTH_SORTING * (double)ind->used) continue;
+        int at = n;
+        for (double w = width_through(in, i); at > 0 && width_through(in, out[at - 1]) < w; at--)
+            if (at < most) out[at] = out[at - 1];
+        if (at < most) out[at] = i;
+        if (n < most) n++;
     }
     return n;
 }

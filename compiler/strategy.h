@@ -11,7 +11,7 @@ typedef struct StrategyChoice {
 } StrategyChoice;
 
 /* Row order. Which indicators sorting the rows by may pay: those through which rows of a table are read more than once.
- * Returns their number, at most `most`. */
+ * The widest come first. Returns their number, at most `most`. */
 int strategy_orders(const Integration *in, int *out, int most);
 /* What integration_sort(in, indicator) would be, with sizes but no cells: for costing a function on it. In the arena.
  */
