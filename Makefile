@@ -186,6 +186,7 @@ install: all ## into PREFIX (/usr/local), below DESTDIR when given
 	if [ -f build/deps/libduckdb.LICENSE ]; then install -m 644 build/deps/libduckdb.LICENSE $(AT)/share/amal/; fi
 	cp -r examples $(AT)/share/amal/
 	install -m 644 LICENSE docs/*.md $(AT)/share/doc/amal/
+	cp -r docs/editors docs/benchmarks docs/tutorial $(AT)/share/doc/amal/
 
 uninstall: ## what install put into PREFIX, below DESTDIR when given
 	if [ -f $(AT)/share/amal/libduckdb.LICENSE ]; then rm -f $(AT)/lib/libduckdb.so; fi # only when it came with amal

@@ -10,6 +10,7 @@
 #include "backends/runtime/kernels.h"
 #include "backends/runtime/table.h"
 #include "compiler/build.h"
+#include "compiler/script.h"
 #include "compiler/driver.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -83,12 +84,11 @@ static bool writable(const Build *b, const char *path) {
     return false;
 }
 
-/* The output is none of the files that it is made of. */
-static bool spares(const Build *b, const char *input, const char *what) {
-    struct stat out, in;
-    if (stat(b->output, &out) != 0 || stat(input, &in) != 0 || out.st_dev != in.st_dev || out.st_ino != in.st_ino)
-        return true;
-    diag_help(diag_error(b->diags, "E440", (Span){0}, "\"%s\" is %s", b->output, what), "`-o FILE` names another file");
+/* What is written is none of the files that it is made of. */
+static bool spares(const Build *b, const char *path) {
+    const char *what = script_part_at(b->arena, b->program, path);
+    if (!what) return true;
+    diag_help(diag_error(b->diags, "E440", (Span){0}, "\"%s\" is %s", path, what), "`-o FILE` names another file");
     return false;
 }
 
@@ -100,8 +100,8 @@ bool build_link_ready(const Build *b) {
                   "`amal doctor` says what was found; a program once built needs none");
         return false;
     }
-    return find_library(b, library, sizeof library) && writable(b, b->output) &&
-           (!b->header || writable(b, b->header)) && spares(b, b->program->script->path, "the script");
+    return find_library(b, library, sizeof library) && writable(b, b->output) && spares(b, b->output) &&
+           (!b->header || (writable(b, b->header) && spares(b, b->header)));
 }
 
 /* ---------------- compiling ---------------- */

@@ -10,7 +10,7 @@
 #define VARIABLE(name, text)
 #define OPTION(id, name, value, kind, most, set, help)
 #define COMMAND(name, function, arguments, least, most, help, options, exits, text)                                    \
-    {#name, function, arguments, least, most, help, options, exits, text},
+    {#name, function, arguments, least, most, help, options, exits, text, NULL},
 #define RESERVED(name)
 const Command command_table[] = {
 #include "compiler/commands.def"

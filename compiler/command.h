@@ -61,6 +61,7 @@ struct Command {
     const char *arguments;
     int least, most;
     const char *help, *options, *exits, *text;
+    const char *page; /* that lists its options; NULL: `amal help NAME` */
 };
 typedef struct ExitRow {
     int code;

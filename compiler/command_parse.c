@@ -170,7 +170,7 @@ static int unknown_option(Invocation *v, const char *given) {
     }
     const char *near = elsewhere ? NULL : text_nearest(given, names, n), *name = v->command->name;
     if (near) return command_usage("there is no option %s; did you mean %s?", given, near);
-    const char *page = arena_printf(v->arena, v->command->run ? "amal help %s" : "%s --help", name);
+    const char *page = v->command->page ? v->command->page : arena_printf(v->arena, "amal help %s", name);
     if (elsewhere) return command_usage("%s takes no %s; `%s` lists its options", name, given, page);
     return command_usage("there is no option %s; `%s` lists them", given, page);
 }

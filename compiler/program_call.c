@@ -70,7 +70,11 @@ ProgramCall *program_call_new(Arena *arena, const AmalProgram *p, const char *op
     ProgramCall *call = arena_new_of(arena, ProgramCall);
     const char *check = getenv("AMAL_VERIFY");
     call->program = p;
-    call->command = (Command){.name = p->name, .arguments = "", .options = options, .exits = "0 1 2 3 70 130"};
+    call->command = (Command){.name = p->name,
+                              .arguments = "",
+                              .options = options,
+                              .exits = "0 1 2 3 70 130",
+                              .page = arena_printf(arena, "%s --help", p->name)};
     call->invocation.arena = arena;
     call->invocation.command = &call->command;
     call->invocation.run.script = p->script;
@@ -88,8 +92,8 @@ int program_call_parse(ProgramCall *call, int argc, char **argv, int from) {
     Invocation *v = &call->invocation;
     int wrong = command_parse(v, argc, argv, from, param_option, call);
     if (wrong || v->values[OPTION_help] || !v->arguments.len) return wrong;
-    return command_usage("it takes options, no arguments such as %s: `%s --help` lists them", v->arguments.data[0],
-                         call->program->name);
+    return command_usage("it takes options, no arguments such as %s: `%s` lists them", v->arguments.data[0],
+                         call->command.page);
 }
 
 Program *program_call_open(ProgramCall *call, Diags *ds, const char *folder) {

@@ -98,7 +98,10 @@ static Run *open_run(Call *c, Arena *arena, const AmalProgram *p, const char *co
     ProgramCall *call = program_call_new(arena, p, OPTIONS);
     VEC(char *) words = {0};
     for (int i = 0; settings && settings[i]; i++) vec_push(arena, &words, arena_strdup(arena, settings[i]));
+    call->command.page = arena_printf(arena, "%s.h", p->name);
     *code = program_call_parse(call, words.len, words.data, 0);
+    if (!*code && call->invocation.values[OPTION_help])
+        *code = command_usage("settings are options as in --lambda=0.5, not --help; %s lists them", call->command.page);
     Diags *ds = *code ? NULL : command_diags(&call->invocation);
     if (!ds) {
         *code = EXIT_USAGE;
@@ -124,6 +127,7 @@ static void free_model(AmalModel *m) {
 }
 
 static int train(Call *c) {
+    if (!c->out) return command_usage("no place for the model was given");
     Arena *arena = arena_new();
     AmalModel *m = arena_new_of(arena, AmalModel);
     VEC(const char *) kept = {0};
@@ -147,11 +151,24 @@ static int train(Call *c) {
 }
 
 int amal_library_train(const AmalProgram *p, const char *data, const char *const *settings, AmalModel **model) {
-    *model = NULL;
+    if (model) *model = NULL;
     return take_turn(train, &(Call){.program = p, .data = data, .settings = settings, .out = model});
 }
 
 /* ---------------- predict ---------------- */
+
+static void no_values(const double **values, size_t *rows, size_t *columns) {
+    if (values) *values = NULL;
+    if (rows) *rows = 0;
+    if (columns) *columns = 0;
+}
+
+/* Has the call a model, and places for what it gives? 0, or said. */
+static int wants_values(const Call *c) {
+    if (!c->model) return command_usage("no model was given");
+    if (!c->values || !c->rows || !c->columns) return command_usage("no place for values, rows and columns was given");
+    return 0;
+}
 
 /* The model of this name, the last trained under it; NULL: said. */
 static const Model *find_model(const AmalModel *m, const char *name) {
@@ -185,8 +202,8 @@ static bool target_of(Run *r, const char *text, DataRef *ref) {
 
 static int predict(Call *c) {
     AmalModel *m = c->model;
-    int code;
-    if (!m) return command_usage("no model was given");
+    int code = wants_values(c);
+    if (code) return code;
     if (m->last) arena_free(m->last);
     m->last = arena_new();
     const Model *model = find_model(m, c->name);
@@ -221,8 +238,7 @@ static int predict(Call *c) {
 
 int amal_library_predict(AmalModel *m, const char *model, const char *target, const char *data, const double **values,
                          size_t *rows, size_t *columns) {
-    *values = NULL;
-    *rows = *columns = 0;
+    no_values(values, rows, columns);
     return take_turn(predict, &(Call){.model = m,
                                       .name = model,
                                       .target = target,
@@ -236,7 +252,8 @@ int amal_library_predict(AmalModel *m, const char *model, const char *target, co
 
 static int parameter(Call *c) {
     const char *name = c->name ? c->name : "", *dot = strrchr(name, '.');
-    if (!c->model) return command_usage("no model was given");
+    int code = wants_values(c);
+    if (code) return code;
     const Model *model = find_model(c->model, dot ? arena_strndup(c->model->arena, name, (size_t)(dot - name)) : NULL);
     if (!model) return EXIT_USAGE;
     VEC(const char *) known = {0};
@@ -257,8 +274,7 @@ static int parameter(Call *c) {
 }
 
 int amal_library_parameter(AmalModel *m, const char *name, const double **values, size_t *rows, size_t *columns) {
-    *values = NULL;
-    *rows = *columns = 0;
+    no_values(values, rows, columns);
     return take_turn(parameter, &(Call){.model = m, .name = name, .values = values, .rows = rows, .columns = columns});
 }
 

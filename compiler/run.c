@@ -102,19 +102,12 @@ static const char *output_path(Run *r, const char *file) {
     return script_relative(r->arena, r->program->base_dir, file);
 }
 
-/* Rows made of a file are not written over it: a second run would read its own results. */
-static bool spares_sources(Run *r, const Integration *in, const char *path, Span at) {
-    struct stat out, source;
-    if (stat(path, &out) != 0) return true; /* there is nothing to overwrite */
-    for (int k = 0; k < in->spec->nroles; k++) {
-        const Table *t = in->spec->tables[in->spec->roles[k].source];
-        if (!t->path || stat(t->path, &source) != 0) continue;
-        if (source.st_dev != out.st_dev || source.st_ino != out.st_ino) continue;
-        Diag *d = diag_error(r->ds, "E440", at, "\"%s\" is the file of the source `%s`", path, t->name);
-        diag_help(d, "write to another file: the rows are made of this one");
-        return false;
-    }
-    return true;
+/* What a program is made of is not written over: a second run would read its own results. */
+static bool spares_inputs(Run *r, const char *path, Span at) {
+    const char *what = script_part_at(r->arena, r->program, path);
+    if (!what) return true;
+    diag_help(diag_error(r->ds, "E440", at, "\"%s\" is %s", path, what), "write to another file");
+    return false;
 }
 
 /* ---------------- let, print, for ---------------- */
@@ -469,7 +462,7 @@ static bool step_predict(Run *r, const Stmt *s) {
     const char *key;
     const Model *m = find_model(r, s->predict.model, &key);
     const Integration *in = m ? data_for_model(r->data, &s->predict.on, m) : NULL;
-    if (!in || !spares_sources(r, in, output_path(r, s->predict.file), s->predict.file_span)) return false;
+    if (!in || !spares_inputs(r, output_path(r, s->predict.file), s->predict.file_span)) return false;
     const Integration *data = run_data(r, in);
     Matrix *p = data ? predict(r, m, data, s->predict.model.span) : NULL;
     if (!p) return false;
@@ -481,7 +474,8 @@ static bool step_predict(Run *r, const Stmt *s) {
 static bool step_save(Run *r, const Stmt *s) {
     const char *key, *path = output_path(r, s->file.file);
     const Model *m = find_model(r, s->file.model, &key);
-    if (!m || !model_save(r->ds, s->file.file_span, m, path)) return false;
+    if (!m || !spares_inputs(r, path, s->file.file_span)) return false;
+    if (!model_save(r->ds, s->file.file_span, m, path)) return false;
     report_file(r->report, m->name, path, -1, -1);
     return true;
 }
@@ -497,7 +491,7 @@ static bool step_load(Run *r, const Stmt *s) {
 static bool step_export(Run *r, const Stmt *s) {
     const Integration *in = data_ref(r->data, &s->export_.on);
     const char *path = output_path(r, s->export_.file);
-    if (!in || !spares_sources(r, in, path, s->export_.file_span)) return false;
+    if (!in || !spares_inputs(r, path, s->export_.file_span)) return false;
     Table *t = integration_export(r->ds, in, s->export_.provenance);
     if (!t) return false;
     int64_t bytes = 0;

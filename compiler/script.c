@@ -47,6 +47,32 @@ const char *script_relative(Arena *arena, const char *base_dir, const char *file
     return arena_printf(arena, "%s/%s", base_dir, file);
 }
 
+const char *script_source_file(Arena *arena, const char *base_dir, const char *uri) {
+    if (strncmp(uri, "sqlite:", 7) == 0) uri += 7;
+    if (strncmp(uri, "file://", 7) == 0) uri += 7;
+    return script_relative(arena, base_dir, arena_strndup(arena, uri, strcspn(uri, "?")));
+}
+
+static bool is_at(const struct stat *there, const char *path) {
+    struct stat st;
+    return path && stat(path, &st) == 0 && st.st_dev == there->st_dev && st.st_ino == there->st_ino;
+}
+
+const char *script_part_at(Arena *arena, const Program *p, const char *path) {
+    struct stat there;
+    if (stat(path, &there) != 0) return NULL;
+    if (!p->built_with && p->script && is_at(&there, p->script->path)) return "the script";
+    for (int i = 0; !p->built_with && i < p->nused; i++)
+        if (is_at(&there, script_relative(arena, p->base_dir, p->used.data[i]->path)))
+            return "a script that this one uses";
+    for (int i = 0; i < p->sources.len; i++) {
+        const SourceDecl *d = p->sources.data[i].decl;
+        if (d->uri && is_at(&there, script_source_file(arena, p->base_dir, d->uri)))
+            return arena_printf(arena, "the file of the source `%s`", d->name.text);
+    }
+    return NULL;
+}
+
 Script *script_parse(Arena *arena, Diags *ds, const char *path) {
     size_t len = 0;
     const char *why = NULL;
@@ -99,7 +125,8 @@ static bool stdlib_from_folder(Arena *arena, Diags *ds, ScriptVec *out, const ch
 }
 
 static void stdlib_built_in(Arena *arena, Diags *ds, ScriptVec *out) {
-    for (const StdlibFile *f = stdlib_files; f->path; f++) stdlib_add(arena, ds, out, f->path, f->text, strlen(f->text));
+    for (const StdlibFile *f = stdlib_files; f->path; f++)
+        stdlib_add(arena, ds, out, f->path, f->text, strlen(f->text));
 }
 
 bool script_stdlib(Arena *arena, Diags *ds, ScriptVec *out) {

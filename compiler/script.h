@@ -38,6 +38,10 @@ Program *script_open_carried(Arena *arena, Diags *ds, const struct AmalProgram *
                              int nsettings, const Setting *settings);
 /* The folder part of a path ("." when there is none), in the arena. */
 const char *script_folder(Arena *arena, const char *path);
+/* The file of a source's address ("data.csv", "sqlite:shop.db?table=orders"), in the arena. */
+const char *script_source_file(Arena *arena, const char *base_dir, const char *uri);
+/* What of the program is the file at `path`: "the script", "the file of the source `x`"; in the arena. NULL: nothing. */
+const char *script_part_at(Arena *arena, const Program *p, const char *path);
 /* `file` as the script means it: relative to the script's folder, in the arena. */
 const char *script_relative(Arena *arena, const char *base_dir, const char *file);
 #endif

@@ -434,7 +434,9 @@ SessionResult session_save(Session *s, const char *path) {
     }
     ast_print_script(&text, &script);
     Diags *ds = diags_child(a, s->files);
-    bool ok = file_write_atomic(ds, (Span){0}, path, text.data ? text.data : "", text.len);
+    const char *what = script_part_at(a, session_program(s), path);
+    if (what) diag_error(ds, "E440", (Span){0}, "\"%s\" is %s", path, what);
+    bool ok = !what && file_write_atomic(ds, (Span){0}, path, text.data ? text.data : "", text.len);
     diag_print(ds, s->o.err, s->o.colour);
     if (ok) fprintf(s->o.out, "wrote %s, %d statements\n", path, s->declared.len + s->steps.len);
     buf_free(&text);

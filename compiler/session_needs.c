@@ -261,10 +261,8 @@ void needs_close(const Session *s, Needs *n) {
 
 uint64_t session_file_stamp(const char *base_dir, const char *uri) {
     if (!uri) return 0;
-    if (strncmp(uri, "sqlite:", 7) == 0) uri += 7;
-    if (strncmp(uri, "file://", 7) == 0) uri += 7;
     Arena *a = arena_new();
-    const char *path = script_relative(a, base_dir, arena_strndup(a, uri, strcspn(uri, "?")));
+    const char *path = script_source_file(a, base_dir, uri);
     struct stat st;
     int64_t parts[6] = {0};
     if (stat(path, &st) == 0) {

@@ -165,6 +165,10 @@ CC=/nonexistent/cc said 3 "E602" "$amal" build "$work/script/sales.amal" -o "$wo
 AMAL_RUNTIME="$work" said 3 "E604" "$amal" build "$work/script/sales.amal" -o "$work/out/x"
 said 1 "there is no such folder" "$amal" build "$work/script/sales.amal" -o "$work/none/x"
 said 1 "it is a folder" "$amal" build "$work/script/sales.amal" -o "$work/out"
+cp "$work/script/sales.csv" "$work/sales.csv"
+said 1 "is the file of the source \`sales\`" "$amal" build "$work/script/sales.amal" -o "$work/script/sales.csv"
+said 1 "is a script that this one uses" "$amal" build "$work/script/sales.amal" -o "$work/script/parts/shops.amal"
+if cmp "$work/sales.csv" "$work/script/sales.csv"; then ok; else bad "a build over a file that it reads"; fi
 said 1 "is the script" "$amal" build "$work/script/sales.amal" -o "$work/script/sales.amal"
 TMPDIR="$work/none" said 1 "TMPDIR names another place" "$amal" build "$work/script/sales.amal" -o "$work/out/x"
 mv "$work/script/sales.csv" "$work/sales.csv"

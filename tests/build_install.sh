@@ -6,6 +6,7 @@ if make --no-print-directory install BUILD="${build#"$PWD"/}" DESTDIR="$stage" P
 at="$stage/opt/amal"
 for file in bin/amal lib/amal/libamal.a lib/pkgconfig/amal.pc include/amal/carried.h share/man/man1/amal.1 share/man/man1/amal-build.1 \
     share/bash-completion/completions/amal share/zsh/site-functions/_amal share/fish/vendor_completions.d/amal.fish share/doc/amal/building.md \
+    share/doc/amal/editors/README.md share/doc/amal/tutorial/orders.csv \
     share/amal/examples/flights/short.amal; do
     if [ -s "$at/$file" ]; then ok; else bad "make install" "there is no $file"; fi
 done

@@ -40,6 +40,7 @@ static void *train_again(void *folder) {
 
 int main(int argc, char **argv) { /* script's folder, grown data, other shops, w[1], the first prediction */
     const char *const settings[] = {"--lambda=4", "--threads", "1", NULL};
+    const char *const help[] = {"--help", NULL};
     const char *const misspelt[] = {"--lamda=4", NULL}, *const wrong[] = {"--lambda", "much", NULL};
     const double *v, *w;
     size_t rows, columns;
@@ -47,6 +48,8 @@ int main(int argc, char **argv) { /* script's folder, grown data, other shops, w
     if (argc != 6) return 2;
     CHECK(sales_train(argv[1], misspelt, &m) == 2 && m == NULL && strstr(sales_message(), "did you mean --lambda?"));
     CHECK(sales_train(argv[1], wrong, &m) == 1 && m == NULL && strstr(sales_message(), "E119"));
+    CHECK(sales_train(argv[1], help, &m) == 2 && m == NULL && strstr(sales_message(), "sales.h lists them"));
+    CHECK(sales_train(argv[1], settings, NULL) == 2 && strstr(sales_message(), "no place"));
     CHECK(sales_train("/nonexistent", NULL, &m) == 1 && m == NULL && strstr(sales_message(), "E450"));
     CHECK(sales_train(argv[1], settings, &m) == 0 && m != NULL && !*sales_message());
     CHECK(sales_parameter(m, "m.w", &v, &rows, &columns) == 0 && rows == 6 && columns == 1);
@@ -64,6 +67,13 @@ int main(int argc, char **argv) { /* script's folder, grown data, other shops, w
     CHECK(sales_parameter(m, "m.W", &v, &rows, &columns) == 2 && v == NULL);
     CHECK(sales_parameter(NULL, "w", &v, &rows, &columns) == 2 && sales_predict(NULL, 0, 0, 0, &v, &rows, &columns) == 2);
     CHECK(sales_predict(m, "m", NULL, argv[1], &v, &rows, &columns) == 0 && rows == 60); /* errors leave the model as it was */
+    CHECK(sales_parameter(m, "m.w", &v, &rows, NULL) == 2 && v == NULL && rows == 0);
+    CHECK(sales_predict(m, "m", NULL, argv[1], NULL, &rows, &columns) == 2 && strstr(sales_message(), "no place"));
+    sales_model *second; /* two at once do not touch each other */
+    CHECK(sales_parameter(m, "m.w", &w, &rows, &columns) == 0 && sales_train(argv[1], NULL, &second) == 0);
+    CHECK(sales_parameter(second, "m.w", &v, &rows, &columns) == 0 && v != w && v[0] != w[0]);
+    sales_free(second);
+    CHECK(fabs(w[0] - atof(argv[4])) < 1e-9 * fabs(w[0]));
     sales_free(m);
     sales_free(NULL);
     CHECK(sales_train(argv[3], NULL, &m) == 0 && strstr(sales_message(), "W606")); /* other sizes: right, and said */

@@ -34,14 +34,17 @@ raises() { # code, folder, command …
 mkdir -p "$tmp/away" "$tmp/kernels"
 printf 'p,q\n1,2\n3,5\n' >"$tmp/away/a.csv"
 printf 'p,q\n1,2\n' >"$tmp/away/b.csv"
+mkfifo "$tmp/away/pipe.csv" # who writes to it waits for the run, which has looked at b.csv by then
+{ printf 'p,r\n1,2\n' >"$tmp/away/b.csv" && cat "$tmp/away/a.csv"; } >"$tmp/away/pipe.csv" &
+writer=$!
 cat >"$tmp/away/changes.amal" <<'S'
-source A from "a.csv";
+source A from "pipe.csv" { p: num, q: num }
 source B from "b.csv";
 target T { x: feature num }
 target U { x: feature num }
 A(p: x) -> T(x: x);
 B(q: x) -> U(x: x);
-export T to "b.csv";
+export T to "t.csv";
 export U to "u.csv";
 S
 cat >"$tmp/away/trains.amal" <<'S'
@@ -58,6 +61,7 @@ print nrow(features(T));
 S
 : >"$tmp/away/a.parquet"
 raises E419 "$tmp/away" "$amal" run changes.amal
+kill "$writer" 2>/dev/null # it is gone unless the run never read
 raises E602 "$tmp/away" env CC=/nonexistent/cc "$amal" run trains.amal
 if ldconfig -p 2>/dev/null | grep -q 'libduckdb\.so'; then
     printf 'skipped E610: libduckdb is where every program finds it\n'
