@@ -21,6 +21,11 @@ int set_backend(Invocation *v, const char *x) {
     return 0;
 }
 
+int set_precision(Invocation *v, const char *x) {
+    v->run.precision = x;
+    return 0;
+}
+
 int set_threads(Invocation *v, const char *x) {
     v->run.threads = atoi(x);
     return 0;

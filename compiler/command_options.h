@@ -7,6 +7,7 @@ int set_backend(Invocation *v, const char *x);
 int set_disable(Invocation *v, const char *x);
 int set_dump_after(Invocation *v, const char *x);
 int set_json(Invocation *v, const char *x);
+int set_precision(Invocation *v, const char *x);
 int set_profile(Invocation *v, const char *x);
 int set_html(Invocation *v, const char *x);
 int set_dump_cuda(Invocation *v, const char *x);

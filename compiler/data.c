@@ -236,6 +236,10 @@ static Built *build(Data *d, const Target *target, const Model *m, Span at) {
         d->seconds_match += time_now() - begin;
     }
     buf_free(&key.key);
+    /* what is kept for later runs has its doubles */
+    bool single = d->options->precision && !strcmp(d->options->precision, "single");
+    if (!b.failed && single && !integration_is_single(b.root))
+        b.failed = !integration_round(d->ds, b.root, d->options->threads);
     if (!b.failed && !m) check_matches(d->ds, target, b.root);
     if (!b.failed) {
         vec_push(d->arena, &d->report_targets, target);

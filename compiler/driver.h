@@ -13,6 +13,7 @@ typedef struct RunOptions {
     const char *sort;        /* "auto", "always", "never", or the table to sort T's rows by; NULL: auto */
     const char *sort_by;     /* what asked for it, as above */
     const char *backend;     /* NULL: C for training, and for the rest whichever the estimate favours */
+    const char *precision;   /* of features' numbers: "double" or "single"; NULL: double */
     int threads;             /* 0: not said on the command line */
     int nsettings;
     const Setting *settings; /* --set */

@@ -56,6 +56,7 @@ static WordPlace option_values(const char *name) {
     if (!strcmp(name, "backend")) return WORDS_BACKEND_VALUES;
     if (!strcmp(name, "deterministic")) return WORDS_SWITCH_VALUES;
     if (!strcmp(name, "egd")) return WORDS_EGD_VALUES;
+    if (!strcmp(name, "precision")) return WORDS_PRECISION_VALUES;
     if (!strcmp(name, "sort")) return WORDS_SORT_VALUES;
     return !strcmp(name, "strategy") ? WORDS_STRATEGY_VALUES : WORDS_COUNT_OF_PLACES;
 }

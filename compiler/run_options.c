@@ -22,6 +22,7 @@ RunOptions run_options_settle(const Program *p, const RunOptions *given) {
         if (!strcmp(name, "threads") && !given->threads && number && number->kind == EX_NUM)
             o.threads = number->num < 1024 ? (int)number->num : 1024;
         if (!strcmp(name, "backend") && !given->backend) o.backend = word_of(s->option.value);
+        if (!strcmp(name, "precision") && !given->precision) o.precision = word_of(s->option.value);
         if (!strcmp(name, "deterministic")) o.any_order = !strcmp(word_of(s->option.value), "off");
         if (!strcmp(name, "sort") && !given->sort_by) {
             o.sort = word_of(s->option.value);

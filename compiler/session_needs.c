@@ -310,8 +310,8 @@ static uint64_t target_key(Arena *a, const Session *s, const Keys *k, const char
     for (int i = 0; i < s->declared.len; i++) {
         const Entry *e = s->declared.data[i];
         StmtKind kind = e->stmt->kind;
-        bool option = kind == ST_OPTION && (strcmp(e->stmt->option.name.text, "max_rows") == 0 ||
-                                            strcmp(e->stmt->option.name.text, "egd") == 0);
+        const char *name = kind == ST_OPTION ? e->stmt->option.name.text : "";
+        bool option = !strcmp(name, "max_rows") || !strcmp(name, "egd") || !strcmp(name, "precision");
         bool part = kind == ST_SOURCE || kind == ST_TARGET || kind == ST_TGD || kind == ST_EGD || kind == ST_MATCH;
         if (!n.declared[i] || !(option || part)) continue;
         key = params_in(s, e->text, mix(key, e->hash));

@@ -113,7 +113,8 @@ const Integration *strategy_phantom(Arena *arena, const Integration *in) {
     t->blocks = arena_new_of(arena, IntBlock);
     int64_t nnz = integration_materialized_nnz(in);
     Matrix *m = arena_new_of(arena, Matrix);
-    *m = (Matrix){.kind = MAT_DENSE, .rows = in->rows, .cols = in->cols, .ld = in->cols};
+    *m = (Matrix){
+        .kind = MAT_DENSE, .rows = in->rows, .cols = in->cols, .ld = in->cols, .single = integration_is_single(in)};
     if ((double)nnz < 0.25 * (double)in->rows * (double)in->cols) {
         m->kind = MAT_CSR;
         m->rowptr = arena_array(arena, int64_t, in->rows + 1);

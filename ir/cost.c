@@ -48,7 +48,7 @@ IrTableCost ir_table_cost(const Integration *data) {
         const Matrix *m = blk->data;
         double cells = matrix_cells(m), rows = m->rows > 0 ? (double)m->rows : 1, per_row = cells / rows;
         t.cells += cells;
-        t.bytes += m->kind == MAT_DENSE ? 8 * cells : m->kind == MAT_CODES ? 4 * cells : 12 * cells;
+        t.bytes += m->kind == MAT_DENSE ? (m->single ? 4 : 8) * cells : m->kind == MAT_CODES ? 4 * cells : 12 * cells;
         if (m->kind != MAT_DENSE) t.sparse = true;
         bool moves = through_index(data, b);
         if (moves) t.gathers += t.rows;
@@ -168,7 +168,8 @@ static double operand_bytes(Costing *z, const IrNode *n, const IrNode *x) {
         if (z->read[x->id] == n->home) return 0;
         z->read[x->id] = n->home;
     }
-    return 8 * cells_of(z, x);
+    bool single = x->op == IR_DATA && z->f->tables.data[x->table].data->blocks[x->block].data->single;
+    return (single ? 4 : 8) * cells_of(z, x);
 }
 /* What reading T's blocks takes at level 1: one pass reads them, the products share it. */
 static double table_bytes(Costing *z, const IrNode *n, const IrNode *table, const IrTableCost *t) {

@@ -7,6 +7,9 @@ const IntBlock *fuse_block(const IrFunc *f, const IrNode *n) {
 bool fuse_is_sparse(const IrFunc *f, const IrNode *n) {
     return n->op == IR_DATA && fuse_block(f, n)->data->kind != MAT_DENSE;
 }
+bool fuse_is_single(const IrFunc *f, const IrNode *n) {
+    return n->op == IR_DATA && fuse_block(f, n)->data->kind == MAT_DENSE && fuse_block(f, n)->data->single;
+}
 
 bool fuse_reads_once(const IrNode *user, const IrNode *n) {
     if (ir_is_elementwise(user->op)) return user->cols == n->cols;

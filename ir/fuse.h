@@ -81,6 +81,7 @@ bool fuse_is_from_block(const FusePlan *p, const IrNode *n);
 bool fuse_is_to_block(const FusePlan *p, const IrNode *n);
 /* A user that reads each cell of n once, so that n's formula may stand in its own. */
 bool fuse_reads_once(const IrNode *user, const IrNode *n);
+bool fuse_is_single(const IrFunc *f, const IrNode *n); /* a dense block whose numbers are floats */
 bool fuse_is_sparse(const IrFunc *f, const IrNode *n); /* DATA stored as CSR or codes */
 const IntBlock *fuse_block(const IrFunc *f, const IrNode *data);
 /* Bytes a pass reads and writes once, for explain. */

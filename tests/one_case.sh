@@ -3,11 +3,14 @@
 # what is wrong; always exits 0. AMAL and JSON_TOOL name the programs.
 #
 #   one_case.sh differential SCRIPT BASE BACKEND STRATEGY [REWRITE]   same results as in BASE, to 1e-9; STRATEGY sorted: factorized, rows sorted
+#   one_case.sh single SCRIPT BASE BACKEND STRATEGY                   the same with --precision single
 #   one_case.sh reference SCRIPT DATA BACKEND STRATEGY                as SCRIPT's .expect says
 #   one_case.sh compile SCRIPT - cuda ARCH                            what is emitted for each training compiles for ARCH
 set -u
 kind=$1 script=$2 against=$3 backend=$4 strategy=$5 rewrite=${6:-}
-name="$script ($backend, $strategy${rewrite:+, without $rewrite})"
+precision=double
+[ "$kind" != single ] || precision=single
+name="$script ($backend, $strategy, $precision${rewrite:+, without $rewrite})"
 out=$(mktemp)
 said=$(mktemp)
 trap 'rm -f "$out" "$said"' EXIT
@@ -22,7 +25,7 @@ if [ "$kind" = compile ]; then
 fi
 sort=never
 [ "$strategy" != sorted ] || { strategy=factorize sort=always; }
-timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" run "$script" --backend "$backend" --strategy "$strategy" --sort $sort ${rewrite:+--disable "$rewrite"} \
+timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" run "$script" --backend "$backend" --strategy "$strategy" --sort $sort --precision $precision ${rewrite:+--disable "$rewrite"} \
     --json "$out" --quiet >/dev/null 2>"$said"
 code=$?
 if [ $code -ne 0 ]; then

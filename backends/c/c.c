@@ -60,6 +60,13 @@ static bool bind_data(Executable *x, Diags *ds) {
         const IntBlock *blk = indicator ? NULL : &in->blocks[b->index];
         switch (b->kind) {
         case BIND_DENSE: x->bind[i] = blk->data->data; break;
+        case BIND_FLOATS:
+            if (!(x->bind[i] = mat_floats(blk->data, in->spec->threads))) {
+                diag_error(ds, "E402", (Span){0}, "no memory for %lld numbers in single precision",
+                           (long long)(blk->data->rows * blk->data->ld));
+                return false;
+            }
+            break;
         case BIND_ROWPTR: x->bind[i] = blk->data->rowptr; break;
         case BIND_COLIDX: x->bind[i] = blk->data->colidx; break;
         case BIND_VALUES: x->bind[i] = blk->data->values; break;
@@ -187,8 +194,8 @@ static void *host_alloc(AmalRt *rt, int64_t count) {
 static void host_run(int parts, void (*pass)(void *, int, int), void *frame) {
     thread_run(parts, pass, frame);
 }
-/* The same with a clock; amal_run calls it on the thread that called c_run. What is no pass adds up the sums of the pass
- * that ran before it, and its time is that pass's. */
+/* The same with a clock; amal_run calls it on the thread that called c_run. What is no pass adds up the sums of the
+ * pass that ran before it, and its time is that pass's. */
 static _Thread_local Host *profiled;
 static void host_run_timed(int parts, void (*pass)(void *, int, int), void *frame) {
     const Executable *x = profiled->x;
@@ -387,6 +394,7 @@ static const char *c_text(const Executable *x) {
 }
 
 const Backend backend_c = {.name = "c",
+                           .single = true,
                            .sorted_rows = true,
                            .help = "emits fused C, compiled by the system's compiler",
                            .available = c_available,

@@ -52,11 +52,12 @@ const char *emit_bind(Emit *e, BindKind kind, int table, int index) {
         const Bind *b = &e->out->binds.data[i];
         if (b->kind == kind && b->table == table && b->index == index) return b->member;
     }
-    static const char *const stem[] = {"D",     "rows",    "cols",     "vals",  "code", "ci",
+    static const char *const stem[] = {"D",     "D",       "rows",     "cols",  "vals", "code",  "ci",
                                        "count", "feature", "segments", "order", "in",   "number"};
-    static const char *const type[] = {"const double *",  "const int64_t *", "const int32_t *", "const double *",
-                                       "const int32_t *", "const int32_t *", "const double *",  "const int32_t *",
-                                       "const int64_t *", "const int32_t *", "const double *",  "double "};
+    static const char *const type[] = {"const double *",  "const float *",   "const int64_t *", "const int32_t *",
+                                       "const double *",  "const int32_t *", "const int32_t *", "const double *",
+                                       "const int32_t *", "const int64_t *", "const int32_t *", "const double *",
+                                       "double "};
     const char *what = "";
     if (kind == BIND_NUMBER)
         what = "";
@@ -86,6 +87,14 @@ const char *emit_bind(Emit *e, BindKind kind, int table, int index) {
     e->indent = indent;
     vec_push(e->arena, &e->out->binds, b);
     return b.member;
+}
+
+static const char *dense_member(Emit *e, const IrNode *data) {
+    return emit_bind(e, fuse_is_single(e->f, data) ? BIND_FLOATS : BIND_DENSE, data->table, data->block);
+}
+const char *emit_dense(Emit *e, const IrNode *data) {
+    return emit_hoist(e, dense_member(e, data),
+                      fuse_is_single(e->f, data) ? "const float *restrict " : "const double *restrict ");
 }
 
 const char *emit_where(Emit *e, const IrNode *n) {
@@ -190,7 +199,7 @@ static void copy_value(Emit *e, const char *member, const IrNode *to, const IrNo
         v = arena_printf(e->arena, "f->%s[r]", emit_bind(e, BIND_COUNT, n->table, n->indicator));
     else if (n->op == IR_DATA) {
         if (fuse_is_sparse(e->f, n)) internal_error("a sparse block leaves its pass");
-        v = arena_printf(e->arena, "f->%s[r * %lld + c]", emit_bind(e, BIND_DENSE, n->table, n->block), from_stride);
+        v = arena_printf(e->arena, "f->%s[r * %lld + c]", dense_member(e, n), from_stride);
     } else if (n->op == IR_INPUT || from_stride != to_stride) {
         v = arena_printf(e->arena, "f->%s[r * %lld + c]", emit_member(e, n), from_stride);
     }

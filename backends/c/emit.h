@@ -12,6 +12,7 @@
 /* What amal_run's bind[] holds, in order; the host fills it. */
 typedef enum {
     BIND_DENSE,
+    BIND_FLOATS,
     BIND_ROWPTR,
     BIND_COLIDX,
     BIND_VALUES,
@@ -61,8 +62,9 @@ typedef struct Emit {
     VEC(const char *) copied;  /* small rows it keeps padded copies of */
     VEC(const char *) hoisted; /* frame members it reads, declared once at its top */
     VEC(const char *) hoisted_decl;
-    VEC(const char *) streams; /* blocks whose rows are prefetched already */
-    int block;                 /* rows per block */
+    VEC(const char *) streams;   /* blocks whose rows are prefetched already */
+    int block;                   /* rows per block */
+    VEC(const IrNode *) widened; /* blocks in single precision of which this stage reads the rows it is at */
 } Emit;
 void emit_line(Emit *e, Buf *b, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 const char *emit_number(Emit *e, double v);
@@ -76,6 +78,12 @@ bool emit_is_scalar(const IrNode *n); /* 1 x 1 and small: a plain double member 
 /* The member's name inside the pass, hoisted into a local at its top. */
 const char *emit_hoist(Emit *e, const char *member, const char *ctype);
 const char *emit_bind(Emit *e, BindKind kind, int table, int index);
+/* The numbers of a dense block, doubles or floats; in a pass. */
+const char *emit_dense(Emit *e, const IrNode *data);
+/* A block of floats whose rows, of those that the pass is at, are made doubles first: the array w<id>, of the block's
+ * stride. Others are read where they lie, cell by cell when they are floats. */
+bool emit_is_widened(const Emit *e, const IrNode *n);
+const char *emit_widened(Emit *e, const IrNode *n);
 const char *emit_cell(Emit *e, const IrNode *n, const char *b,
                       const char *j); /* in a pass: cell (i + b, j) or of a small value (0, j) */
 const char *emit_small_cell(Emit *e, const IrNode *n, const char *r, const char *c); /* outside passes */

@@ -70,10 +70,10 @@ static const char *row_cell(Emit *e, const char *base, int64_t cols, int64_t str
     if (stride == 1) return arena_printf(e->arena, "%s[i + %s]", base, b);
     return arena_printf(e->arena, "%s[(i + %s) * %lld + %s]", base, b, (long long)stride, cols == 1 ? "0" : j);
 }
-/* Rows of a dense block picked by an index are read where they lie. */
+/* Rows of a dense block picked by an index are read where they lie, unless they are floats. */
 bool emit_is_picked_row(const Emit *e, const IrNode *n) {
     return n->op == IR_GATHER && n->args[0]->op == IR_DATA && !fuse_is_sparse(e->f, n->args[0]) &&
-           e->f->tables.data[n->table].data->indicators[n->indicator].total;
+           !fuse_is_single(e->f, n->args[0]) && e->f->tables.data[n->table].data->indicators[n->indicator].total;
 }
 bool emit_is_block_sum(const Emit *e, const IrNode *n) {
     return e->pass && n->op == IR_SCATTER && FUSE(n)->pass == e->pass->id && fuse_is_to_block(e->plan, n);
@@ -130,7 +130,8 @@ static const char *gather_cell(Emit *e, const IrNode *n, const char *b, const ch
     bool guarded = false; /* values kept by emitted code have one more row of zeros for "absent"; leaves have not */
     int64_t ld = emit_stride(e, u);
     if (u->op == IR_DATA) {
-        base = emit_hoist(e, emit_bind(e, BIND_DENSE, u->table, u->block), "const double *restrict ");
+        base = emit_dense(e, u);
+        if (fuse_is_single(e->f, u)) base = arena_printf(e->arena, "(double)%s", base);
         guarded = !ind->total;
     } else if (u->op == IR_COUNT) {
         base = emit_hoist(e, emit_bind(e, BIND_COUNT, u->table, u->indicator), "const double *restrict ");
@@ -150,6 +151,13 @@ static const char *gather_cell(Emit *e, const IrNode *n, const char *b, const ch
     if (!guarded) return at;
     const char *rows = emit_hoist(e, arena_printf(e->arena, "n_%d", u->rspace), "const int64_t ");
     return arena_printf(e->arena, "(%s[i + %s] < %s ? %s : %s)", idx, b, rows, at, emit_number(e, n->num));
+}
+
+const char *emit_widened(Emit *e, const IrNode *n) {
+    bool known = false;
+    for (int i = 0; i < e->widened.len; i++) known = known || e->widened.data[i] == n;
+    if (!known) vec_push(e->arena, &e->widened, n);
+    return arena_printf(e->arena, "w%d", n->id);
 }
 
 /* The number, from 0, that row i + b has in the script. */
@@ -205,8 +213,13 @@ const char *emit_cell(Emit *e, const IrNode *n, const char *b, const char *j) {
                         1, 1, b, j);
     case IR_DATA: {
         const Matrix *m = fuse_block(e->f, n)->data;
-        return row_cell(e, emit_hoist(e, emit_bind(e, BIND_DENSE, n->table, n->block), "const double *restrict "),
-                        n->cols, m->ld, b, j);
+        if (e->pass && emit_is_widened(e, n))
+            return m->ld == 1 ? arena_printf(e->arena, "%s[%s]", emit_widened(e, n), b)
+                              : arena_printf(e->arena, "%s[%s * %lld + %s]", emit_widened(e, n), b, (long long)m->ld,
+                                             n->cols == 1 ? "0" : j);
+        const char *base = emit_dense(e, n);
+        return row_cell(e, fuse_is_single(e->f, n) ? arena_printf(e->arena, "(double)%s", base) : base, n->cols, m->ld,
+                        b, j);
     }
     default: break;
     }

@@ -23,16 +23,28 @@ static void prefetch_picked(Emit *e, const IrNode *n) {
     bool to = n->op == IR_SCATTER;
     long long stride = (long long)(to ? emit_pad(n->cols) : emit_stride(e, u));
     if (stride < 3 || stride > PICKED_MOST || u->op == IR_FULL) return;
-    const char *base =
-        to ? arena_printf(e->arena, "g%d", n->id)
-           : emit_hoist(e, u->op == IR_DATA ? emit_bind(e, BIND_DENSE, u->table, u->block) : emit_member(e, u),
-                        DOUBLES);
+    const char *base = to                 ? arena_printf(e->arena, "g%d", n->id)
+                       : u->op == IR_DATA ? emit_dense(e, u)
+                                          : emit_hoist(e, emit_member(e, u), DOUBLES);
     const char *idx = emit_hoist(e, emit_bind(e, BIND_INDEX, n->table, n->indicator), "const int32_t *restrict ");
     const char *rows = emit_hoist(e, arena_printf(e->arena, "n_%d", to ? n->rspace : u->rspace), "const int64_t ");
     LINE("for (int64_t r = i + %d; r < i + %d && r < last && %s > %lld; r++)", e->block, 2 * e->block, rows,
          NEAR / stride);
     LINE("    for (int l = 0; l < %lld; l += %d) __builtin_prefetch(%s + (int64_t)%s[r] * %lld + l%s);", stride,
-         to && emit_scatter_counts(e, n) ? 16 : 8, base, idx, stride, to ? ", 1" : "");
+         (to && emit_scatter_counts(e, n)) || (!to && fuse_is_single(e->f, u)) ? 16 : 8, base, idx, stride,
+         to ? ", 1" : "");
+}
+/* Blocks of floats become doubles here, a block of rows at a time, while it passes: the rest of the pass reads those
+ * from the first-level cache, as often as it likes. Wider rows are read where they lie. */
+enum { WIDENED_MOST = 1024 };
+bool emit_is_widened(const Emit *e, const IrNode *n) {
+    return fuse_is_single(e->f, n) && emit_stride(e, n) <= WIDENED_MOST;
+}
+static void widen(Emit *e, const IrNode *d) {
+    long long stride = (long long)emit_stride(e, d);
+    LINE("double w%d[%lld] __attribute__((aligned(64)));", d->id, (long long)e->block * stride + 64);
+    LINE("widen(w%d, %s + i * %lld, m * %lld); /* the rows of %s */", d->id, emit_dense(e, d), stride, stride,
+         fuse_block(e->f, d)->label);
 }
 /* A block of rows; whole vectors are read from its last row too. */
 static long long local_size(const Emit *e, const IrNode *n) {
@@ -47,6 +59,9 @@ static int block_rows(Emit *e, const FusePass *pass, int space) {
         const IrNode *n = pass->nodes.data[k];
         bool local = emit_is_local(e, n) && n->rspace == space, sums = emit_is_block_sum(e, n) && n->rspace == space;
         if ((local || (sums && !FUSE(n)->stored)) && n->cols > widest) widest = n->cols;
+        for (int a = 0; a < n->nargs; a++)
+            if (n->args[a]->rspace == space && emit_is_widened(e, n->args[a]) && n->args[a]->cols > widest)
+                widest = n->args[a]->cols;
     }
     while (rows > 8 && rows * widest > 8192) rows /= 2;
     return rows;
@@ -83,6 +98,9 @@ static void declare_locals(Emit *e, const FusePass *pass, int space) {
 }
 /* The nodes of one stage over the rows i .. i + m of `space`. */
 static void emit_nodes(Emit *e, const FusePass *pass, int space, int stage) {
+    Buf before = e->lines;
+    e->lines = (Buf){0};
+    e->widened.len = 0;
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
         bool picks =
@@ -97,6 +115,11 @@ static void emit_nodes(Emit *e, const FusePass *pass, int space, int stage) {
         else
             emit_reduce_node(e, n);
     }
+    Buf nodes = e->lines;
+    e->lines = before;
+    for (int k = 0; k < e->widened.len; k++) widen(e, e->widened.data[k]);
+    if (nodes.len) buf_add(&e->lines, nodes.data, nodes.len);
+    buf_free(&nodes);
 }
 static void write_in_place(Emit *e, const FusePass *pass, int space) {
     for (int k = 0; k < pass->nodes.len; k++) {

@@ -38,7 +38,7 @@ bool emit_is_codes(Emit *e, const IrNode *d) {
 const char *emit_row_address(Emit *e, const IrNode *n, const char *b) {
     if (emit_is_inline(e, n) && emit_is_picked_row(e, n)) {
         const IrNode *d = n->args[0];
-        const char *base = emit_hoist(e, emit_bind(e, BIND_DENSE, d->table, d->block), DOUBLES);
+        const char *base = emit_dense(e, d);
         const char *idx = emit_hoist(e, emit_bind(e, BIND_INDEX, n->table, n->indicator), "const int32_t *restrict ");
         return arena_printf(e->arena, "%s + (int64_t)%s[i + %s] * %lld", base, idx, b, (long long)emit_stride(e, d));
     }
@@ -49,12 +49,13 @@ const char *emit_row_address(Emit *e, const IrNode *n, const char *b) {
     if (emit_is_block_sum(e, n))
         return arena_printf(e->arena, "g%d + %s * %lld", n->id, b, (long long)emit_stride(e, n));
     if (fi->kind == FUSE_ROW && fi->pass == e->pass->id) return emit_result_row(e, n, b);
-    const char *base = n->op == IR_DATA    ? emit_bind(e, BIND_DENSE, n->table, n->block)
-                       : n->op == IR_COUNT ? emit_bind(e, BIND_COUNT, n->table, n->indicator)
-                                           : emit_member(e, n);
-    return arena_printf(e->arena, "%s + (i + %s) * %lld",
-                        emit_hoist(e, base, n->op == IR_DATA || n->op == IR_COUNT ? DOUBLES : "double *restrict "), b,
-                        (long long)emit_stride(e, n));
+    long long stride = (long long)emit_stride(e, n);
+    if (emit_is_widened(e, n)) return arena_printf(e->arena, "%s + %s * %lld", emit_widened(e, n), b, stride);
+    if (fuse_is_single(e->f, n)) return NULL;
+    const char *base = n->op == IR_DATA    ? emit_dense(e, n)
+                       : n->op == IR_COUNT ? emit_hoist(e, emit_bind(e, BIND_COUNT, n->table, n->indicator), DOUBLES)
+                                           : emit_hoist(e, emit_member(e, n), "double *restrict ");
+    return arena_printf(e->arena, "%s + (i + %s) * %lld", base, b, stride);
 }
 const char *emit_result_row(Emit *e, const IrNode *n, const char *b) {
     long long stride = (long long)emit_pad(n->cols);
@@ -98,7 +99,8 @@ const char *emit_lane(Emit *e, int width, const char *address, int64_t at) {
  * Prefetching beyond the end is harmless. */
 enum { BYTES_AHEAD = 4096, BYTES_MOST = 2048 };
 void emit_prefetch_stream(Emit *e, const IrNode *x, int rows) {
-    if (!x->rspace || x->op == IR_FULL || x->op == IR_IOTA || fuse_is_sparse(e->f, x)) return;
+    if (!x->rspace || x->op == IR_FULL || x->op == IR_IOTA || fuse_is_sparse(e->f, x) || fuse_is_single(e->f, x))
+        return;
     if (FUSE(x)->kind != FUSE_LEAF && FUSE(x)->pass == e->pass->id) return; /* made in this block */
     const char *name = x->op == IR_DATA    ? emit_bind(e, BIND_DENSE, x->table, x->block)
                        : x->op == IR_COUNT ? emit_bind(e, BIND_COUNT, x->table, x->indicator)
@@ -202,13 +204,13 @@ static void row_expand(Emit *e, const IrNode *n) {
             else if (x->op == IR_FULL)
                 v = emit_constant(e, x);
             else {
-                bool data = x->op == IR_DATA;
-                const char *base = emit_hoist(e,
-                                              data                ? emit_bind(e, BIND_DENSE, x->table, x->block)
-                                              : x->op == IR_COUNT ? emit_bind(e, BIND_COUNT, x->table, x->indicator)
-                                                                  : emit_member(e, x),
-                                              DOUBLES);
-                v = arena_printf(e->arena, "%s[r * %lld + j]", base, (long long)emit_stride(e, x));
+                const char *base = x->op == IR_DATA
+                                       ? emit_dense(e, x)
+                                       : emit_hoist(e,
+                                                    x->op == IR_COUNT ? emit_bind(e, BIND_COUNT, x->table, x->indicator)
+                                                                      : emit_member(e, x),
+                                                    DOUBLES);
+                v = arena_printf(e->arena, "(double)%s[r * %lld + j]", base, (long long)emit_stride(e, x));
             }
             LINE("        for (int j = 0; j < %lld; j++) %s = %s;", (long long)x->cols,
                  emit_result_cell(e, n, "b", arena_printf(e->arena, "%s[j]", cols)), v);

@@ -213,6 +213,11 @@ bool integration_split(Diags *ds, const Integration *in, int nparts, const char 
 /* T as one block (dense, or CSR when under a quarter of the cells are non-zero) over one identity indicator. NULL: reported (E402: does not fit,
  * with the numbers). `bytes` is what it would take. */
 Integration *integration_materialize(Diags *ds, const Integration *in, int threads);
+/* Single precision: every number of X becomes the nearest float, in place, and the blocks are marked `single`, for all that shares
+ * them (parts) and for what is materialized or sorted from them. W435, and nothing is changed: a number that is too large or too
+ * small for the 24 bits of a float. false: reported (E402). */
+bool integration_round(Diags *ds, Integration *in, int threads);
+bool integration_is_single(const Integration *in);
 /* The same rows in ascending order of the rows that `indicator` reads, equals in their own order, rows without one last: a view for training.
  * Blocks that hold about one row for each row of the target are copied into that order (then their indicator is the identity), all others are
  * shared; so are features and encoders. It has no provenance (ci, tgd_of). NULL: reported (E402). O(rows + bytes of what is copied). */

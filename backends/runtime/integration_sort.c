@@ -80,6 +80,7 @@ static Matrix *moved(const Matrix *from, const Indicator *ind, const int32_t *or
         }
     }
     if (to) thread_run(threads > 1 && ind->rows > 65536 ? threads : 1, move_rows, &(Move){from, to, ind, order});
+    if (to) to->single = from->single;
     return to;
 }
 

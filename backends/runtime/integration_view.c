@@ -275,6 +275,7 @@ Integration *integration_materialize(Diags *ds, const Integration *in, int threa
                   (double)integration_factorized_bytes(in) / 1e9);
         return NULL;
     }
+    m->single = integration_is_single(in);
     Integration *out = mem_alloc(sizeof *out);
     *out = *in;
     out->parent = in;

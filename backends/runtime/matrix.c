@@ -3,7 +3,7 @@
  * Shapes: rows and columns are non-negative and columns stay below 2^31, because CSR and one-hot blocks number them
  * with int32; a constructor asked for anything else returns NULL, as it does without memory.
  * Ownership: a constructed Matrix owns its arrays; mat_wrap_dense() borrows. mat_free(NULL) is allowed. */
-#include "backends/runtime/matrix.h"
+#include "backends/runtime/kernels.h"
 
 static Matrix *matrix_new(MatKind kind, int64_t rows, int64_t cols) {
     if (rows < 0 || cols < 0 || cols > INT32_MAX) return NULL;
@@ -120,6 +120,24 @@ Matrix *mat_to_dense(const Matrix *m) {
     return d;
 }
 
+typedef struct Floats {
+    const Matrix *m;
+    float *to;
+} Floats;
+static void make_floats(void *ctx, int part, int nparts) {
+    const Floats *z = ctx;
+    int64_t n = z->m->rows * z->m->ld, end = n * (part + 1) / nparts;
+    for (int64_t i = n * part / nparts; i < end; i++) z->to[i] = (float)z->m->data[i];
+}
+const float *mat_floats(Matrix *m, int threads) {
+    AMAL_CHECK(m->kind == MAT_DENSE && m->single && m->owned);
+    if (m->floats) return m->floats;
+    int64_t n = matrix_cells(m->rows, m->ld);
+    float *to = n < 0 ? NULL : matrix_array(n, sizeof *to);
+    if (to) thread_run(threads > 0 ? threads : 1, make_floats, &(Floats){m, to});
+    return m->floats = to;
+}
+
 void mat_free(Matrix *m) {
     if (!m) return;
     if (m->owned) {
@@ -128,6 +146,7 @@ void mat_free(Matrix *m) {
         mem_free(m->colidx);
         mem_free(m->values);
         mem_free(m->codes);
+        mem_free(m->floats);
     }
     mem_free(m);
 }
