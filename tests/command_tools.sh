@@ -172,6 +172,10 @@ for threads in 1 2 3; do
         expect 0 "in passes over rows" run threads.amal --backend c --profile --threads $threads --strategy $strategy
     done
 done
+expect 0 "" explain threads.amal --sort R --strategy factorize --html sorted.html --json sorted.json --quiet
+holds "the plan names the order of rows" test "$("$json" get "$tmp/command/sorted.json" trainings/0/sorted_by)" = R
+holds "rows sorted have an estimate of their own" test "$("$json" get "$tmp/command/sorted.json" trainings/0/estimate/seconds)" != \
+    "$("$json" get "$tmp/command/sorted.json" trainings/0/estimates/factorized/seconds)"
 expect 0 "" run threads.amal --backend c --json plan.json --html plan.html --threads 2 --strategy factorize --quiet
 # a profiled run gives the same numbers
 expect 0 "" run descend.amal --backend c --json plain.json --quiet
@@ -186,6 +190,8 @@ elif ! NODE_PATH="$modules" node -e 'require("playwright-core")' 2>/dev/null; th
 else
     NODE_PATH="$modules" timeout 120 node tests/pages/plan_page.js "$browser" "$tmp/command/plan.html" trainings=3 profile=yes >"$tmp/out" 2>&1
     add_counts "tests/pages/plan_page.js" $? "$tmp/out"
+    NODE_PATH="$modules" timeout 120 node tests/pages/plan_page.js "$browser" "$tmp/command/sorted.html" trainings=3 >"$tmp/out" 2>&1
+    add_counts "tests/pages/plan_page.js, rows sorted" $? "$tmp/out"
     NODE_PATH="$modules" timeout 120 node tests/pages/plan_page.js "$browser" "$tmp/command/interpreted.html" trainings=3 profile=yes >"$tmp/out" 2>&1
     add_counts "tests/pages/plan_page.js, interpreted" $? "$tmp/out"
 fi

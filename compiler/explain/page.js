@@ -208,7 +208,7 @@
 
   /* ---- a training: strategy ---- */
   function strategy(t) {
-    const rows = [t.sorted_by && [`on the tables, rows sorted by ${t.sorted_by}`, t.estimate.seconds, 0, true], [t.sorted_by ? "on the tables, rows as they are" : "on the tables", t.estimates.factorized.seconds, 0, t.strategy === "factorized" && !t.sorted_by], ["on the joined table", t.estimates.materialized.seconds, t.estimates.joining, t.strategy !== "factorized"]].filter(Boolean);
+    const rows = [t.sorted_by && [`on the tables, rows sorted by ${t.sorted_by}`, t.estimate.seconds, 0, true], ["on the tables, rows as they are", t.estimates.factorized.seconds, 0, t.strategy === "factorized" && !t.sorted_by], ["on the joined table", t.estimates.materialized.seconds, t.estimates.joining, t.strategy !== "factorized"]].filter(Boolean);
     const most = Math.max(...rows.map((r) => r[1] + r[2]), t.run ? t.run.seconds : 0) || 1;
     return [h("h3", {}, "Strategy"), h("div", { class: "why" }, h("b", {}, t.strategy === "factorized" ? "Trains on the tables as they are. " : "Joins first, then trains. "), t.why),
       h("div", { class: "card" }, h("div", { class: "bars" }, rows.map((r) => bar([r[0], " ", r[3] && h("span", { class: "badge chosen" }, "chosen")], [[r[1] / most, r[3] ? "var(--accent)" : "var(--c7)"], [r[2] / most, "var(--c1)"]], `predicted ${seconds(r[1] + r[2])}`)),
@@ -284,7 +284,7 @@
     const most = Math.max(...t.passes.map(value), 1e-12);
     const order = t.passes.map((p, i) => [p, i]);
     if (!t.passes.length) return [h("h3", {}, "Passes over rows"), h("p", { class: "lead" }, "None: everything is small.")];
-    return [h("h3", {}, "Passes over rows"), h("p", { class: "lead" }, `Each pass reads the rows of one table once. Bytes are for one call, times for all calls.${t.run && !measured ? ` Compiled code makes these passes; the backend of this run, ${t.run.backend}, was not seen to.` : ""} Open a pass to see what it computes.`),
+    return [h("h3", {}, "Passes over rows"), h("p", { class: "lead" }, `Each pass reads the rows of one table once. Bytes are for one call, times for all calls.${t.run && !measured ? ` Compiled code makes these passes; the backend of this run (${t.run.backend}) was not measured by them.` : ""} Open a pass to see what it computes.`),
       h("div", { class: "card passes" },
         h("div", { class: "cols head" }, h("span", {}, "pass"), h("span", {}, "over"), h("span", { class: "n" }, "calls"), h("span", { class: "n" }, "reads"), h("span", { class: "n" }, "writes"), h("span", { class: "n" }, "predicted"), h("span", { class: "n" }, measured ? "measured" : ""), h("span", {})),
         order.map(([p, i]) => h("details", {}, h("summary", {}, h("div", { class: "cols" }, h("span", { class: "k" }, String(p.id)), h("span", {}, `${whole(p.rows)} rows of ${p.over}${p.by ? `, by ${p.by}` : ""}`),
