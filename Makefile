@@ -45,7 +45,7 @@ say = @printf '  %-5s %s\n'
 Q = @
 endif
 
-.PHONY: all demo test test-gpu test-programs golden-update bench install uninstall docs asan ubsan cov fuzz fmt deps clean help
+.PHONY: all demo test test-gpu test-programs golden-update bench bench-estimator install uninstall docs asan ubsan cov fuzz fmt deps clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -169,6 +169,18 @@ MAN     = $(AT)/share/man/man1
 BASH    = $(AT)/share/bash-completion/completions
 ZSH     = $(AT)/share/zsh/site-functions
 FISH    = $(AT)/share/fish/vendor_completions.d
+# Synthetic data: those that the shipped model was trained on, else measured here for MINUTES; the scripts here and now. Wants a quiet machine.
+EVALUATION = $(BUILD)/bench/estimator
+MINUTES   ?= 15
+bench-estimator: all ## the estimator on held-out data and on real data, beside other ways to choose, into docs/estimator.md
+	@mkdir -p $(EVALUATION)
+	@if [ -e stdlib/estimator.csv ]; then cp stdlib/estimator.csv $(EVALUATION)/synthetic.csv; else \
+	    $(BUILD)/amal calibrate --train --budget $(MINUTES) --from $(EVALUATION)/synthetic.csv -o $(EVALUATION)/model; fi
+	@cp $(EVALUATION)/synthetic.csv $(EVALUATION)/rows.csv
+	$(BUILD)/amal calibrate --train $(wildcard tests/bench/estimator/[a-z]*.amal) --from $(EVALUATION)/rows.csv -o $(EVALUATION)/model \
+	    --predictions $(EVALUATION)/predictions.csv > $(EVALUATION)/said.txt
+	@$(PYTHON) tests/bench/estimator.py $(EVALUATION)/predictions.csv $(EVALUATION)/said.txt docs/estimator.md docs/estimator
+
 install: all ## into PREFIX (/usr/local), below DESTDIR when given
 	install -d $(AT)/bin $(AT)/lib/amal $(AT)/lib/pkgconfig $(AT)/include/amal $(AT)/share/amal $(AT)/share/doc/amal $(MAN) $(BASH) $(ZSH) $(FISH)
 	install -m 755 $(BUILD)/amal $(AT)/bin/amal

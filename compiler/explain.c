@@ -191,7 +191,17 @@ bool explain_training(Run *r, const char *key, const Stmt *s, const Integration 
     put_cost(out, &ways[1]);
     buf_puts(out, ", \"joining\": ");
     report_number(out, strategy_join_seconds(in, data_is_materialized(r->data, in)));
-    buf_puts(out, "},\n \"stages\": [");
+    buf_puts(out, "}, \"candidates\": [");
+    for (int i = 0; i < choice->nways; i++) {
+        buf_puts(out, i ? ", {\"name\": " : "{\"name\": ");
+        report_text(out, choice->ways[i].name);
+        buf_puts(out, ", \"estimated\": ");
+        report_number(out, choice->ways[i].analytic);
+        buf_puts(out, ", \"predicted\": ");
+        report_number(out, choice->ways[i].predicted);
+        buf_printf(out, ", \"chosen\": %s}", choice->ways[i].chosen ? "true" : "false");
+    }
+    buf_puts(out, "],\n \"stages\": [");
     Stages stages = {.out = out};
     put_stage(&stages, "as written", "the algorithm over T", l->func);
     PassOptions o = run_passes(r, choice->materialize ? "materialized" : "factorized");

@@ -123,7 +123,10 @@ static StrategyChoice choose_learned(Run *r, const Training *t, const Integratio
     const Candidate *best = consult(r->arena, e, in, r->o->threads, decided, c, n, &why);
     const char *text = !decided ? why : best->sort_by < 0 ? before : NULL;
     if (!text) text = arena_printf(r->arena, "%s; rows %s: %s", before, best->name, why);
-    return (StrategyChoice){best->materialize, best->sort_by, text};
+    StrategyWay *ways = arena_array(r->arena, StrategyWay, n);
+    for (int i = 0; i < n; i++)
+        ways[i] = (StrategyWay){c[i].name, candidate_analytic(&c[i]), candidate_predicted(&c[i]), best == &c[i]};
+    return (StrategyChoice){best->materialize, best->sort_by, text, n, ways};
 }
 
 StrategyChoice run_choose_strategy(Run *r, const Training *t, const Integration *in) {

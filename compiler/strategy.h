@@ -4,10 +4,18 @@
 #define AMAL_STRATEGY_H
 #include "compiler/driver.h"
 
+/* One way that was weighed: seconds of it, making its data included. */
+typedef struct StrategyWay {
+    const char *name; /* "factorized", "sorted by R", "materialized" */
+    double analytic, predicted;
+    bool chosen;
+} StrategyWay;
 typedef struct StrategyChoice {
     bool materialize;
     int sort_by; /* factorized: the indicator that T's rows are sorted by; -1: as they are */
     const char *why;
+    int nways; /* of what the estimator's model predicted; 0: it was not asked */
+    const StrategyWay *ways;
 } StrategyChoice;
 
 /* Row order. Which indicators sorting the rows by may pay: those through which rows of a table are read more than once.

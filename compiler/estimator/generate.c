@@ -46,7 +46,7 @@ static void plan_wide(Generator *g) {
     g->ntables = g->shape == SHAPE_STAR        ? draw_int(g, 2, GENERATE_TABLES)
                  : g->shape == SHAPE_SNOWFLAKE ? draw_int(g, 3, 4)
                                                : 2;
-    int64_t rows = (int64_t)draw_scale(g, 3000, 250000);
+    int64_t rows = (int64_t)draw_scale(g, 500, 300000);
     int cols = draw_int(g, 4, 48), left = cols;
     for (int t = 0; t < g->ntables; t++) {
         Plan *p = &g->plan[t];

@@ -5,7 +5,7 @@
  *   published  Ilargi, Table 3: two tables, 100k, 500k or 1M rows, 10 to 50 columns, sparse columns, shares of rows and
  *              columns from each table 0.1 to 1, inner, left and outer join and union
  *   wide       stars and snowflakes of 2 to 5 tables, outer joins, unions and one-to-one joins; random and skewed keys,
- * 1 to 1000 rows for each, sometimes in order; zero cells; one-hot columns; 3k to 250k rows */
+ * 1 to 1000 rows for each, sometimes in order; zero cells; one-hot columns; 500 to 300k rows */
 #ifndef AMAL_GENERATE_H
 #define AMAL_GENERATE_H
 #include "backends/runtime/table.h"

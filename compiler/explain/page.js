@@ -208,12 +208,12 @@
 
   /* ---- a training: strategy ---- */
   function strategy(t) {
-    const rows = [t.sorted_by && [`on the tables, rows sorted by ${t.sorted_by}`, t.estimate.seconds, 0, true], ["on the tables, rows as they are", t.estimates.factorized.seconds, 0, t.strategy === "factorized" && !t.sorted_by], ["on the joined table", t.estimates.materialized.seconds, t.estimates.joining, t.strategy !== "factorized"]].filter(Boolean);
+    const rows = t.candidates.length ? t.candidates.map((c) => [c.name, c.predicted, 0, c.chosen]) : [t.sorted_by && [`on the tables, rows sorted by ${t.sorted_by}`, t.estimate.seconds, 0, true], ["on the tables, rows as they are", t.estimates.factorized.seconds, 0, t.strategy === "factorized" && !t.sorted_by], ["on the joined table", t.estimates.materialized.seconds, t.estimates.joining, t.strategy !== "factorized"]].filter(Boolean);
     const most = Math.max(...rows.map((r) => r[1] + r[2]), t.run ? t.run.seconds : 0) || 1;
     return [h("h3", {}, "Strategy"), h("div", { class: "why" }, h("b", {}, t.strategy === "factorized" ? "Trains on the tables as they are. " : "Joins first, then trains. "), t.why),
       h("div", { class: "card" }, h("div", { class: "bars" }, rows.map((r) => bar([r[0], " ", r[3] && h("span", { class: "badge chosen" }, "chosen")], [[r[1] / most, r[3] ? "var(--accent)" : "var(--c7)"], [r[2] / most, "var(--c1)"]], `predicted ${seconds(r[1] + r[2])}`)),
         t.run && bar("measured", [[t.run.seconds / most, "var(--good)"]], `measured ${seconds(t.run.seconds)}`)),
-        h("p", { class: "from", style: "margin:.6rem 0 0" }, `${t.estimates.joining > 0 ? `Of the joined table's time ${seconds(t.estimates.joining)} is for joining. ` : ""}Predictions are rough: counted work over speeds that are assumed of the machine. They compare ways; small trainings and busy machines take longer.`))];
+        !t.candidates.length && h("p", { class: "from", style: "margin:.6rem 0 0" }, `${t.estimates.joining > 0 ? `Of the joined table's time ${seconds(t.estimates.joining)} is for joining. ` : ""}Predictions are rough: counted work over speeds that are assumed of the machine. They compare ways; small trainings and busy machines take longer.`))];
   }
 
   /* ---- a training: algebra before and after each pass ---- */

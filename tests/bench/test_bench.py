@@ -14,6 +14,7 @@ import xml.etree.ElementTree as xml
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 import bench
+import estimator
 import plot
 import report
 import timing
@@ -188,9 +189,34 @@ def test_command():
     check("unknown names are an error", subprocess.run([*command, "nothing-such"], capture_output=True, check=False).returncode != 0)
 
 
+def test_estimator():
+    head = "dataset,training,candidate,seconds,predicted,analytic,tuple_ratio,feature_ratio,rows,cols,oracle,rules then model,materialize"
+    lines = [head,
+             "wide-1,a ridge,factorized,0.004,0.005,0.001,20,3,100,7,1,1,0", "wide-1,a ridge,materialized,0.008,0.007,0.001,20,3,100,7,0,0,1",
+             "wide-2,a ridge,factorized,0.009,0.005,0.001,2,0.5,100,7,0,1,0", "wide-2,a ridge,materialized,0.006,0.007,0.001,2,0.5,100,7,1,0,1",
+             "x.amal,b nmf,factorized,0.05,0.05,0.01,2,1,100,7,0,0,0", "x.amal,b nmf,sorted by d,0.04,0.03,0.01,2,1,100,7,0,1,0",
+             "x.amal,b nmf,materialized,0.02,0.05,0.01,2,1,100,7,1,0,1"]
+    said = "  2  threads\ntrained on 2 trainings of 2 data sets; on data sets that were held out:\n  accuracy\noracle 1\non the scripts that were measured:\n  accuracy\n"
+    paths = {name: os.path.join(FOLDER, name) for name in ("predictions.csv", "said.txt", "estimator.md", "pictures")}
+    for name, text in (("predictions.csv", "\n".join(lines) + "\n"), ("said.txt", said + "model: m\n"),
+                       ("estimator.md", "before\n<!-- evaluation -->\nold\n<!-- end -->\nafter\n")):
+        with open(paths[name], "w") as f:
+            f.write(text)
+    estimator.main(*paths.values())
+    with open(paths["estimator.md"]) as f:
+        page = f.read()
+    check("the estimator's page keeps what stands around", page.startswith("before\n") and page.endswith("after\n") and "old" not in page, page)
+    check("it has the tables", page.count("```text") == 2 and page.count("```") == 4 and "On the scripts that were measured:" in page, page)
+    check("and each script with what was lost", "| x | b nmf | sorted by d | 40 | 20 | 20 | 100 % |" in page, page)
+    kinds = estimator.boundary(estimator.trainings(paths["predictions.csv"]))
+    check("a right and a wrong choice are marked as such", kinds.count("<circle") == 2 and kinds.count('class="c3"') == 2, kinds)
+    for name in ("boundary.svg", "predicted.svg"):
+        xml.parse(os.path.join(paths["pictures"], name))
+
+
 def main():
     os.makedirs(FOLDER, exist_ok=True)
-    for test in (test_timing, test_report, test_page, test_driver):
+    for test in (test_timing, test_report, test_page, test_driver, test_estimator):
         test()
     if importlib.util.find_spec("numpy") is None:
         print("skipped the sides of the comparisons: python3-numpy is not installed")
