@@ -85,7 +85,7 @@ async function contents(page) {
     const at = `#training-${k}`;
     check(`${t.name}: its reason`, (await page.locator(`${at} .why`).textContent()).includes(t.why));
     check(`${t.name}: one way is chosen`, (await count(`${at} .badge.chosen`)) === 1);
-    check(`${t.name}: a bar each way, and what was measured`, (await page.locator(`${at} .bars`).first().locator(".bar-row").count()) === 2 + (t.sorted_by ? 1 : 0) + (t.run ? 1 : 0));
+    check(`${t.name}: a bar each way, and what was measured`, (await page.locator(`${at} .bars`).first().locator(".bar-row").count()) === (t.candidates.length || 2 + (t.sorted_by ? 1 : 0)) + (t.run ? 1 : 0));
     check(`${t.name}: a tab a pass`, (await count(`${at} [role=tab]`)) === t.stages.length);
     check(`${t.name}: passes over rows`, (await count(`${at} .passes > details`)) === t.passes.length);
     if (wanted.profile) {
