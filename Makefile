@@ -97,8 +97,8 @@ $(BUILD)/gen/stdlib_data.c: $(STDLIB) Makefile
 	   for f in $(STDLIB); do printf '{"%s",\n' "$$f"; sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' "$$f"; echo '},'; done; \
 	   echo '{0, 0}};'; } > $@
 
-# The estimator's model as a C string; empty when there is none.
-$(BUILD)/gen/estimator_data.c: $(wildcard stdlib/estimator.model) Makefile
+# The estimator's model as a C string; empty when there is none. The folder changes when the file comes or goes.
+$(BUILD)/gen/estimator_data.c: stdlib $(wildcard stdlib/estimator.model) Makefile
 	@mkdir -p $(@D)
 	@{ echo '/* Made from stdlib/estimator.model by the Makefile. */'; echo '#include "compiler/estimator/model.h"'; \
 	   echo 'const char estimator_shipped[] ='; cat /dev/null $(wildcard stdlib/estimator.model) | sed -e 's/^/"/' -e 's/$$/\\n"/'; echo '"";'; } > $@
