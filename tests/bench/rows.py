@@ -110,14 +110,14 @@ def steps_script(ctx, name, tables, algorithm, step):
     return ctx.amal.write(name, tables + scripts.few_and_many(call, arguments.format(step=step), before).format("steps", "steps"))
 
 
-def options_for(algorithm):
+def options_for(algorithm, sort="never"):
     # Linear regression would be trained on X'X, made once: no step would touch the rows. Compared is the plan that does.
-    return ("--strategy", "factorize") + (("--disable", "chain") if algorithm == "linear" else ())
+    return ("--strategy", "factorize", "--sort", sort) + (("--disable", "chain") if algorithm == "linear" else ())
 
 
-def compare_steps(row, ctx, script, algorithm, steppers):
+def compare_steps(row, ctx, script, algorithm, steppers, sort="never"):
     """Measures amal and every stepper, each from the same start, and checks that they take the same steps."""
-    ours = PerStep(ctx, script, *options_for(algorithm))
+    ours = PerStep(ctx, script, *options_for(algorithm, sort))
     model = params(ours.run, "few_steps", CALLS[algorithm][3])
     for name, stepper in steppers.items():
         for _ in range(FEW):
@@ -164,13 +164,14 @@ def dense(ctx, algorithm):
                 "numpy, Morpheus-style": peers.Morpheus(problem, algorithm, star.X, star.keys, star.dims)}
     try:
         steppers.update(dense_kernels(ctx, star, problem, algorithm, (KERNEL, SORTED)))
-        row.goals.append((KERNEL, 1 / 1.2))
+        row.goals.append((SORTED, 1 / 1.2))
     except Missing as why:
-        row.left_out[KERNEL] = str(why)
+        row.left_out[KERNEL] = row.left_out[SORTED] = str(why)
     on_target, morpheus = DENSE_GOALS[algorithm]
     row.goals += [("numpy on T", on_target), ("numpy, Morpheus-style", morpheus)]
     script = steps_script(ctx, f"dense_{algorithm}", scripts.star_tables(star, ctx.files(star)), algorithm, problem.step)
-    compare_steps(row, ctx, script, algorithm, steppers)
+    compare_steps(row, ctx, script, algorithm, steppers, "always")
+    row.notes.append("with --sort always: rows sorted by key, which longer trainings choose by themselves; sorting is not in the time of a step")
     return row
 
 
