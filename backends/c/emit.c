@@ -1,6 +1,7 @@
 /* emit.c: the file around the passes: frame, allocation, control flow. */
 #include "compiler/embedded.h"
 #include "backends/c/emit.h"
+#include "backends/emit_text.h"
 #include <ctype.h>
 
 /* Headers whose text stands at the top of every emitted file. */
@@ -18,15 +19,9 @@ void emit_line(Emit *e, Buf *b, const char *fmt, ...) {
     buf_puts(b, "\n");
 }
 
-static const char *sanitized(Emit *e, const char *name) {
-    char *s = arena_strdup(e->arena, name);
-    for (char *p = s; *p; p++)
-        if (!isalnum((unsigned char)*p) && *p != '_') *p = '_';
-    return s;
-}
 static const char *numbered(Emit *e, const char *name, int id) {
     if (!name || !*name) return arena_printf(e->arena, "v_%d", id);
-    return arena_printf(e->arena, "%s%s_%d", isdigit((unsigned char)*name) ? "v" : "", sanitized(e, name), id);
+    return arena_printf(e->arena, "%s%s_%d", isdigit((unsigned char)*name) ? "v" : "", emit_text_name(e->arena, name), id);
 }
 const char *emit_member(Emit *e, const IrNode *n) {
     if (n->op == IR_PROJ) {
@@ -75,7 +70,7 @@ const char *emit_bind(Emit *e, BindKind kind, int table, int index) {
     if (kind == BIND_NUMBER)
         b.member = arena_printf(e->arena, "number_%d", index);
     else
-        b.member = arena_printf(e->arena, "%s_%s_%d%s", stem[kind], sanitized(e, what), index,
+        b.member = arena_printf(e->arena, "%s_%s_%d%s", stem[kind], emit_text_name(e->arena, what), index,
                                 table ? arena_printf(e->arena, "_%d", table) : "");
     bool scalar = kind == BIND_NUMBER || (kind == BIND_INPUT && e->f->inputs.data[index].rows == 1 &&
                                           e->f->inputs.data[index].cols == 1 && !e->f->inputs.data[index].rspace);
@@ -98,17 +93,7 @@ const char *emit_dense(Emit *e, const IrNode *data) {
 }
 
 const char *emit_where(Emit *e, const IrNode *n) {
-    Buf b = {0};
-    int line = 0, column = 0;
-    if (e->f->diags && n->span.file) diag_locate(e->f->diags, n->span, &line, &column);
-    if (line) buf_printf(&b, "line %d: ", line);
-    if (n->name) buf_printf(&b, "%s = ", n->name);
-    ir_print_formula(&b, n, 2);
-    char *text = buf_take(&b), *kept = arena_strdup(e->arena, text ? text : "");
-    mem_free(text);
-    for (char *p = kept; *p; p++)
-        if (p[0] == '*' && p[1] == '/') *p = '.';
-    return kept;
+    return emit_text_where(e->f, n);
 }
 
 static bool keeps_value(const Emit *e, const IrNode *n) {

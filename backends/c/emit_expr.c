@@ -1,18 +1,12 @@
 /* emit_expr.c: the C text of one cell of a value. */
 #include "backends/c/emit.h"
+#include "backends/emit_text.h"
 #include <math.h>
 
 const char *emit_number(Emit *e, double v) {
     if (isnan(v)) return "__builtin_nan(\"\")";
     if (isinf(v)) return v > 0 ? "__builtin_inf()" : "-__builtin_inf()";
-    char *s = NULL;
-    for (int digits = 15; digits <= 17; digits++) {
-        s = arena_printf(e->arena, "%.*g", digits, v);
-        double back = 0;
-        if (sscanf(s, "%lf", &back) == 1 && back == v) break;
-    }
-    if (!strpbrk(s, ".e")) s = arena_printf(e->arena, "%s.0", s);
-    return v < 0 ? arena_printf(e->arena, "(%s)", s) : s;
+    return emit_text_number(e->arena, v);
 }
 
 const char *emit_constant(Emit *e, const IrNode *n) {

@@ -1,5 +1,6 @@
 /* emit.c: slots, kernels and their parameters, and the control flow around them. */
 #include "backends/cuda/emit.h"
+#include "backends/emit_text.h"
 #include "compiler/embedded.h"
 #include <ctype.h>
 
@@ -17,24 +18,8 @@ void cu_line(Cu *e, Buf *b, const char *fmt, ...) {
     buf_puts(b, s);
     buf_puts(b, "\n");
 }
-static const char *sanitized(Cu *e, const char *name) {
-    char *s = arena_strdup(e->arena, name);
-    for (char *p = s; *p; p++)
-        if (!isalnum((unsigned char)*p) && *p != '_') *p = '_';
-    return s;
-}
 const char *cu_where(Cu *e, const IrNode *n) {
-    Buf b = {0};
-    int line = 0, column = 0;
-    if (e->f->diags && n->span.file) diag_locate(e->f->diags, n->span, &line, &column);
-    if (line) buf_printf(&b, "line %d: ", line);
-    if (n->name) buf_printf(&b, "%s = ", n->name);
-    ir_print_formula(&b, n, 2);
-    char *text = buf_take(&b), *kept = arena_strdup(e->arena, text ? text : "");
-    mem_free(text);
-    for (char *p = kept; *p; p++)
-        if (p[0] == '*' && p[1] == '/') *p = '.';
-    return kept;
+    return emit_text_where(e->f, n);
 }
 
 /* ---- slots ---- */
@@ -47,7 +32,7 @@ int cu_new_slot(Cu *e, int64_t rows, int64_t cols, int rspace, const char *name)
 static int slot_for(Cu *e, const IrNode *n) {
     const char *name = n->name && *n->name ? n->name : NULL;
     name = name
-               ? arena_printf(e->arena, "%s%s_v%d", isdigit((unsigned char)*name) ? "v" : "", sanitized(e, name), n->id)
+               ? arena_printf(e->arena, "%s%s_v%d", isdigit((unsigned char)*name) ? "v" : "", emit_text_name(e->arena, name), n->id)
                : arena_printf(e->arena, "v_%d", n->id);
     return cu_new_slot(e, n->rows, n->cols, n->rspace, name);
 }
@@ -122,7 +107,7 @@ int cu_bind_index(Cu *e, CudaBindKind kind, int table, int index) {
         what = in->spaces[indicator ? in->indicators[index].space : in->blocks[index].space].name;
     }
     CudaBind b = {.kind = kind, .table = table, .index = index};
-    b.name = arena_printf(e->arena, "%s_%s_%d%s", stem[kind], sanitized(e, what), index,
+    b.name = arena_printf(e->arena, "%s_%s_%d%s", stem[kind], emit_text_name(e->arena, what), index,
                           table ? arena_printf(e->arena, "_%d", table) : "");
     vec_push(e->arena, &e->out->binds, b);
     return e->out->binds.len - 1;

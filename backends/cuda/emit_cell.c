@@ -1,18 +1,12 @@
 /* emit_cell.c: the CUDA text of one cell of a value, and where values of a pass are kept. */
 #include "backends/cuda/emit.h"
+#include "backends/emit_text.h"
 #include <math.h>
 
 const char *cu_number(Cu *e, double v) {
     if (isnan(v)) return "not_a_number()";
     if (isinf(v)) return v > 0 ? "infinity()" : "-infinity()";
-    char *s = NULL;
-    for (int digits = 15; digits <= 17; digits++) {
-        s = arena_printf(e->arena, "%.*g", digits, v);
-        double back = 0;
-        if (sscanf(s, "%lf", &back) == 1 && back == v) break;
-    }
-    if (!strpbrk(s, ".e")) s = arena_printf(e->arena, "%s.0", s);
-    return v < 0 ? arena_printf(e->arena, "(%s)", s) : s;
+    return emit_text_number(e->arena, v);
 }
 /* A number that formulas are made of stands in the text, another arrives with the launch (as in the C backend). */
 const char *cu_constant(Cu *e, const IrNode *n) {
