@@ -16,7 +16,7 @@ int set_strategy(Invocation *v, const char *x) {
 }
 
 int set_backend(Invocation *v, const char *x) {
-    AMAL_CHECK(backend_by_name(x) != NULL);
+    AMAL_CHECK(backend_by_name(x) || !strcmp(x, BACKEND_AUTO));
     v->run.backend = x;
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "compiler/program.h"
 #include "ir/ir.h"
 
+#define BACKEND_AUTO "auto"
 typedef enum { STRATEGY_AUTO, STRATEGY_FACTORIZE, STRATEGY_MATERIALIZE } Strategy;
 
 typedef struct RunOptions {
@@ -12,7 +13,8 @@ typedef struct RunOptions {
     const char *strategy_by; /* what asked for it, for messages: "--strategy", "option strategy"; NULL: nothing did */
     const char *sort;        /* "auto", "always", "never", or the table to sort T's rows by; NULL: auto */
     const char *sort_by;     /* what asked for it, as above */
-    const char *backend;     /* NULL: C for training, and for the rest whichever the estimate favours */
+    const char *backend;     /* NULL: C for training, and for the rest whichever the estimate favours; BACKEND_AUTO: C or
+                                CUDA for training, as estimated */
     const char *precision;   /* of features' numbers: "double" or "single"; NULL: double */
     int threads;             /* 0: not said on the command line */
     int nsettings;

@@ -178,7 +178,8 @@ bool explain_training(Run *r, const char *key, const Stmt *s, const Integration 
         else
             buf_printf(out, "\"%lld x %lld\"", (long long)hyper[i].matrix->rows, (long long)hyper[i].matrix->cols);
     }
-    buf_printf(out, "}, \"strategy\": \"%s\", \"sorted_by\": ", choice->materialize ? "materialized" : "factorized");
+    buf_printf(out, "}, \"backend\": \"%s\", \"strategy\": \"%s\", \"sorted_by\": ", run_training_backend(r)->name,
+               choice->materialize ? "materialized" : "factorized");
     if (!choice->materialize && choice->sort_by >= 0)
         report_text(out, strategy_order_name(in, choice->sort_by));
     else

@@ -172,14 +172,13 @@ bool repl_strategy(Repl *r, const char *argument) {
 
 bool repl_backend(Repl *r, const char *argument) {
     RunOptions *o = session_run_options(r->session);
-    if (strcmp(argument, "auto") == 0) {
-        o->backend = NULL;
-    } else if (*argument) {
-        const Backend *b = backend_by_name(argument);
-        if (!b) return repl_wrong(r, "the backend `%s` is not known: c, interp or auto", argument);
-        o->backend = b->name;
+    int n, at;
+    const char *const *words = words_at(WORDS_BACKEND_VALUES, &n);
+    if (*argument) {
+        if (!one_of(r, "the backend", argument, words, n, &at)) return false;
+        o->backend = words[at];
     }
-    fprintf(r->out, "backend %s\n", o->backend ? o->backend : "auto");
+    fprintf(r->out, "backend %s\n", o->backend ? o->backend : "c, unless the script says otherwise");
     return true;
 }
 

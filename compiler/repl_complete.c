@@ -61,10 +61,7 @@ static void argument(Repl *r, Arena *a, ReplArgument kind, Completions *c, const
     switch (kind) {
     case REPL_NOTHING:
     case REPL_NUMBER: break;
-    case REPL_BACKEND:
-        offer_words(a, c, typed, WORDS_BACKEND_VALUES);
-        offer(a, c, typed, "auto", COMPLETE_WORD, NULL);
-        break;
+    case REPL_BACKEND: offer_words(a, c, typed, WORDS_BACKEND_VALUES); break;
     case REPL_STRATEGY: offer_words(a, c, typed, WORDS_STRATEGY_VALUES); break;
     case REPL_SWITCH:
         offer(a, c, typed, "on", COMPLETE_WORD, NULL);

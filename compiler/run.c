@@ -305,13 +305,14 @@ static Lowered *prepare_training(Run *r, const Stmt *s, const Integration **in, 
     report_target(r->report, root);
     LowerEnv env = run_env(r);
     if (!lower_hyper(&env, a, &s->train.args, s->span, nhyper, hyper)) return NULL;
-    *choice = run_choose_strategy(r, &(Training){s, a, *nhyper, *hyper}, *in);
+    *choice = run_choose(r, &(Training){s, a, *nhyper, *hyper}, *in);
     if (!choice->why) return NULL;
     if (r->o->rehearsal && !strategy_fits_memory(*in)) choice->materialize = false; /* as a run's rules say */
     const Integration *data = choice->materialize    ? data_materialized(r->data, *in)
                               : choice->sort_by >= 0 ? data_sorted(r->data, *in, choice->sort_by)
                                                      : *in;
     if (!data) return NULL;
+    run_note_planned(r, *in, data);
     env = run_env(r);
     return lower_fit(&env, a, *nhyper, *hyper, data, s->span, s->train.name.text);
 }

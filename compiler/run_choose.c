@@ -94,11 +94,7 @@ static const Estimator *model_for(Run *r, const char **why_not) {
                   "the analytic cost decides meanwhile; `amal calibrate --train` writes a model anew");
     return e;
 }
-typedef struct LoweringOf {
-    Run *r;
-    const Training *t;
-} LoweringOf;
-static IrFunc *lower_candidate(void *user, const Integration *data, const char *strategy) {
+IrFunc *run_lower_candidate(void *user, const Integration *data, const char *strategy) {
     const LoweringOf *l = user;
     IrCost cost;
     IrFunc *f;
@@ -110,7 +106,7 @@ static StrategyChoice choose_learned(Run *r, const Training *t, const Integratio
     Candidate c[CANDIDATES];
     bool never = r->o->sort && !strcmp(r->o->sort, "never");
     const char *why;
-    int n = candidates_of(r->arena, in, r->o->threads, !never, lower_candidate, &(LoweringOf){r, t}, c);
+    int n = candidates_of(r->arena, in, r->o->threads, !never, run_lower_candidate, &(LoweringOf){r, t}, c);
     if (!n) return (StrategyChoice){0};
     for (int i = 2; r->o->carried && i < n - 1;) { /* a built program carries code for the order that `always` means */
         int worse = candidate_analytic(&c[i]) < candidate_analytic(&c[1]) ? 1 : i;
@@ -126,7 +122,7 @@ static StrategyChoice choose_learned(Run *r, const Training *t, const Integratio
     StrategyWay *ways = arena_array(r->arena, StrategyWay, n);
     for (int i = 0; i < n; i++)
         ways[i] = (StrategyWay){c[i].name, candidate_analytic(&c[i]), candidate_predicted(&c[i]), best == &c[i]};
-    return (StrategyChoice){best->materialize, best->sort_by, text, n, ways};
+    return (StrategyChoice){best->materialize, best->sort_by, text, .nways = n, .ways = ways};
 }
 
 StrategyChoice run_choose_strategy(Run *r, const Training *t, const Integration *in) {
@@ -140,12 +136,18 @@ StrategyChoice run_choose_strategy(Run *r, const Training *t, const Integration 
     } else {
         decided = strategy_by_rule(r->arena, in, there, &c);
     }
+    if (decided) c.rule = c.why;
     if (decided && c.materialize) return c;
     const char *unlearned = NULL;
     const Estimator *e = model_for(r, &unlearned);
     int by;
     if (e && decided && !strategy_orders(in, &by, 1)) return c; /* one way is left */
-    if (e) return choose_learned(r, t, in, e, decided, c.why);
+    if (e) {
+        const char *rule = c.rule;
+        c = choose_learned(r, t, in, e, decided, c.why);
+        c.rule = rule;
+        return c;
+    }
     if (!choose_order(r, t, in, !decided, &c, &factorized)) return (StrategyChoice){0};
     if (!decided) {
         IrFunc *f;

@@ -30,6 +30,8 @@ typedef struct Run {
     VEC(NamedModel) models; /* owned */
     VEC(LoopValue) loops;   /* the loops around the running step */
     const char *strategy;   /* of the training under way */
+    const Backend *backend; /* of the training under way, where auto chose it; NULL: what was asked for, or c */
+    VEC(const void *) sent; /* explain: arrays that the GPU would have from earlier trainings */
     const char *training;   /* "training m", for its progress bar */
     double seconds_compile, seconds_train;
     bool rebinding; /* only what binds names runs: what printed or wrote has done so before */
@@ -37,6 +39,7 @@ typedef struct Run {
     RunProfile *profile; /* of the training under way; NULL: not wanted */
 } Run;
 
+#define COMPILING_SECONDS 0.25 /* what the C compiler takes for a training, roughly */
 typedef enum { RUN_VALUE, RUN_TRAIN, RUN_PREDICT, RUN_METRIC } RunPurpose;
 typedef struct RunResult {
     Matrix **outputs; /* as the function's output_names; the caller's to free */
@@ -62,6 +65,8 @@ bool run_params(Run *r);                                    /* params become val
 bool run_bind_targets(Run *r, const Expr *e);   /* builds the targets that e names; false: reported */
 Matrix *run_evaluate(Run *r, const Expr *e);    /* a new matrix; NULL: reported */
 const Backend *run_training_backend(const Run *r);
+const char *run_backend_asked(const Run *r); /* its name; NULL: none, or auto */
+BackendOptions run_backend_options(const Run *r, const PassOptions *passes);
 const char *run_data_name(Run *r, const DataRef *ref); /* "T.train" */
 /* A `train` statement with what its algorithm was given. */
 typedef struct Training {
@@ -70,8 +75,18 @@ typedef struct Training {
     int nhyper;
     const HyperValue *hyper;
 } Training;
-/* NULL why: reported. */
+/* NULL why: reported. How it runs on the backend that was asked for (run_choose.c); and on which, with `backend auto`
+ * (run_backend.c). */
 StrategyChoice run_choose_strategy(Run *r, const Training *t, const Integration *in);
+StrategyChoice run_choose(Run *r, const Training *t, const Integration *in);
+/* explain: this training would run on `data`, which is `in` or made of it: a GPU would have its arrays from then on. */
+void run_note_planned(Run *r, const Integration *in, const Integration *data);
+/* A training's program on some data, for candidates_of(): its `user` is a LoweringOf. */
+typedef struct LoweringOf {
+    Run *r;
+    const Training *t;
+} LoweringOf;
+IrFunc *run_lower_candidate(void *user, const Integration *data, const char *strategy);
 /* Options of the passes for one function. */
 PassOptions run_passes(const Run *r, const char *strategy);
 /* The form of a target's data that everything but training uses: materialized when that was asked for or is there, else

@@ -1,12 +1,12 @@
 /* run_lowered.c: from a lowered function to its values: passes, backend, inputs, run (contract: run_internal.h).
  *
- * Backend: the one asked for with --backend; otherwise emitted C for training, and for values, predictions and metrics
- * the interpreter unless the estimate says that running takes longer than compiling would. */
+ * Backend: the one asked for with --backend; otherwise emitted C for training (or the GPU, with `backend auto`:
+ * run_backend.c), and for values, predictions and metrics the interpreter unless the estimate says that running takes
+ * longer than compiling would. */
 #include "backends/c/carry.h"
+#include "compiler/estimator/gpu_kept.h"
 #include "compiler/run_internal.h"
 #include <stdlib.h>
-
-#define COMPILING_SECONDS 0.25
 
 PassOptions run_passes(const Run *r, const char *strategy) {
     PassOptions o = r->o->passes;
@@ -24,14 +24,19 @@ const Integration *run_data(Run *r, const Integration *in) {
 
 static const Backend *pick_backend(Run *r, const IrFunc *f, RunPurpose purpose) {
     /* a plan is looked at on the backend that is asked for; what has to run before it may lack a GPU */
-    if (purpose == RUN_TRAIN || (r->o->backend && !r->o->explain)) return run_training_backend(r);
+    if (purpose == RUN_TRAIN) return run_training_backend(r);
+    if (run_backend_asked(r) && !r->o->explain) return backend_by_name(r->o->backend);
     const char *why;
     bool slow = f->tables.len > 0 && ir_cost(f, r->o->threads).seconds > COMPILING_SECONDS;
     return slow && (r->o->carried || backend_c.available(&why)) ? &backend_c : &backend_interp;
 }
 
+const char *run_backend_asked(const Run *r) {
+    return r->o->backend && strcmp(r->o->backend, BACKEND_AUTO) ? r->o->backend : NULL;
+}
 const Backend *run_training_backend(const Run *r) {
-    return r->o->backend ? backend_by_name(r->o->backend) : &backend_c;
+    const char *asked = run_backend_asked(r);
+    return asked ? backend_by_name(asked) : r->backend ? r->backend : &backend_c;
 }
 
 static bool check_available(Run *r, const Backend *b, Span at, const BackendOptions *o) {
@@ -109,7 +114,7 @@ static Matrix **gather_inputs(Run *r, const Lowered *l, const Matrix *prediction
     return inputs;
 }
 
-static BackendOptions backend_options(const Run *r, const PassOptions *passes) {
+BackendOptions run_backend_options(const Run *r, const PassOptions *passes) {
     return (BackendOptions){.passes = passes,
                             .threads = r->o->threads,
                             .keep_dir = r->o->keep_dir,
@@ -129,7 +134,7 @@ static Executable *prepare_carried(Run *r, const Backend **b, IrFunc *f, Backend
     Executable *x = (*b)->prepare(r->ds, f, &o);
     const char *code = x ? "" : diag_last_code(r->ds);
     bool compiling = strcmp(code, "E602") == 0 || strcmp(code, "E603") == 0;
-    if (found == CARRIED_THERE || (!x && (!compiling || r->o->backend))) return x;
+    if (found == CARRIED_THERE || (!x && (!compiling || run_backend_asked(r)))) return x;
     char word[32] = "";
     bool foreign = found == CARRIED_FOREIGN;
     if (foreign) (void)carry_lacks(r->o->carried->needs, word, sizeof word);
@@ -147,7 +152,7 @@ static Executable *prepare_carried(Run *r, const Backend **b, IrFunc *f, Backend
 }
 
 static Executable *prepare(Run *r, const Backend **b, IrFunc *f, const PassOptions *passes, bool profile) {
-    BackendOptions o = backend_options(r, passes);
+    BackendOptions o = run_backend_options(r, passes);
     o.profile = profile && (*b)->profiles;
     o.to_look = false;
     if (r->o->carried && *b == &backend_c) return prepare_carried(r, b, f, o);
@@ -155,7 +160,7 @@ static Executable *prepare(Run *r, const Backend **b, IrFunc *f, const PassOptio
 }
 
 static bool collect_kernel(Run *r, IrFunc *f, const PassOptions *passes) {
-    BackendOptions o = backend_options(r, passes);
+    BackendOptions o = run_backend_options(r, passes);
     o.sink = r->o->rehearsal;
     o.target = r->o->target;
     Executable *x = backend_c.prepare(r->ds, f, &o);
@@ -239,7 +244,14 @@ bool run_explain(Run *r, Lowered *l, Buf *out) {
     buf_printf(out, "estimated: %.3g flops, %.3g bytes, %.3g s with %d threads\n", cost.flops, cost.bytes, cost.seconds,
                r->o->threads);
     const Backend *b = pick_backend(r, f, RUN_TRAIN);
-    BackendOptions o = backend_options(r, &passes);
+    GpuSpeeds gpu;
+    const char *why;
+    if (b == &backend_cuda && gpu_kept(&gpu, &why)) {
+        IrGpu speeds = gpu_speeds_ir(&gpu);
+        buf_printf(out, "estimated on %s: %.3g s, once its arrays are there\n", gpu.name,
+                   ir_cost_gpu(f, &speeds).seconds);
+    }
+    BackendOptions o = run_backend_options(r, &passes);
     if (!check_available(r, b, (Span){0}, &o)) return false;
     Executable *x = b->prepare(r->ds, f, &o);
     if (!x) return false;

@@ -14,8 +14,10 @@ typedef struct StrategyChoice {
     bool materialize;
     int sort_by; /* factorized: the indicator that T's rows are sorted by; -1: as they are */
     const char *why;
-    int nways; /* of what the estimator's model predicted; 0: it was not asked */
+    int nways; /* that were weighed with figures: by the estimator's model, or on CPU and GPU; 0: why says all */
     const StrategyWay *ways;
+    const char *rule; /* what was asked for, or the logic that left no choice between joined and not; NULL: estimates did */
+    const struct Backend *backend; /* that runs it; NULL: the one that was asked for, or the default */
 } StrategyChoice;
 
 /* Row order. Which indicators sorting the rows by may pay: those through which rows of a table are read more than once.

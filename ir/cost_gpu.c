@@ -3,8 +3,9 @@
  *
  * A node takes the larger of its operations over the speed of arithmetic and its bytes over the bandwidth, weighted by
  * how often its region runs. A reduction costs a launch besides (it ends a pass), a sum by key two more, an operator
- * that runs on the host two and a wait for the device, which takes as long as a few launches. The tables are copied to
- * the device once. */
+ * that runs on the host two and a wait for the device, which takes as long as a few launches; so does the condition of
+ * a `while`. An iteration of a loop is the launch of a graph. Copying the tables there is not in it: a script does that
+ * once (ir_array_bytes). */
 #include "ir/level1.h"
 #include <math.h>
 
@@ -26,6 +27,8 @@ static double launches_of(const IrNode *n) {
 }
 static void add_region(const IrRegion *r, const IrCost *each, const IrGpu *gpu, IrCost *total) {
     double weight = ir_region_weight(r);
+    if (r->kind == REGION_LOOP) total->seconds += weight * gpu->graph;
+    if (r->kind == REGION_WHILE_COND) total->seconds += weight * WAIT_LAUNCHES * gpu->launch;
     for (int i = 0; i < r->nodes.len; i++) {
         const IrNode *n = r->nodes.data[i];
         for (int k = 0; k < n->nregions; k++) add_region(n->regions[k], each, gpu, total);
@@ -39,11 +42,15 @@ IrCost ir_cost_gpu(const IrFunc *f, const IrGpu *gpu) {
     IrCost *each = arena_array(f->arena, IrCost, f->next_id + 1), total = {0};
     ir_cost_each(f, 1, each);
     add_region(f->body, each, gpu, &total);
-    double tables = 0;
-    for (int t = 0; t < f->tables.len; t++) {
-        const Integration *in = f->tables.data[t].data;
-        tables += ir_table_cost(in).bytes + 4.0 * (double)in->rows * (double)in->nindicators;
-    }
-    total.seconds += tables / gpu->transfer;
     return total;
+}
+double ir_array_bytes(const Integration *in, bool (*there)(void *user, const void *array), void *user) {
+    double bytes = 0;
+    for (int b = 0; b < in->nblocks; b++)
+        if (!there || !there(user, in->blocks[b].data)) bytes += (double)mat_bytes(in->blocks[b].data);
+    for (int i = 0; i < in->nindicators; i++) {
+        const Indicator *ind = &in->indicators[i];
+        if (!ind->identity && (!there || !there(user, ind))) bytes += (double)sizeof(int32_t) * (double)ind->rows;
+    }
+    return bytes;
 }

@@ -211,8 +211,12 @@ IrCost ir_cost(const IrFunc *f, int threads);
 /* As ir_cost; each[id] (f->next_id entries, zeroed) becomes what one evaluation of a node takes. */
 IrCost ir_cost_each(const IrFunc *f, int threads, IrCost *each);
 /* What a GPU can do, as measured (backends/cuda/measure.h): operations, bytes of its memory and bytes copied to it a
- * second; seconds that a launch takes. cost_gpu.c: the same function on it, the tables' way to it included. */
-typedef struct IrGpu { double flops, bytes, transfer, launch; } IrGpu;
+ * second; seconds that a launch takes, and a graph of launches. cost_gpu.c: the same function on it, once its arrays are
+ * there. */
+typedef struct IrGpu { double flops, bytes, transfer, launch, graph; } IrGpu;
 IrCost ir_cost_gpu(const IrFunc *f, const IrGpu *gpu);
+/* Bytes of a target's arrays; not of those that `there` (NULL: none) says are on the device. Arrays are known by the
+ * addresses of matrices and indicators. */
+double ir_array_bytes(const Integration *in, bool (*there)(void *user, const void *array), void *user);
 double ir_trip_count(const IrNode *loop); /* -1: unknown */
 #endif

@@ -50,7 +50,7 @@ expect 2 "there is no option --zzzzzzzz" run points.amal --zzzzzzzz
 expect 2 "wants a value" run points.amal --json
 expect 2 "--threads" run points.amal --threads none
 expect 2 "--max-rows" run points.amal --max-rows 0
-expect 2 "c|cuda|interp" run points.amal --backend fortran
+expect 2 "auto|c|cuda|interp" run points.amal --backend fortran
 expect 2 "did you mean factorize?" run points.amal --strategy factorise
 expect 2 "fmt takes no --threads" fmt points.amal --threads 2
 expect 2 "is not known" run points.amal --disable nothing-of-the-kind

@@ -56,7 +56,7 @@ completes() { # expected, words...
 completes "run" amal ru
 completes "--keep-c" amal run points.amal --k
 completes "factorize" amal run points.amal --strategy fa
-completes "c cuda interp" amal run --backend ""
+completes "auto c cuda interp" amal run --backend ""
 completes "points.amal" amal check poi
 completes "simplify" amal run --disable simpl
 completes "" amal run --threads ""

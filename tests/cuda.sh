@@ -168,6 +168,9 @@ elif command -v "${SHIM_CXX:-c++}" >/dev/null && [ -e "$shim/lib64/libcuda.so.1"
     SHIM_ORDER=mixed random_cuda --count 14
     random_cuda --count 4 --any-order
     cuda_errors
+    # shellcheck source=tests/cuda_auto.sh
+    . tests/cuda_auto.sh
+    auto_run
     unset CUDA_HOME
 else
     skip "emitted CUDA on the CPU" "there is no C++ compiler (c++), which tests/cuda/shim.c runs"

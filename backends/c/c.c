@@ -151,6 +151,22 @@ static Executable *c_prepare(Diags *ds, IrFunc *f, const BackendOptions *o) {
     }
     return x;
 }
+bool c_is_compiled(IrFunc *f, const BackendOptions *o) {
+    Executable x = {.func = f};
+    CpuTarget target;
+    Diags *unsaid = diags_new(f->arena); /* what is wrong with the processor's name is said where code is made */
+    f->numbers_named = o->carried != NULL;
+    x.plan = ir_fuse(f);
+    if (o->carried && find_carried(&x, o)) {
+        mem_free(x.code->text);
+        return true;
+    }
+    if (!target_find(unsaid, &target)) return false;
+    x.code = emit_c(x.plan, &target);
+    bool kept = compile_is_kept(x.code->text, &target, o);
+    mem_free(x.code->text);
+    return kept;
+}
 
 /* ---- services ---- */
 typedef struct Host {

@@ -107,6 +107,28 @@ static bool load(Loaded *l) {
     return false;
 }
 
+static void kernel_path(const char *folder, const char *text, const CpuTarget *target, const BackendOptions *o,
+                        char *path, size_t size, uint64_t *key_hash) {
+    Buf key = {0};
+    buf_puts(&key, text);
+    compiler_identity(compile_command(o), &key);
+    for (int i = 0; i < NFLAGS; i++) buf_puts(&key, flags[i]);
+    for (int i = 0; i < TARGET_FLAGS && target->flags[i]; i++) buf_puts(&key, target->flags[i]);
+    uint64_t a = hash_bytes(key.data, key.len, 1), b = hash_bytes(key.data, key.len, 2);
+    buf_free(&key);
+    snprintf(path, size, "%s/%016llx%016llx.so", folder, (unsigned long long)a, (unsigned long long)b);
+    *key_hash = a;
+}
+bool compile_is_kept(const char *text, const CpuTarget *target, const BackendOptions *o) {
+    char folder[CACHE_PATH], path[4096];
+    const char *why;
+    uint64_t hash;
+    if (o->cache_dir) snprintf(folder, sizeof folder, "%s", o->cache_dir);
+    if (!o->cache_dir && !cache_folder_find("kernels", folder, sizeof folder, &why)) return false;
+    kernel_path(folder, text, target, o, path, sizeof path, &hash);
+    return sealed(path);
+}
+
 bool compile_load(Diags *ds, const char *name, const char *text, const CpuTarget *target, const BackendOptions *o,
                   Loaded *out) {
     double start = time_now();
@@ -124,20 +146,14 @@ bool compile_load(Diags *ds, const char *name, const char *text, const CpuTarget
             return false;
         }
     }
-    Buf key = {0};
-    buf_puts(&key, text);
-    compiler_identity(cc, &key);
-    for (int i = 0; i < NFLAGS; i++) buf_puts(&key, flags[i]);
-    for (int i = 0; i < TARGET_FLAGS && target->flags[i]; i++) buf_puts(&key, target->flags[i]);
-    uint64_t a = hash_bytes(key.data, key.len, 1), b = hash_bytes(key.data, key.len, 2);
-    buf_free(&key);
+    uint64_t a;
     char folder[CACHE_PATH];
     if (!kernel_folder(ds, o, folder, sizeof folder)) {
         diag_help(diag_error(ds, "E603", (Span){0}, "no folder for compiled kernels: %s cannot be written", folder),
                   "set AMAL_CACHE to a folder that can be written");
         return false;
     }
-    snprintf(out->path, sizeof out->path, "%s/%016llx%016llx.so", folder, (unsigned long long)a, (unsigned long long)b);
+    kernel_path(folder, text, target, o, out->path, sizeof out->path, &a);
     if (sealed(out->path) && load(out)) {
         out->cached = true;
         out->seconds = time_now() - start;

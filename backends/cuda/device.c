@@ -96,6 +96,16 @@ static const char *find_device(CudaDevice *d, const char **code) {
     snprintf(text, sizeof text, "the NVIDIA driver does not start: %s (%s)", words, name);
     return text;
 }
+const CudaDevice *cuda_device_found(const char **why) {
+    static CudaDevice d;
+    const char *code;
+    if (the_device.context) return &the_device;
+    *why = find_device(&d, &code);
+    return *why ? NULL : &d;
+}
+bool cuda_device_is_open(void) {
+    return the_device.context != NULL;
+}
 const char *cuda_device_missing(char *detail, size_t size) {
     CudaDevice d;
     const char *code, *why = find_device(&d, &code);
@@ -145,6 +155,11 @@ CudaResident *cuda_resident_find(int kind, const void *made_of) {
     for (CudaResident *r = residents; r; r = r->next)
         if (r->made_of == made_of && r->kind == kind) return r;
     return NULL;
+}
+bool cuda_holds(const void *made_of) {
+    for (CudaResident *r = residents; r; r = r->next)
+        if (r->made_of == made_of) return true;
+    return false;
 }
 /* Those that nobody uses; only those that cannot be found again unless `all`. */
 static size_t free_unused(const CudaDevice *d, bool all) {

@@ -19,6 +19,9 @@ typedef struct CudaDevice {
 /* The device: the one that $AMAL_GPU names, else the one with most multiprocessors. NULL: reported, E620 (no driver) or
  * E621 (no GPU that can be used). */
 const CudaDevice *cuda_device(Diags *ds, Span at);
+/* The same device described, without taking hold of it, which is much faster; NULL: *why says what is missing. */
+const CudaDevice *cuda_device_found(const char **why);
+bool cuda_device_is_open(void); /* cuda_device() has been called: taking hold of it costs nothing more */
 /* What is missing for a run on a GPU, in words for `amal doctor`; NULL: nothing. `detail`: what was found. */
 const char *cuda_device_missing(char *detail, size_t size);
 /* true: fine. Otherwise reported at `at`: E624 (no memory: `bytes` were wanted, where known) or E625. */
@@ -30,6 +33,8 @@ CudaResident *cuda_resident_find(int kind, const void *made_of);
 /* A new array of `bytes`, filled from `host` (which may be freed afterwards; NULL: not filled). NULL: reported. */
 CudaResident *cuda_resident_new(const CudaDevice *d, Diags *ds, int kind, const void *made_of, const Integration *owner,
                                 const void *host, size_t bytes);
+/* Is something there that was made of it, of whatever kind? */
+bool cuda_holds(const void *made_of);
 /* +1, -1: one that nothing can find again goes with its last user. */
 void cuda_resident_use(const CudaDevice *d, CudaResident *r, int by);
 /* One that was not filled after all: it goes now. */

@@ -3,22 +3,22 @@
 #include "backends/cuda/device.h"
 #include "backends/cuda/nvrtc.h"
 
-enum { ROUNDS = 5, LAUNCHES = 200, CHAINS = 8, STEPS = 4096, THREADS = 256, WAVES = 8 };
+enum { ROUNDS = 5, LAUNCHES = 200, CHAINS = 8, STEPS = 4096, THREADS = 256, WAVES = 8, COPIES = 20 };
 #define COPY_MOST (256u << 20)
 #define TRANSFER_MOST (64u << 20)
 
-/* chains: STEPS times CHAINS independent multiplications and additions a thread. */
-static const char kernels[] = "extern \"C\" __global__ void nothing() {}\n"
-                              "extern \"C\" __global__ void chains(double *out, int steps) {\n"
-                              "    double s[8], x = 1.0 + 1e-9 * threadIdx.x;\n"
-                              "    for (int k = 0; k < 8; k++) s[k] = k;\n"
-                              "    for (int i = 0; i < steps; i++)\n"
-                              "#pragma unroll\n"
-                              "        for (int k = 0; k < 8; k++) s[k] = s[k] * x + 1.0;\n"
-                              "    double all = 0;\n"
-                              "    for (int k = 0; k < 8; k++) all += s[k];\n"
-                              "    if (threadIdx.x == 0) out[blockIdx.x] = all;\n"
-                              "}\n";
+static const char nothing_text[] = "extern \"C\" __global__ void nothing() {}\n";
+/* STEPS times CHAINS independent multiplications and additions a thread. %s: what follows its name. */
+static const char chains_text[] = "extern \"C\" __global__ void chains%s(double *out, int steps) {\n"
+                                  "    double s[8], x = 1.0 + 1e-9 * threadIdx.x;\n"
+                                  "    for (int k = 0; k < 8; k++) s[k] = k;\n"
+                                  "    for (int i = 0; i < steps; i++)\n"
+                                  "#pragma unroll\n"
+                                  "        for (int k = 0; k < 8; k++) s[k] = s[k] * x + 1.0;\n"
+                                  "    double all = 0;\n"
+                                  "    for (int k = 0; k < 8; k++) all += s[k];\n"
+                                  "    if (threadIdx.x == 0) out[blockIdx.x] = all;\n"
+                                  "}\n";
 
 typedef struct Bench {
     const CudaDevice *d;
@@ -29,7 +29,7 @@ typedef struct Bench {
     void *pinned;
     size_t bytes, pinned_bytes;
     CUevent from, to;
-    CUgraphExec graph;
+    CUgraphExec many, one; /* graphs of LAUNCHES kernels, and of one */
 } Bench;
 static bool fine(Bench *b, CUresult r, const char *doing) {
     return cuda_ok(b->d, r, b->ds, (Span){0}, doing, 0);
@@ -56,8 +56,14 @@ static bool copy_within(Bench *b) {
 static bool copy_to(Bench *b) {
     return fine(b, b->d->api->copy_in(b->memory, b->pinned, b->pinned_bytes, b->d->stream), "copying to its memory");
 }
-static bool launch_graph(Bench *b) {
-    return fine(b, b->d->api->graph_launch(b->graph, b->d->stream), "launching a graph");
+static bool launch_many(Bench *b) {
+    return fine(b, b->d->api->graph_launch(b->many, b->d->stream), "launching a graph");
+}
+static bool launch_graphs(Bench *b) {
+    bool ok = true;
+    for (int i = 0; i < LAUNCHES && ok; i++)
+        ok = fine(b, b->d->api->graph_launch(b->one, b->d->stream), "launching a graph");
+    return ok;
 }
 static bool launch_one(Bench *b, CUfunction f, unsigned blocks, unsigned threads, void **arguments) {
     return fine(b, b->d->api->launch(f, blocks, 1, 1, threads, 1, 1, 0, b->d->stream, arguments, NULL), "launching");
@@ -67,27 +73,57 @@ static bool run_chains(Bench *b) {
     void *arguments[] = {&b->memory, &steps};
     return launch_one(b, b->chains, (unsigned)b->d->multiprocessors * WAVES, THREADS, arguments);
 }
-static bool record_launches(Bench *b) {
+static bool record_launches(Bench *b, int launches, CUgraphExec *out) {
     const CudaDriver *a = b->d->api;
     CUgraph graph = NULL;
     bool ok = fine(b, a->capture_begin(b->d->stream, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL), "recording launches");
     if (!ok) return false;
-    for (int i = 0; i < LAUNCHES && ok; i++) ok = launch_one(b, b->nothing, 1, 32, NULL);
+    for (int i = 0; i < launches && ok; i++) ok = launch_one(b, b->nothing, 1, 32, NULL);
     ok = fine(b, a->capture_end(b->d->stream, &graph), "recording launches") && ok;
-    ok = ok && fine(b, a->graph_instantiate(&b->graph, graph, 0), "preparing launches");
+    ok = ok && fine(b, a->graph_instantiate(out, graph, 0), "preparing launches");
     if (graph) a->graph_free(graph);
     return ok;
 }
-static bool open_bench(Bench *b, const BackendOptions *o) {
+/* What NVRTC takes for a short text and for each byte of one that is longer. */
+static bool time_compiling(Diags *ds, const char *arch, GpuSpeeds *out) {
+    Buf text = {0};
+    char copy[8];
+    CudaCode code;
+    buf_puts(&text, nothing_text);
+    size_t small = text.len;
+    bool ok = cuda_compile_anew(ds, "measure", text.data, arch, &code);
+    if (ok) {
+        out->compile = code.seconds;
+        cuda_code_free(&code);
+        for (int i = 0; i < COPIES; i++) {
+            snprintf(copy, sizeof copy, "_%d", i);
+            buf_printf(&text, chains_text, copy);
+        }
+        ok = cuda_compile_anew(ds, "measure", text.data, arch, &code);
+    }
+    if (ok) {
+        double more = code.seconds - out->compile;
+        out->compile_byte = more > 0 ? more / (double)(text.len - small) : 0;
+        cuda_code_free(&code);
+    }
+    buf_free(&text);
+    return ok;
+}
+static bool open_bench(Bench *b, const BackendOptions *o, GpuSpeeds *out) {
     const CudaDriver *a = b->d->api;
     char arch[24];
     CudaCode code;
-    if (!cuda_choose_arch(b->ds, (Span){0}, NULL, b->d->major, b->d->minor, arch) ||
-        !cuda_compile(b->ds, "measure", kernels, arch, b->d->driver_version, o, &code))
+    Buf text = {0};
+    if (!cuda_choose_arch(b->ds, (Span){0}, NULL, b->d->major, b->d->minor, arch) || !time_compiling(b->ds, arch, out))
         return false;
-    bool ok = fine(b, a->module_load(&b->module, code.image), "loading kernels") &&
-              fine(b, a->module_function(&b->nothing, b->module, "nothing"), "loading kernels") &&
-              fine(b, a->module_function(&b->chains, b->module, "chains"), "loading kernels");
+    buf_puts(&text, nothing_text);
+    buf_printf(&text, chains_text, "");
+    bool ok = cuda_compile(b->ds, "measure", text.data, arch, b->d->driver_version, o, &code);
+    buf_free(&text);
+    if (!ok) return false;
+    ok = fine(b, a->module_load(&b->module, code.image), "loading kernels") &&
+         fine(b, a->module_function(&b->nothing, b->module, "nothing"), "loading kernels") &&
+         fine(b, a->module_function(&b->chains, b->module, "chains"), "loading kernels");
     cuda_code_free(&code);
     size_t free_bytes = 0, total = 0;
     ok = ok && fine(b, a->memory_info(&free_bytes, &total), "asking for its free memory");
@@ -98,31 +134,41 @@ static bool open_bench(Bench *b, const BackendOptions *o) {
     ok = ok && fine(b, a->pinned_new(&b->pinned, b->pinned_bytes), "pinning memory of the host");
     if (ok) memset(b->pinned, 0, b->pinned_bytes);
     return ok && fine(b, a->event_new(&b->from, CU_EVENT_DEFAULT), "making an event") &&
-           fine(b, a->event_new(&b->to, CU_EVENT_DEFAULT), "making an event") && record_launches(b);
+           fine(b, a->event_new(&b->to, CU_EVENT_DEFAULT), "making an event") &&
+           record_launches(b, LAUNCHES, &b->many) && record_launches(b, 1, &b->one);
 }
 static void close_bench(Bench *b) {
     const CudaDriver *a = b->d->api;
     a->stream_wait(b->d->stream);
-    if (b->graph) a->graph_exec_free(b->graph);
+    if (b->many) a->graph_exec_free(b->many);
+    if (b->one) a->graph_exec_free(b->one);
     if (b->from) a->event_free(b->from);
     if (b->to) a->event_free(b->to);
     if (b->pinned) a->pinned_free(b->pinned);
     if (b->memory) a->memory_free(b->memory);
     if (b->module) a->module_unload(b->module);
 }
-bool gpu_measure(Diags *ds, const BackendOptions *o, IrGpu *out) {
+bool gpu_measure(Diags *ds, const BackendOptions *o, GpuSpeeds *out) {
+    *out = (GpuSpeeds){0};
+    double begin = time_now();
     Bench b = {.d = cuda_device(ds, (Span){0}), .ds = ds};
     if (!b.d) return false;
-    bool ok = open_bench(&b, o);
+    out->start = time_now() - begin;
+    snprintf(out->name, sizeof out->name, "%s", b.d->name);
+    out->memory = (double)b.d->memory;
+    bool ok = open_bench(&b, o, out);
     double copy = ok ? best_of(&b, copy_within, "copying within its memory") : -1;
     double transfer = copy > 0 ? best_of(&b, copy_to, "copying to its memory") : -1;
-    double launches = transfer > 0 ? best_of(&b, launch_graph, "launching a graph") : -1;
-    double chains = launches > 0 ? best_of(&b, run_chains, "running kernels") : -1;
-    if (chains > 0)
-        *out = (IrGpu){.bytes = (double)b.bytes / copy,
-                       .transfer = (double)b.pinned_bytes / transfer,
-                       .launch = launches / LAUNCHES,
-                       .flops = 2.0 * CHAINS * STEPS * THREADS * WAVES * b.d->multiprocessors / chains};
+    double launches = transfer > 0 ? best_of(&b, launch_many, "launching a graph") : -1;
+    double graphs = launches > 0 ? best_of(&b, launch_graphs, "launching a graph") : -1;
+    double chains = graphs > 0 ? best_of(&b, run_chains, "running kernels") : -1;
+    if (chains > 0) {
+        out->bytes = (double)b.bytes / copy;
+        out->transfer = (double)b.pinned_bytes / transfer;
+        out->launch = launches / LAUNCHES;
+        out->graph = graphs / LAUNCHES;
+        out->flops = 2.0 * CHAINS * STEPS * THREADS * WAVES * b.d->multiprocessors / chains;
+    }
     close_bench(&b);
     return chains > 0;
 }

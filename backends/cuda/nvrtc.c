@@ -125,6 +125,48 @@ static bool compile(Diags *ds, const CudaNvrtc *n, const char *name, const char 
     if (program) n->program_free(&program);
     return ok;
 }
+static bool kernel_folder(Diags *ds, const char *wanted, char folder[CACHE_PATH]) {
+    if (wanted) snprintf(folder, CACHE_PATH, "%s", wanted);
+    if (wanted ? cache_folder_make(folder) : cache_folder_open(ds, "kernels", folder, CACHE_PATH)) return true;
+    diag_help(diag_error(ds, "E603", (Span){0}, "no folder for compiled kernels: %s cannot be written", folder),
+              "set AMAL_CACHE to a folder that can be written");
+    return false;
+}
+/* Where the cache has the code of a text, in `folder`. */
+static void cached_path(const CudaNvrtc *n, const char *folder, const char *text, const char *arch, int driver_version,
+                        char *path, size_t size) {
+    int major = 0, minor = 0;
+    n->version(&major, &minor);
+    Buf key = {0};
+    buf_printf(&key, "%s\n%s\nNVRTC %d.%d, driver %d\n", text, arch, major, minor, driver_version);
+    for (int i = 0; i < NOPTIONS; i++) buf_puts(&key, options[i]);
+    uint64_t a = hash_bytes(key.data, key.len, 1), b = hash_bytes(key.data, key.len, 2);
+    buf_free(&key);
+    snprintf(path, size, "%s/%016llx%016llx.cubin", folder, (unsigned long long)a, (unsigned long long)b);
+}
+bool cuda_is_compiled(const char *text, const char *arch, int driver_version, const BackendOptions *o) {
+    char folder[CACHE_PATH], path[CACHE_PATH + 64];
+    const char *why;
+    const CudaNvrtc *n = cuda_nvrtc(&why);
+    if (o->cache_dir) snprintf(folder, sizeof folder, "%s", o->cache_dir);
+    if (!n || (!o->cache_dir && !cache_folder_find("kernels", folder, sizeof folder, &why))) return false;
+    cached_path(n, folder, text, arch, driver_version, path, sizeof path);
+    CudaCode code = {0};
+    bool there = read_sealed(path, &code);
+    cuda_code_free(&code);
+    return there;
+}
+bool cuda_compile_anew(Diags *ds, const char *name, const char *text, const char *arch, CudaCode *out) {
+    char folder[CACHE_PATH];
+    const CudaNvrtc *n = opened(ds, (Span){0});
+    *out = (CudaCode){0};
+    snprintf(out->arch, sizeof out->arch, "%s", arch);
+    if (!n || !kernel_folder(ds, NULL, folder)) return false; /* a text that is refused is kept there */
+    double start = time_now();
+    if (!compile(ds, n, name, text, arch, folder, out)) return false;
+    out->seconds = time_now() - start;
+    return true;
+}
 bool cuda_compile(Diags *ds, const char *name, const char *text, const char *arch, int driver_version,
                   const BackendOptions *o, CudaCode *out) {
     double start = time_now();
@@ -134,20 +176,8 @@ bool cuda_compile(Diags *ds, const char *name, const char *text, const char *arc
     const CudaNvrtc *n = opened(ds, (Span){0});
     if (!n) return false;
     char folder[CACHE_PATH], path[CACHE_PATH + 64], made[CACHE_PATH + 96];
-    if (o->cache_dir) snprintf(folder, sizeof folder, "%s", o->cache_dir);
-    if (o->cache_dir ? !cache_folder_make(folder) : !cache_folder_open(ds, "kernels", folder, sizeof folder)) {
-        diag_help(diag_error(ds, "E603", (Span){0}, "no folder for compiled kernels: %s cannot be written", folder),
-                  "set AMAL_CACHE to a folder that can be written");
-        return false;
-    }
-    int major = 0, minor = 0;
-    n->version(&major, &minor);
-    Buf key = {0};
-    buf_printf(&key, "%s\n%s\nNVRTC %d.%d, driver %d\n", text, arch, major, minor, driver_version);
-    for (int i = 0; i < NOPTIONS; i++) buf_puts(&key, options[i]);
-    uint64_t a = hash_bytes(key.data, key.len, 1), b = hash_bytes(key.data, key.len, 2);
-    buf_free(&key);
-    snprintf(path, sizeof path, "%s/%016llx%016llx.cubin", folder, (unsigned long long)a, (unsigned long long)b);
+    if (!kernel_folder(ds, o->cache_dir, folder)) return false;
+    cached_path(n, folder, text, arch, driver_version, path, sizeof path);
     out->cached = read_sealed(path, out);
     if (!out->cached) {
         if (!compile(ds, n, name, text, arch, folder, out)) return false;

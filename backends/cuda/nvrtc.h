@@ -20,5 +20,9 @@ bool cuda_choose_arch(Diags *ds, Span at, const char *wanted, int major, int min
 /* false: reported (E603, E622, E623). */
 bool cuda_compile(Diags *ds, const char *name, const char *text, const char *arch, int driver_version,
                   const BackendOptions *o, CudaCode *out);
+/* Would cuda_compile find its code in the cache? */
+bool cuda_is_compiled(const char *text, const char *arch, int driver_version, const BackendOptions *o);
+/* The same without the cache: out->seconds is what NVRTC takes. */
+bool cuda_compile_anew(Diags *ds, const char *name, const char *text, const char *arch, CudaCode *out);
 void cuda_code_free(CudaCode *c);
 #endif

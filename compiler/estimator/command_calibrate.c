@@ -3,9 +3,11 @@
  *
  * Measurements go to a file line by line, a data set at a time, so that stopping loses one data set at most and the
  * next run goes on. Compiled code goes to a folder of its own, which is removed. */
+#include "backends/cuda/device.h"
 #include "backends/runtime/cache_folder.h"
 #include "backends/runtime/kernels.h"
 #include "compiler/command.h"
+#include "compiler/estimator/gpu_kept.h"
 #include "compiler/estimator/measure.h"
 #include "compiler/estimator/train.h"
 #include "compiler/estimator/xgboost.h"
@@ -145,6 +147,31 @@ static bool train(Calibration *c) {
     return true;
 }
 
+/* The GPU, where there is one and what measuring it needs. */
+static bool measure_gpu(Calibration *c) {
+    const char *why;
+    GpuSpeeds gpu;
+    BackendOptions o = {0};
+    bool said = !c->v->run.quiet;
+    if (!cuda_device_found(&why) || !cuda_nvrtc(&why)) {
+        if (said) printf("no GPU was measured: %s\n", why);
+        return true;
+    }
+    if (!gpu_measure(c->ds, &o, &gpu)) return false;
+    if (!gpu_speeds_are_sound(&gpu)) {
+        diag_help(diag_error(c->ds, "E472", (Span){0}, "%s cannot be measured: its clock does not tell how long things take",
+                             gpu.name),
+                  "without its measurements `--backend auto` takes the CPU");
+        return false;
+    }
+    if (said) printf("%s:\n", gpu.name);
+#define ROW(field, text)                                                                                               \
+    if (said) printf("  %12.4g  %s\n", gpu.field, text);
+    GPU_ROWS(ROW)
+#undef ROW
+    return gpu_keep(c->ds, &gpu);
+}
+
 int command_calibrate(Invocation *v) {
     Calibration c = {.v = v, .file = -1};
     const char *from = command_value(v, OPTION_from), *budget = command_value(v, OPTION_budget), *why, *version;
@@ -168,6 +195,7 @@ int command_calibrate(Invocation *v) {
         HARDWARE_ROWS(ROW)
 #undef ROW
     }
+    ok = ok && (!anew || measure_gpu(&c));
     if (ok && measuring) {
         int threads = v->run.threads ? v->run.threads : (int)c.hw.threads;
         Measuring m = {.ds = c.ds, .hw = &c.hw, .threads = threads, .kernels = c.kernels};
@@ -182,5 +210,6 @@ int command_calibrate(Invocation *v) {
         return EXIT_INTERRUPTED;
     }
     ok = ok && (!training || train(&c));
-    return command_finish(c.ds, ok ? 0 : EXIT_WRONG);
+    const char *last = ok ? NULL : diag_last_code(c.ds);
+    return command_finish(c.ds, ok ? 0 : last && !strncmp(last, "E6", 2) ? EXIT_MISSING : EXIT_WRONG);
 }

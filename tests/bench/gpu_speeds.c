@@ -7,7 +7,7 @@ int main(void) {
     Arena *arena = arena_new();
     Diags *ds = diags_new(arena);
     BackendOptions o = {0};
-    IrGpu gpu;
+    GpuSpeeds gpu;
     char name[256] = "";
     bool ok = gpu_measure(ds, &o, &gpu);
     if (ok && !cuda_device_missing(name, sizeof name)) {
