@@ -40,15 +40,17 @@ typedef struct Weighing {
 /* ---------------- what there is to weigh ---------------- */
 
 /* The GPU with its speeds. false: *why says why nothing is weighed against it. */
-static bool find_gpu(Weighing *w, const char **why) {
+static bool find_gpu(Weighing *w, bool automatic, const char **why) {
     Run *r = w->r;
     const char *missing = NULL, *unmeasured;
+    bool kept = gpu_kept(&w->gpu, &unmeasured);
+    *why = unmeasured;
+    if (!kept && !automatic) return false; /* the device is asked when it is used */
     if (!backend_cuda.single && r->o->precision && !strcmp(r->o->precision, "single")) {
         *why = "the cuda backend does not read single precision";
         return false;
     }
     const CudaDevice *d = cuda_device_found(&missing);
-    bool kept = gpu_kept(&w->gpu, &unmeasured);
     if (!d) w->absent = arena_strdup(r->arena, missing);
     if (!d && !(kept && r->o->explain)) {
         *why = w->absent;
@@ -280,7 +282,7 @@ StrategyChoice run_choose(Run *r, const Training *t, const Integration *in) {
     Weighing *w = arena_new_of(r->arena, Weighing);
     *w = (Weighing){.r = r, .t = t, .in = in};
     const char *why;
-    if (find_gpu(w, &why)) {
+    if (find_gpu(w, automatic, &why)) {
         c = weigh(w, &c, automatic);
     } else if (automatic) {
         c.why = arena_printf(r->arena, "%s; backend c: %s", c.why, why);
