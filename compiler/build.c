@@ -75,7 +75,7 @@ static bool rehearse_predictions(Run *r) {
 }
 
 /* The ways in which a training may go at run time: as the target's tables are, with the target's rows sorted by the
- * table that the estimate finds best, and joined. */
+ * table that the estimate finds best, and joined. Tables are absorbed where the script asks for it, and only there. */
 static const struct {
     Strategy strategy;
     const char *sort;
@@ -87,7 +87,9 @@ static bool rehearse(Build *b, const Invocation *v, int way, const Stmt **stoppe
     RunOptions o = v->run;
     o.strategy = ways[way].strategy;
     o.sort = ways[way].sort;
-    o.strategy_by = o.sort_by = "amal build";
+    o.strategy_by = o.sort_by = o.absorb_by = "amal build";
+    o.absorb = run_options_settle(b->program, &v->run).absorb;
+    if (!o.absorb || !strcmp(o.absorb, "auto")) o.absorb = "never";
     o.quiet = true;
     o.keep_dir = NULL;
     o.rehearsal = &b->kernels;

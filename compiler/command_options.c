@@ -9,6 +9,11 @@ int set_sort(Invocation *v, const char *x) {
     v->run.sort_by = "--sort";
     return 0;
 }
+int set_absorb(Invocation *v, const char *x) {
+    v->run.absorb = x;
+    v->run.absorb_by = "--absorb";
+    return 0;
+}
 int set_strategy(Invocation *v, const char *x) {
     v->run.strategy = x[0] == 'f' ? STRATEGY_FACTORIZE : x[0] == 'm' ? STRATEGY_MATERIALIZE : STRATEGY_AUTO;
     v->run.strategy_by = "--strategy";

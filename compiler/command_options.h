@@ -17,6 +17,7 @@ int set_max_rows(Invocation *v, const char *x);
 int set_no_cache(Invocation *v, const char *x);
 int set_param(Invocation *v, const char *x);
 int set_quiet(Invocation *v, const char *x);
+int set_absorb(Invocation *v, const char *x);
 int set_sort(Invocation *v, const char *x);
 int set_strategy(Invocation *v, const char *x);
 int set_threads(Invocation *v, const char *x);

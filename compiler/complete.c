@@ -249,6 +249,7 @@ static void option_statement(Complete *c, int at) {
     }
     if (before_is(c, "strategy")) add_words(c, WORDS_STRATEGY_VALUES, COMPLETE_WORD);
     if (before_is(c, "precision")) add_words(c, WORDS_PRECISION_VALUES, COMPLETE_WORD);
+    if (before_is(c, "absorb")) add_words(c, WORDS_ABSORB_VALUES, COMPLETE_WORD);
     if (before_is(c, "sort")) add_words(c, WORDS_SORT_VALUES, COMPLETE_WORD);
     if (before_is(c, "backend")) add_words(c, WORDS_BACKEND_VALUES, COMPLETE_WORD);
     if (before_is(c, "egd")) add_words(c, WORDS_EGD_VALUES, COMPLETE_WORD);

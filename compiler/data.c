@@ -12,9 +12,10 @@ typedef struct Built { /* one integration of a target: the run's own, or one enc
     Integration **parts;
     DiskTarget disk; /* .root: an earlier run kept it */
 } Built;
-typedef struct Copy { /* materialized, or sorted by an indicator */
+typedef struct Copy { /* materialized, or arranged */
     const Integration *of;
-    int sorted_by; /* -1: materialized */
+    bool joined;
+    Arrangement how; /* not joined */
     Integration *made;
 } Copy;
 struct Data {
@@ -54,7 +55,8 @@ void data_use_cache(Data *d, DataCache *cache, const DataKeys *keys, Kept *kept)
 }
 
 void data_close(Data *d) {
-    for (int i = 0; !d->cache && i < d->copies.len; i++) integration_free(d->copies.data[i].made);
+    for (int i = 0; i < d->copies.len; i++) /* the cache keeps joined ones */
+        if (!d->cache || !d->copies.data[i].joined) integration_free(d->copies.data[i].made);
     for (int i = 0; !d->cache && i < d->built.len; i++) {
         Built *b = &d->built.data[i];
         for (int k = 0; k < b->nparts; k++) integration_free(b->parts[k]);
@@ -80,10 +82,8 @@ static bool read_source(Data *d, int index) {
     if (d->cache && (d->tables[index] = data_cache_table(d->cache, d->keys->sources[index], s->ncols, s->wanted)))
         return true;
     if (d->cache) data_cache_widen(d->cache, d->keys->sources[index], s->ncols, s->wanted);
-    TableOptions opt = {.base_dir = d->program->base_dir,
-                        .threads = d->options->threads,
-                        .wanted = s->wanted,
-                        .nwanted = s->ncols};
+    TableOptions opt = {
+        .base_dir = d->program->base_dir, .threads = d->options->threads, .wanted = s->wanted, .nwanted = s->ncols};
     double begin = time_now();
     Table *t = d->tables[index] = table_read(d->ds, s->decl, &opt);
     d->seconds_read += time_now() - begin;
@@ -296,38 +296,42 @@ const Integration *data_for_model(Data *d, const DataRef *ref, const Model *m) {
     return in && same_features(d, in, m, ref->span) ? in : NULL;
 }
 
-static const Integration *find_copy(const Data *d, const Integration *in, int sorted_by) {
-    for (int i = 0; i < d->copies.len; i++)
-        if (d->copies.data[i].of == in && d->copies.data[i].sorted_by == sorted_by) return d->copies.data[i].made;
+static const Copy *find_copy(const Data *d, const Integration *in, bool joined, Arrangement how) {
+    for (int i = 0; i < d->copies.len; i++) {
+        const Copy *c = &d->copies.data[i];
+        if (c->of != in || c->joined != joined) continue;
+        if (joined || (c->how.sort_by == how.sort_by && c->how.absorbed == how.absorbed)) return c;
+    }
     return NULL;
 }
-static const Integration *copy_of(Data *d, const Integration *in, int sorted_by) {
-    const Integration *known = find_copy(d, in, sorted_by);
-    if (known) return known;
-    Integration *kept = d->cache && sorted_by < 0 ? data_cache_copy(d->cache, in) : NULL;
+static const Integration *copy_of(Data *d, const Integration *in, bool joined, Arrangement how) {
+    const Copy *known = find_copy(d, in, joined, how);
+    if (known) return known->made;
+    Integration *kept = d->cache && joined ? data_cache_copy(d->cache, in) : NULL;
     if (kept) return kept;
     double begin = time_now();
-    Copy c = {.of = in, .sorted_by = sorted_by};
-    c.made = sorted_by < 0 ? integration_materialize(d->ds, in, d->options->threads)
-                           : integration_sort(d->ds, in, sorted_by, d->options->threads);
+    Copy c = {.of = in, .joined = joined, .how = how};
+    c.made = joined ? integration_materialize(d->ds, in, d->options->threads)
+                    : integration_arrange(d->ds, in, how, d->options->threads);
     d->seconds_materialize += time_now() - begin;
-    if (c.made && d->cache && sorted_by < 0) data_cache_add_copy(d->cache, in, c.made);
+    if (c.made && d->cache && joined) data_cache_add_copy(d->cache, in, c.made);
     if (c.made) vec_push(d->arena, &d->copies, c);
     return c.made;
 }
+static const Arrangement as_it_is = {.sort_by = -1};
 bool data_is_materialized(const Data *d, const Integration *in) {
     for (int i = 0; i < d->copies.len; i++)
-        if (d->copies.data[i].made == in && d->copies.data[i].sorted_by < 0) return true;
-    return in->materialized || find_copy(d, in, -1) || (d->cache && data_cache_copy(d->cache, in));
+        if (d->copies.data[i].made == in && d->copies.data[i].joined) return true;
+    return in->materialized || find_copy(d, in, true, as_it_is) || (d->cache && data_cache_copy(d->cache, in));
 }
 const Integration *data_materialized(Data *d, const Integration *in) {
-    return in->materialized ? in : copy_of(d, in, -1);
+    return in->materialized ? in : copy_of(d, in, true, as_it_is);
 }
-bool data_is_sorted(const Data *d, const Integration *in, int indicator) {
-    return find_copy(d, in, indicator) != NULL;
+bool data_is_arranged(const Data *d, const Integration *in, Arrangement a) {
+    return arrangement_is_plain(a) || find_copy(d, in, false, a);
 }
-const Integration *data_sorted(Data *d, const Integration *in, int indicator) {
-    return copy_of(d, in, indicator);
+const Integration *data_arranged(Data *d, const Integration *in, Arrangement a) {
+    return arrangement_is_plain(a) ? in : copy_of(d, in, false, a);
 }
 
 int data_parts(Data *d, const Target *t, const Integration *const **parts) {

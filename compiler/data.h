@@ -1,5 +1,5 @@
-/* data.h: the data of one run: sources read once, integrations built at first use, their parts, and materialized
- * copies.
+/* data.h: the data of one run: sources read once, integrations built at first use, their parts, and materialized and
+ * arranged copies.
  *
  * Everything handed out belongs to the Data and lives until data_close(). Errors are reported and give NULL; a target
  * that failed once is not tried again. */
@@ -31,9 +31,9 @@ const Integration *data_for_model(Data *d, const DataRef *ref, const Model *m);
 const Integration *data_materialized(Data *d, const Integration *in);
 /* Was it already made? Then using it again costs nothing. */
 bool data_is_materialized(const Data *d, const Integration *in);
-/* Its rows sorted by an indicator; made once for each. */
-const Integration *data_sorted(Data *d, const Integration *in, int indicator);
-bool data_is_sorted(const Data *d, const Integration *in, int indicator);
+/* Its rows arranged; made once for each arrangement. */
+const Integration *data_arranged(Data *d, const Integration *in, Arrangement a);
+bool data_is_arranged(const Data *d, const Integration *in, Arrangement a);
 int data_parts(Data *d, const Target *t, const Integration *const **parts); /* of a target that was built */
 double data_seconds_read(const Data *d);
 double data_seconds_match(const Data *d);

@@ -13,6 +13,8 @@ typedef struct RunOptions {
     const char *strategy_by; /* what asked for it, for messages: "--strategy", "option strategy"; NULL: nothing did */
     const char *sort;        /* "auto", "always", "never", or the table to sort T's rows by; NULL: auto */
     const char *sort_by;     /* what asked for it, as above */
+    const char *absorb;      /* "auto", "always", "never", or the tables to absorb into T's rows, "R, S"; NULL: auto */
+    const char *absorb_by;   /* what asked for it, as above */
     const char *backend;     /* NULL: C for training, and for the rest whichever the estimate favours; BACKEND_AUTO: C or
                                 CUDA for training, as estimated */
     const char *precision;   /* of features' numbers: "double" or "single"; NULL: double */

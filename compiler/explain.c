@@ -145,6 +145,18 @@ static void put_source(Run *r, Buf *out, const AlgorithmDecl *a) {
     buf_puts(out, "}");
 }
 
+static void put_absorbed(Run *r, Buf *out, const Integration *in, uint64_t roles) {
+    const char *comma = "";
+    buf_puts(out, ", \"absorbed\": [");
+    for (int role = 0; role < MAX_ROLES; role++)
+        if (roles >> role & 1) {
+            buf_puts(out, comma);
+            report_text(out, strategy_role_names(r->arena, in, 1ull << role));
+            comma = ", ";
+        }
+    buf_puts(out, "]");
+}
+
 bool explain_training(Run *r, const char *key, const Stmt *s, const Integration *in, const Integration *data,
                       int nhyper, const HyperValue *hyper, const StrategyChoice *choice) {
     const AlgorithmDecl *a = program_algorithm(r->program, s->train.algorithm.text);
@@ -180,10 +192,12 @@ bool explain_training(Run *r, const char *key, const Stmt *s, const Integration 
     }
     buf_printf(out, "}, \"backend\": \"%s\", \"strategy\": \"%s\", \"sorted_by\": ", run_training_backend(r)->name,
                choice->materialize ? "materialized" : "factorized");
-    if (!choice->materialize && choice->sort_by >= 0)
-        report_text(out, strategy_order_name(in, choice->sort_by));
+    Arrangement lie = choice->materialize ? (Arrangement){.sort_by = -1} : choice->arrangement;
+    if (lie.sort_by >= 0)
+        report_text(out, strategy_order_name(in, lie.sort_by));
     else
         buf_puts(out, "null");
+    put_absorbed(r, out, in, lie.absorbed);
     buf_puts(out, ", \"why\": ");
     report_text(out, choice->why);
     buf_puts(out, ", \"estimates\": {\"factorized\": ");

@@ -41,13 +41,16 @@ static bool same_input(const LowerInput *a, const LowerInput *b) {
 }
 
 /* The range of a vector, for rewrites that need to know (0/1 labels). */
-static void note_range(IrInput *in, const double *v, int64_t n) {
+static void note_range(IrInput *in, double lo, double hi) {
+    if (lo <= hi) in->lo = lo, in->hi = hi;
+}
+static void note_weights(IrInput *in, const double *v, int64_t n) {
     double lo = INFINITY, hi = -INFINITY;
     for (int64_t i = 0; i < n; i++) {
         if (!(v[i] >= lo)) lo = v[i];
         if (!(v[i] <= hi)) hi = v[i];
     }
-    if (n > 0 && lo <= hi) in->lo = lo, in->hi = hi;
+    note_range(in, lo, hi);
 }
 
 IrNode *lower_input(Lower *l, LowerInput in, const char *name, int64_t rows, int64_t cols, int rspace, Span span) {
@@ -57,8 +60,10 @@ IrNode *lower_input(Lower *l, LowerInput in, const char *name, int64_t rows, int
     int index = ir_add_input(l->func, name, rows, cols, rspace, span);
     AMAL_CHECK(index == l->inputs.len);
     vec_push(l->arena, &l->inputs, in);
-    if (in.kind == LI_LABEL) note_range(&l->func->inputs.data[index], in.data->label, rows);
-    if (in.kind == LI_WEIGHT) note_range(&l->func->inputs.data[index], in.data->weight, rows);
+    IrInput *made = &l->func->inputs.data[index];
+    double lo, hi;
+    if (in.kind == LI_LABEL) integration_label_range(in.data, &lo, &hi), note_range(made, lo, hi);
+    if (in.kind == LI_WEIGHT) note_weights(made, in.data->weight, rows);
     return ir_input(l->b, index);
 }
 

@@ -58,6 +58,7 @@ static WordPlace option_values(const char *name) {
     if (!strcmp(name, "egd")) return WORDS_EGD_VALUES;
     if (!strcmp(name, "precision")) return WORDS_PRECISION_VALUES;
     if (!strcmp(name, "sort")) return WORDS_SORT_VALUES;
+    if (!strcmp(name, "absorb")) return WORDS_ABSORB_VALUES;
     return !strcmp(name, "strategy") ? WORDS_STRATEGY_VALUES : WORDS_COUNT_OF_PLACES;
 }
 
@@ -85,7 +86,8 @@ static void check_option(Program *p, const Stmt *s) {
         return;
     }
     const char *word = v && (v->kind == EX_NAME || v->kind == EX_STR) ? v->text : NULL;
-    if (values == WORDS_SORT_VALUES && word) return; /* or a table's name, which the training knows (E464) */
+    /* or names of tables, which the training knows (E464, E465) */
+    if ((values == WORDS_SORT_VALUES || values == WORDS_ABSORB_VALUES) && word) return;
     TextVec words = {0};
     const char *const *allowed = words_at(values, &count);
     for (int i = 0; i < count; i++) {

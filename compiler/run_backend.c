@@ -31,8 +31,9 @@ typedef struct Weighing {
     const Integration *in;
     GpuSpeeds gpu;
     const char *absent; /* explain: the GPU is not on this machine: why */
+    CandidateScope scope;
     Candidate c[CANDIDATES];
-    int n;
+    int n, arranged;
     Way way[WAYS];
     int nways;
 } Weighing;
@@ -67,39 +68,34 @@ static bool find_gpu(Weighing *w, bool automatic, const char **why) {
     return false;
 }
 
-/* May this candidate run, whatever it takes? */
-static bool is_free(const Run *r, const StrategyChoice *cpu, const Candidate *c, bool sortable) {
-    const char *sort = r->o->sort;
+/* May this candidate run, whatever it takes? What was asked for leaves the plain one only where nothing else is. */
+static bool is_free(const Weighing *w, const StrategyChoice *cpu, const Candidate *c) {
     if (cpu->rule && c->materialize != cpu->materialize) return false;
-    if (c->materialize || !sort || !strcmp(sort, "auto") || !strcmp(sort, "never")) return true;
-    if (!strcmp(sort, "always")) return !sortable || c->sort_by >= 0;
-    return c->sort_by >= 0 && c->sort_by == cpu->sort_by; /* by the table that was asked for */
+    bool asked = (w->scope.sort || w->scope.absorb) && w->arranged;
+    return c->materialize || !asked || !arrangement_is_plain(c->arrangement);
 }
 /* The candidates, and among them the CPU's choice. NULL: reported. */
 static const Candidate *find_candidates(Weighing *w, const StrategyChoice *cpu) {
     Run *r = w->r;
     const Candidate *chosen = NULL;
+    const IrNode *by_place;
     LoweringOf of = {r, w->t};
-    bool sorting = !r->o->sort || strcmp(r->o->sort, "never");
-    w->n = candidates_of(r->arena, w->in, r->o->threads, sorting, run_lower_candidate, &of, w->c);
+    if (cpu->rule && cpu->materialize)
+        w->scope = (CandidateScope){.joined = true};
+    else if (!run_candidate_scope(r, w->t, w->in, &w->scope))
+        return NULL;
+    w->n = candidates_of(r->arena, w->in, r->o->threads, &w->scope, run_lower_candidate, &of, w->c, &by_place);
     for (int i = 0; i < w->n; i++) {
         Candidate *c = &w->c[i];
-        c->there = c->materialize    ? data_is_materialized(r->data, w->in)
-                   : c->sort_by >= 0 ? data_is_sorted(r->data, w->in, c->sort_by)
-                                     : true;
-        if (c->materialize == cpu->materialize && (c->materialize || c->sort_by == cpu->sort_by)) chosen = c;
+        bool lies_alike = c->arrangement.sort_by == cpu->arrangement.sort_by &&
+                          c->arrangement.absorbed == cpu->arrangement.absorbed;
+        c->there = c->materialize ? data_is_materialized(r->data, w->in)
+                                  : data_is_arranged(r->data, w->in, c->arrangement);
+        w->arranged += !c->materialize && !arrangement_is_plain(c->arrangement);
+        if (c->materialize == cpu->materialize && (c->materialize || lies_alike)) chosen = c;
     }
-    if (chosen || !w->n) return chosen;
-    /* sorted by a table that was asked for and is not among the best: in the place of the worst of those */
-    Candidate *c = &w->c[w->n - 2];
-    *c = (Candidate){.name = arena_printf(r->arena, "sorted by %s", strategy_order_name(w->in, cpu->sort_by)),
-                     .sort_by = cpu->sort_by,
-                     .data = strategy_sorted_phantom(r->arena, w->in, cpu->sort_by),
-                     .make = strategy_sort_seconds(w->in, r->o->threads),
-                     .there = data_is_sorted(r->data, w->in, cpu->sort_by)};
-    if (!(c->func = run_lower_candidate(&of, c->data, "factorized"))) return NULL;
-    c->cost = ir_cost(c->func, r->o->threads);
-    return c;
+    AMAL_CHECK(chosen || !w->n); /* it is the best of fewer of the same */
+    return chosen;
 }
 
 /* ---------------- what a way takes ---------------- */
@@ -131,7 +127,7 @@ static const Integration *travelling(const Weighing *w, const Candidate *c) {
         if (!made || is_on_gpu(w->r, made->blocks[0].data) || !joined_there) return made ? made : c->data;
     }
     if (joined_there) return w->in;
-    return c->there && c->sort_by >= 0 ? data_sorted(w->r->data, w->in, c->sort_by) : c->data;
+    return c->there && !c->materialize ? data_arranged(w->r->data, w->in, c->arrangement) : c->data;
 }
 static double input_bytes(const IrFunc *f) {
     double bytes = 0;
@@ -195,7 +191,7 @@ static void put_part(Buf *out, const char **before, double seconds, const char *
 static void put_parts(Buf *out, const Way *y) {
     const char *before = " (of it ";
     put_part(out, &before, y->copying, "for copying");
-    put_part(out, &before, y->making, y->c->materialize ? "for joining" : "for sorting");
+    put_part(out, &before, y->making, y->c->materialize ? "for joining" : "for arranging");
     put_part(out, &before, y->compiling, "for compiling");
     put_part(out, &before, y->starting, "for starting the GPU");
     if (*before == ',') buf_puts(out, ")");
@@ -242,14 +238,13 @@ static StrategyChoice weigh(Weighing *w, const StrategyChoice *cpu, bool automat
     const Candidate *ours = find_candidates(w, cpu);
     if (!ours) return (StrategyChoice){0};
     const Way *on_cpu = NULL;
-    bool sortable = w->n > 2;
     for (int i = 0; automatic && i < w->n; i++)
-        if (is_free(w->r, cpu, &w->c[i], sortable)) {
+        if (is_free(w, cpu, &w->c[i])) {
             weigh_cpu(w, cpu, &w->c[i], &w->c[i] == ours);
             if (&w->c[i] == ours) on_cpu = &w->way[w->nways - 1];
         }
     for (int i = 0; i < w->n; i++)
-        if (is_free(w->r, cpu, &w->c[i], sortable)) weigh_gpu(w, &w->c[i]);
+        if (is_free(w, cpu, &w->c[i])) weigh_gpu(w, &w->c[i]);
     const Way *on_gpu = least(w, true), *best = on_gpu;
     if (!on_gpu || (on_cpu && on_cpu->seconds <= on_gpu->seconds)) best = on_cpu;
     StrategyChoice out = *cpu;
@@ -259,7 +254,7 @@ static StrategyChoice weigh(Weighing *w, const StrategyChoice *cpu, bool automat
     if (!best->gpu) return out;
     out.backend = &backend_cuda;
     out.materialize = best->c->materialize;
-    out.sort_by = best->c->sort_by;
+    out.arrangement = best->c->arrangement;
     return out;
 }
 

@@ -4,6 +4,7 @@
 #define AMAL_RUN_INTERNAL_H
 #include "backends/backend.h"
 #include "compiler/data.h"
+#include "compiler/estimator/candidates.h"
 #include "compiler/lower.h"
 #include "compiler/report.h"
 #include "compiler/script.h"
@@ -86,7 +87,9 @@ typedef struct LoweringOf {
     Run *r;
     const Training *t;
 } LoweringOf;
-IrFunc *run_lower_candidate(void *user, const Integration *data, const char *strategy);
+/* Which candidates what was asked for leaves. false: reported. */
+bool run_candidate_scope(Run *r, const Training *t, const Integration *in, CandidateScope *out);
+IrFunc *run_lower_candidate(void *user, const Integration *data, const char *strategy, uint64_t without);
 /* Options of the passes for one function. */
 PassOptions run_passes(const Run *r, const char *strategy);
 /* The form of a target's data that everything but training uses: materialized when that was asked for or is there, else

@@ -28,6 +28,10 @@ RunOptions run_options_settle(const Program *p, const RunOptions *given) {
             o.sort = word_of(s->option.value);
             o.sort_by = "option sort";
         }
+        if (!strcmp(name, "absorb") && !given->absorb_by) {
+            o.absorb = word_of(s->option.value);
+            o.absorb_by = "option absorb";
+        }
         for (int k = 0; !strcmp(name, "strategy") && !given->strategy_by && k < nstrategies; k++)
             if (!strcmp(strategies[k], word_of(s->option.value))) {
                 o.strategy = (Strategy)k;

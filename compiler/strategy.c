@@ -1,4 +1,5 @@
-/* strategy.c: the choice between training on the sources and training on the joined table (contract: strategy.h).
+/* strategy.c: the choice between training on the sources and training on the joined table (contract: strategy.h; how
+ * the rows lie: strategy_arrange.c).
  *
  * Sizes: the width of a block is what one row of it stores (rule 7: a one-hot column counts 1, a sparse block its mean
  * non-zeros). tuple ratio = rows of T / rows used of the repeated tables; feature ratio = width of the repeated tables
@@ -15,7 +16,7 @@ static const struct { double feature_ratio, tuple_ratio; } repeats_pay[] = {{4, 
 #define MEMORY_SHARE 0.8       /* of physical memory that T may take */
 #define COPY_BYTES_A_SECOND 3e9
 
-static double block_width(const Integration *in, const IntBlock *b) {
+double strategy_block_width(const Integration *in, const IntBlock *b) {
     const Matrix *m = b->data;
     int64_t rows = in->spaces[b->space].rows;
     if (m->kind == MAT_CODES) return 1;
@@ -28,9 +29,12 @@ static double physical_memory(void) {
     return pages > 0 && size > 0 ? (double)pages * (double)size : 0;
 }
 
-bool strategy_fits_memory(const Integration *in) {
+bool strategy_bytes_fit(double bytes) {
     double memory = physical_memory();
-    return memory <= 0 || (double)integration_materialized_bytes(in) <= MEMORY_SHARE * memory;
+    return memory <= 0 || bytes <= MEMORY_SHARE * memory;
+}
+bool strategy_fits_memory(const Integration *in) {
+    return strategy_bytes_fit((double)integration_materialized_bytes(in));
 }
 
 StrategyRatios strategy_ratios(const Integration *in) {
@@ -39,7 +43,7 @@ StrategyRatios strategy_ratios(const Integration *in) {
     for (int i = 0; i < in->nblocks; i++) {
         const IntBlock *b = &in->blocks[i];
         const Indicator *ind = &in->indicators[b->indicator];
-        double w = block_width(in, b);
+        double w = strategy_block_width(in, b);
         if (in->spaces[b->space].role < 0 || ind->injective) {
             q.once += w;
             continue;
@@ -59,7 +63,7 @@ StrategyRatios strategy_ratios(const Integration *in) {
 }
 
 bool strategy_by_rule(Arena *arena, const Integration *in, bool already_materialized, StrategyChoice *out) {
-    *out = (StrategyChoice){.sort_by = -1};
+    *out = (StrategyChoice){.arrangement = {.sort_by = -1}};
     bool plain = true;
     for (int i = 0; i < in->nblocks; i++) plain = plain && in->indicators[in->blocks[i].indicator].identity;
     if (plain && in->nblocks <= 1) {
@@ -126,84 +130,6 @@ const Integration *strategy_phantom(Arena *arena, const Integration *in) {
     return t;
 }
 
-/* ---- row order ---- */
-#define SORT_SECONDS_A_ROW 6e-9 /* counting sort and the other indexes, one thread */
-#define REPEATS_WORTH_SORTING 1.5
-
-const char *strategy_order_name(const Integration *in, int indicator) {
-    return in->spaces[in->indicators[indicator].space].name;
-}
-/* What one row of T reads through an indicator. */
-static double width_through(const Integration *in, int indicator) {
-    double width = 0;
-    for (int b = 0; b < in->nblocks; b++)
-        if (in->blocks[b].indicator == indicator) width += block_width(in, &in->blocks[b]);
-    return width;
-}
-int strategy_orders(const Integration *in, int *out, int most) {
-    int n = 0;
-    for (int i = 0; i < in->nindicators; i++) {
-        const Indicator *ind = &in->indicators[i];
-        bool owns_columns = false;
-        for (int b = 0; b < in->nblocks; b++) owns_columns = owns_columns || in->blocks[b].indicator == i;
-        if (!owns_columns || ind->identity || in->spaces[ind->space].role < 0 || !ind->used) continue;
-        if ((double)ind->rows < REPEATS_WORTH_SORTING * (double)ind->used) continue;
-        int at = n;
-        for (double w = width_through(in, i); at > 0 && width_through(in, out[at - 1]) < w; at--)
-            if (at < most) out[at] = out[at - 1];
-        if (at < most) out[at] = i;
-        if (n < most) n++;
-    }
-    return n;
-}
-double strategy_sort_seconds(const Integration *in, int threads) {
-    double bytes = 0;
-    for (int b = 0; b < in->nblocks; b++)
-        if (integration_moves_when_sorted(in, b)) bytes += (double)mat_bytes(in->blocks[b].data);
-    return SORT_SECONDS_A_ROW * (double)in->rows * (1 + in->nindicators) + ir_seconds(0, 3 * bytes, threads);
-}
-const Integration *strategy_sorted_phantom(Arena *arena, const Integration *in, int indicator) {
-    static int64_t sorted[1];
-    Integration *t = arena_new_of(arena, Integration);
-    *t = *in;
-    t->owns = false;
-    t->spaces = arena_array(arena, IntSpace, in->nspaces + 1);
-    memcpy(t->spaces, in->spaces, sizeof *in->spaces * (size_t)in->nspaces);
-    t->indicators = arena_array(arena, Indicator, in->nindicators + 1);
-    memcpy(t->indicators, in->indicators, sizeof *in->indicators * (size_t)in->nindicators);
-    t->blocks = arena_array(arena, IntBlock, in->nblocks + 1);
-    memcpy(t->blocks, in->blocks, sizeof *in->blocks * (size_t)in->nblocks);
-    t->indicators[indicator].ascending = true;
-    t->indicators[indicator].segments = sorted;
-    int own = t->nindicators, space = t->nspaces;
-    for (int b = 0; b < in->nblocks; b++) {
-        if (!integration_moves_when_sorted(in, b)) continue;
-        t->spaces[space] = in->spaces[in->blocks[b].space];
-        t->spaces[space].rows = in->rows;
-        t->indicators[own] = (Indicator){.space = space,
-                                         .rows = in->rows,
-                                         .identity = true,
-                                         .total = true,
-                                         .ascending = true,
-                                         .injective = true,
-                                         .used = in->rows};
-        Matrix *m = arena_new_of(arena, Matrix);
-        *m = *in->blocks[b].data;
-        if (m->kind == MAT_CSR) {
-            double mean = m->rows > 0 ? (double)m->rowptr[m->rows] / (double)m->rows : 0;
-            m->rowptr = arena_array(arena, int64_t, in->rows + 1);
-            m->rowptr[in->rows] = (int64_t)(mean * (double)in->rows);
-        }
-        m->rows = in->rows;
-        t->blocks[b].data = m;
-        t->blocks[b].space = space;
-        t->blocks[b].indicator = own;
-        t->nindicators = own + 1;
-        t->nspaces = space + 1;
-    }
-    return t;
-}
-
 /* Rule 1's guard: a full tgd (every role in every row) that uses every source row at most once. */
 static bool nothing_repeats(const Integration *in) {
     if (strcmp(in->kind, "inner") != 0) return false;
@@ -219,7 +145,8 @@ double strategy_join_seconds(const Integration *in, bool already_materialized) {
 StrategyChoice strategy_by_cost(Arena *arena, const Integration *in, bool already_materialized, IrCost factorized,
                                 IrCost materialized, const char *unlearned) {
     double make = strategy_join_seconds(in, already_materialized);
-    StrategyChoice c = {.sort_by = -1, .materialize = materialized.seconds + make < factorized.seconds};
+    StrategyChoice c = {.arrangement = {.sort_by = -1},
+                        .materialize = materialized.seconds + make < factorized.seconds};
     const char *joined =
         already_materialized ? "already joined" : arena_printf(arena, "%.3g s of it for joining", make);
     c.why = arena_printf(

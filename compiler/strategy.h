@@ -6,13 +6,13 @@
 
 /* One way that was weighed: seconds of it, making its data included. */
 typedef struct StrategyWay {
-    const char *name; /* "factorized", "sorted by R", "materialized" */
+    const char *name; /* "factorized", "sorted by R", "S and U absorbed", "materialized" */
     double analytic, predicted;
     bool chosen;
 } StrategyWay;
 typedef struct StrategyChoice {
     bool materialize;
-    int sort_by; /* factorized: the indicator that T's rows are sorted by; -1: as they are */
+    Arrangement arrangement; /* factorized: how T's rows lie */
     const char *why;
     int nways; /* that were weighed with figures: by the estimator's model, or on CPU and GPU; 0: why says all */
     const StrategyWay *ways;
@@ -23,11 +23,23 @@ typedef struct StrategyChoice {
 /* Row order. Which indicators sorting the rows by may pay: those through which rows of a table are read more than once.
  * The widest come first. Returns their number, at most `most`. */
 int strategy_orders(const Integration *in, int *out, int most);
-/* What integration_sort(in, indicator) would be, with sizes but no cells: for costing a function on it. In the arena.
+/* The roles that absorbing may pay: those of which rows of T read rows out of order, or more than once, and that
+ * sorting (sort_by as in Arrangement) does not copy already. A set. */
+uint64_t strategy_absorbable(const Integration *in, int sort_by);
+/* The set of the roles of those names, separated by commas; false: *wrong, of *len bytes, is none that can be absorbed.
  */
-const Integration *strategy_sorted_phantom(Arena *arena, const Integration *in, int indicator);
-/* Estimate of what sorting takes. */
-double strategy_sort_seconds(const Integration *in, int threads);
+bool strategy_roles_named(const Integration *in, const char *names, uint64_t *out, const char **wrong, int *len);
+/* "R", "R and S" */
+const char *strategy_role_names(Arena *arena, const Integration *in, uint64_t roles);
+/* "sorted by R with S absorbed"; "factorized" when nothing is arranged. In the arena. */
+const char *strategy_arrangement_name(Arena *arena, const Integration *in, Arrangement a);
+/* What integration_arrange() would make, with sizes but no cells: for costing a function on it. In the arena. `copies`
+ * remembers blocks' copies by block (in->nblocks, NULL at first). */
+const Integration *strategy_arranged_phantom(Arena *arena, const Integration *in, Arrangement a, Matrix **copies);
+/* Estimate of what arranging takes. */
+double strategy_arrange_seconds(const Integration *in, Arrangement a, int threads);
+/* Do its copies fit in this machine's memory, with room for the rest? */
+bool strategy_arrangement_fits(const Integration *in, Arrangement a);
 /* The role whose rows an indicator picks. */
 const char *strategy_order_name(const Integration *in, int indicator);
 /* Widths and ratios of the tables (strategy.c): of those whose rows the target repeats, and of the others. Ratios are 0
@@ -43,12 +55,15 @@ StrategyRatios strategy_ratios(const Integration *in);
 bool strategy_by_rule(Arena *arena, const Integration *in, bool already_materialized, StrategyChoice *out);
 /* Does the joined table fit in this machine's memory, with room for the rest? */
 bool strategy_fits_memory(const Integration *in);
+bool strategy_bytes_fit(double bytes);
+/* Numbers that a row of a block stores: 1 when one-hot, its mean non-zeros when sparse. */
+double strategy_block_width(const Integration *in, const IntBlock *b);
 /* What T would be as one block, with sizes but no cells: for costing a function on it. In the arena. */
 const Integration *strategy_phantom(Arena *arena, const Integration *in);
 /* What it should take to make T. */
 double strategy_join_seconds(const Integration *in, bool already_materialized);
-/* `factorized`, `materialized`: the functions' costs on each, sorting included. Adds what it takes to make T unless it
- * is there. Rule 1 is decided here. unlearned: why the estimator's model was not asked. */
+/* `factorized`, `materialized`: the functions' costs on each, arranging included. Adds what it takes to make T unless
+ * it is there. Rule 1 is decided here. unlearned: why the estimator's model was not asked. */
 StrategyChoice strategy_by_cost(Arena *arena, const Integration *in, bool already_materialized, IrCost factorized,
                                 IrCost materialized, const char *unlearned);
 #endif

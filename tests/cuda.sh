@@ -50,7 +50,7 @@ cuda_differential() {
             bad "$script (interp, materialize)" "$(cat "$tmp/stderr")"
             continue
         fi
-        for strategy in factorize sorted materialize; do echo "differential $script \"$base\" cuda $strategy" >>"$tmp/cases"; done
+        for strategy in factorize sorted absorbed arranged materialize; do echo "differential $script \"$base\" cuda $strategy" >>"$tmp/cases"; done
     done
     run_cases "$tmp/cases"
 }

@@ -2,7 +2,8 @@
 # One run of one script, for run_tests.sh, which starts several at a time. Prints nothing when all is well, else the name of the case and
 # what is wrong; always exits 0. AMAL and JSON_TOOL name the programs.
 #
-#   one_case.sh differential SCRIPT BASE BACKEND STRATEGY [REWRITE]   same results as in BASE, to 1e-9; STRATEGY sorted: factorized, rows sorted
+#   one_case.sh differential SCRIPT BASE BACKEND STRATEGY [REWRITE]   same results as in BASE, to 1e-9; STRATEGY sorted: factorized, rows
+#                                                                     sorted; absorbed: factorized, tables absorbed; arranged: both
 #   one_case.sh single SCRIPT BASE BACKEND STRATEGY                   the same with --precision single
 #   one_case.sh reference SCRIPT DATA BACKEND STRATEGY                as SCRIPT's .expect says
 #   one_case.sh compile SCRIPT - cuda ARCH                            what is emitted for each training compiles for ARCH
@@ -23,9 +24,13 @@ if [ "$kind" = compile ]; then
     timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" explain "$script" --backend "$backend" --gpu-arch "$strategy" >/dev/null 2>"$said" || wrong
     exit 0
 fi
-sort=never
-[ "$strategy" != sorted ] || { strategy=factorize sort=always; }
-timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" run "$script" --backend "$backend" --strategy "$strategy" --sort $sort --precision $precision ${rewrite:+--disable "$rewrite"} \
+sort=never absorb=never
+case "$strategy" in
+sorted) strategy=factorize sort=always ;;
+absorbed) strategy=factorize absorb=always ;;
+arranged) strategy=factorize sort=always absorb=always ;;
+esac
+timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" run "$script" --backend "$backend" --strategy "$strategy" --sort $sort --absorb $absorb --precision $precision ${rewrite:+--disable "$rewrite"} \
     --json "$out" --quiet >/dev/null 2>"$said"
 code=$?
 if [ $code -ne 0 ]; then

@@ -89,6 +89,9 @@ static const Integration *owner_of(const Job *j, const CudaBind *b) {
         if (j->x->func->tables.data[t].target_space == b->index) return j->x->func->tables.data[t].data;
     const Integration *in = j->x->func->tables.data[b->table].data;
     bool indicator = b->kind == BIND_INDEX || b->kind == BIND_COUNT || b->kind == BIND_KEYS;
+    if (!indicator && b->kind != BIND_COLUMNS) /* what an arranged view copied goes with it */
+        for (int k = 0; k < in->nmade; k++)
+            if (in->made[k] == in->blocks[b->index].data) return in;
     return indicator ? in : root_of(in);
 }
 static bool is_resident(Job *j, int i) {

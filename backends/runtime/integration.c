@@ -120,7 +120,7 @@ void integration_free(Integration *in) {
     if (!in) return;
     if (free_listener) free_listener(in);
     IntState *s = in->state;
-    for (int i = 0; i < in->nindicators && !in->mapped; i++) {
+    for (int i = in->nborrowed; i < in->nindicators && !in->mapped; i++) {
         mem_free((void *)in->indicators[i].idx);
         mem_free(in->indicators[i].count);
         mem_free(in->indicators[i].segments);

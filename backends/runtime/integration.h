@@ -159,6 +159,14 @@ typedef struct ConflictReport {
     int nfirst;
     int64_t first_rows[10];
 } ConflictReport;
+/* How the rows of the target lie for a training. */
+typedef struct Arrangement {
+    int sort_by;       /* in the order of the rows that this indicator reads; -1: in their own */
+    uint64_t absorbed; /* set of roles whose columns are copied, a row for each row of the target */
+} Arrangement;
+static inline bool arrangement_is_plain(Arrangement a) { /* nothing has to be made */
+    return a.sort_by < 0 && !a.absorbed;
+}
 typedef struct Integration Integration;
 struct Integration {
     const MappingSpec *spec;
@@ -193,9 +201,14 @@ struct Integration {
     struct IntegrationState *state; /* private, as are the next two */
     Arena *arena;
     bool borrows_rows;         /* tgd_of, ci, label, weight belong to the parent */
+    struct RangeMemo {
+        bool known;
+        double lo, hi;
+    } *range_memo;             /* of the labels; NULL: looked for each time */
     int64_t *nnz_memo;         /* integration_materialized_nnz(), once counted; -1 before; NULL: counted each time */
     int32_t *order;            /* of a sorted view: its row i is row order[i] of `parent`; NULL: the rows' own order */
-    int nmade;                 /* blocks' data that a sorted view copied into its order, and owns */
+    int nborrowed;             /* of an arranged view: so many indicators, the first, are the parent's */
+    int nmade;                 /* blocks' data that an arranged view copied, and owns */
     Matrix **made;
     bool mapped;               /* its arrays lie in a cache entry; state is NULL (integration_cache.h) */
     void *entry;               /* of a whole target: the entry, entry_len bytes */
@@ -214,18 +227,25 @@ bool integration_split(Diags *ds, const Integration *in, int nparts, const char 
  * with the numbers). `bytes` is what it would take. */
 Integration *integration_materialize(Diags *ds, const Integration *in, int threads);
 /* Single precision: every number of X becomes the nearest float, in place, and the blocks are marked `single`, for all that shares
- * them (parts) and for what is materialized or sorted from them. W435, and nothing is changed: a number that is too large or too
+ * them (parts) and for what is materialized or arranged from them. W435, and nothing is changed: a number that is too large or too
  * small for the 24 bits of a float. false: reported (E402). */
 bool integration_round(Diags *ds, Integration *in, int threads);
 bool integration_is_single(const Integration *in);
-/* The same rows in ascending order of the rows that `indicator` reads, equals in their own order, rows without one last: a view for training.
- * Blocks that hold about one row for each row of the target are copied into that order (then their indicator is the identity), all others are
- * shared; so are features and encoders. It has no provenance (ci, tgd_of). NULL: reported (E402). O(rows + bytes of what is copied). */
-Integration *integration_sort(Diags *ds, const Integration *in, int indicator, int threads);
-bool integration_moves_when_sorted(const Integration *in, int block); /* is that block copied? */
+/* The same rows arranged for training. Sorted: in ascending order of the rows that an indicator reads, equals in their own order, rows without
+ * one last; blocks that hold about one row for each row of the target are copied into that order. Absorbed: the blocks of a role that rows of the
+ * target share are copied, a row for each row of the target that has one. A copy's indicator is the identity, or ascending and injective where
+ * rows of the target have no row. All else is shared; so are features and encoders. A sorted view has no provenance (ci, tgd_of). NULL: reported
+ * (E402). O(rows + bytes of what is copied). */
+Integration *integration_arrange(Diags *ds, const Integration *in, Arrangement a, int threads);
+bool integration_can_absorb(const Integration *in, int block);             /* of a role, and not read row after row already */
+bool integration_copies(const Integration *in, Arrangement a, int block);  /* is that block copied? */
+int64_t integration_copied_rows(const Integration *in, int block);         /* rows of its copy */
+size_t integration_copied_bytes(const Integration *in, Arrangement a);
 size_t integration_materialized_bytes(const Integration *in);
 size_t integration_factorized_bytes(const Integration *in);
 int64_t integration_materialized_nnz(const Integration *in);
+/* The least and the greatest label: infinity and -infinity where there are none. */
+void integration_label_range(const Integration *in, double *lo, double *hi);
 /* The target as a table of source values in target columns' types (labels and ids included, encodings undone, fills shown), with one
  * column "ROLE.row" a role when `provenance` (0-based, -1 absent). */
 Table *integration_export(Diags *ds, const Integration *in, bool provenance);

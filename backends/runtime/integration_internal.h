@@ -199,6 +199,7 @@ bool int_blocks(IntState *s, Integration *out);
 bool int_targets(IntState *s, Integration *out);                                       /* label, weight */
 bool indicator_finish(Indicator *ind, int32_t *idx, int64_t rows, int64_t space_rows); /* takes idx */
 static inline void integration_memo(Integration *in) { /* nothing is counted yet; needs the arena */
+    in->range_memo = arena_new_of(in->arena, struct RangeMemo);
     in->nnz_memo = arena_new_of(in->arena, int64_t);
     *in->nnz_memo = -1;
 }

@@ -5,6 +5,7 @@
  * or CSR when under a quarter of the cells are non-zero. */
 #include "backends/runtime/integration_internal.h"
 #include "backends/runtime/kernels.h"
+#include <math.h>
 
 /* ---------------- parts ---------------- */
 static bool select_indicators(Integration *out, const Integration *in, const int64_t *rows) {
@@ -195,6 +196,20 @@ void integration_rows(const Integration *in, const int64_t *rows, int64_t n, dou
             if (r >= 0) put_row(&in->blocks[b], r, out + i * in->cols);
         }
     }
+}
+
+void integration_label_range(const Integration *in, double *lo, double *hi) {
+    struct RangeMemo *m = in->range_memo, found = {true, INFINITY, -INFINITY};
+    if (m && m->known) {
+        *lo = m->lo, *hi = m->hi;
+        return;
+    }
+    for (int64_t i = 0; in->label && i < in->rows; i++) {
+        if (!(in->label[i] >= found.lo)) found.lo = in->label[i];
+        if (!(in->label[i] <= found.hi)) found.hi = in->label[i];
+    }
+    if (m) *m = found;
+    *lo = found.lo, *hi = found.hi;
 }
 
 /* ---------------- materialization ---------------- */

@@ -1,40 +1,165 @@
-/* candidates.c: the ways to run a training (contract: candidates.h). */
+/* candidates.c: the ways to run a training (contract: candidates.h).
+ *
+ * Lowering and optimizing takes a few tenths of a millisecond, so that not all arrangements can have it. Their cost is
+ * estimated first from the program over T, which is the same for all of them, with each one's blocks in the place of
+ * T's; the best go on. */
 #include "compiler/estimator/candidates.h"
 #include <math.h>
 
-int candidates_of(Arena *arena, const Integration *in, int threads, bool sorting, CandidateLower lower, void *user,
-                  Candidate *out) {
-    int by[MAX_ROLES], orders = sorting ? strategy_orders(in, by, MAX_ROLES) : 0, n = 0;
-    const IrNode *at;
-    out[n++] = (Candidate){.name = "factorized", .sort_by = -1, .data = in};
-    if (!(out[0].func = lower(user, in, "factorized"))) return 0;
-    if (orders && !ir_order_is_free(out[0].func, out[0].func->tables.data[0].target_space, &at)) orders = 0;
-    for (int k = 0; k < orders; k++) {
-        Candidate c = {.name = arena_printf(arena, "sorted by %s", strategy_order_name(in, by[k])),
-                       .sort_by = by[k],
-                       .data = strategy_sorted_phantom(arena, in, by[k]),
-                       .make = strategy_sort_seconds(in, threads)};
-        if (!(c.func = lower(user, c.data, "factorized"))) return 0;
-        c.cost = ir_cost(c.func, threads);
-        if (n <= CANDIDATE_ORDERS) /* one more */
-            out[n++] = c;
-        else /* in the place of the one that costs most */
-            for (int i = 1, worst = 1; i <= CANDIDATE_ORDERS; i++) {
-                if (out[i].cost.seconds > out[worst].cost.seconds) worst = i;
-                if (i == CANDIDATE_ORDERS && c.cost.seconds < out[worst].cost.seconds) out[worst] = c;
-            }
+#define ARRANGING_GAINS 0.95 /* of the time without: below that the estimate is not worth trusting */
+#define HOPELESS 3.0         /* with tables absorbed: so many times the least estimate is not looked at further */
+enum { EXHAUSTIVE = 3, COMBINED_ORDERS = 4 }; /* tables; orders, the widest, that are tried with tables absorbed */
+
+CandidateScope candidates_scope(const Integration *in) {
+    CandidateScope s = {.joined = true, .most = CANDIDATE_ARRANGEMENTS, .absorbable = strategy_absorbable(in, -1)};
+    s.norders = strategy_orders(in, s.orders, MAX_ROLES);
+    return s;
+}
+
+/* ---- the search ---- */
+typedef struct Estimate {
+    Arrangement a;
+    double seconds;
+} Estimate;
+typedef struct Search {
+    Arena *arena;
+    const Integration *in;
+    int threads;
+    const CandidateScope *scope;
+    IrFunc *over_t; /* level 1; NULL: arrangements are few, and all are kept */
+    Matrix **copies;
+    Estimate best[CANDIDATE_ARRANGEMENTS], order; /* the best of all, and of those that only sort */
+    int n;
+} Search;
+static double estimate(Search *z, Arrangement a) {
+    if (!z->over_t) return 0;
+    const Integration **data = &z->over_t->tables.data[0].data, *real = *data;
+    *data = strategy_arranged_phantom(z->arena, z->in, a, z->copies);
+    double seconds = ir_cost(z->over_t, z->threads).seconds + strategy_arrange_seconds(z->in, a, z->threads);
+    *data = real;
+    return seconds;
+}
+/* Returns the estimate. */
+static double consider(Search *z, Arrangement a) {
+    if (!strategy_arrangement_fits(z->in, a)) return INFINITY;
+    Estimate e = {a, estimate(z, a)};
+    if (arrangement_is_plain(a)) return e.seconds;
+    if (!a.absorbed && (z->order.a.sort_by < 0 || e.seconds < z->order.seconds)) z->order = e;
+    if (z->n < z->scope->most)
+        z->n++;
+    else if (e.seconds >= z->best[z->n - 1].seconds)
+        return e.seconds;
+    int at = z->n - 1;
+    for (; at > 0 && e.seconds < z->best[at - 1].seconds; at--) z->best[at] = z->best[at - 1];
+    z->best[at] = e;
+    return e.seconds;
+}
+static int role_of(const Integration *in, int indicator) {
+    return in->spaces[in->indicators[indicator].space].role;
+}
+/* With every table absorbed T is joined, only not in one block: that is the materialized one's business. */
+static bool is_joined(const Search *z, Arrangement a) {
+    uint64_t all = strategy_absorbable(z->in, -1);
+    return a.sort_by < 0 && a.absorbed == all && a.absorbed != z->scope->exactly &&
+           !(z->scope->absorb && !(all & (all - 1)));
+}
+static void search_sets(Search *z, int sort_by, uint64_t roles) {
+    for (uint64_t set = roles;; set = (set - 1) & roles) {
+        Arrangement a = {sort_by, set};
+        if (!set) return;
+        if (!is_joined(z, a)) (void)consider(z, a);
     }
-    out[n++] = (Candidate){.name = "materialized",
-                           .materialize = true,
-                           .sort_by = -1,
-                           .data = strategy_phantom(arena, in),
-                           .make = strategy_join_seconds(in, false)};
+}
+/* The table that lowers the cost most joins the set, until none does. */
+static void search_greedily(Search *z, int sort_by, uint64_t roles) {
+    Arrangement a = {sort_by, 0};
+    double now = z->scope->absorb ? INFINITY : estimate(z, a);
+    for (;;) {
+        int add = -1;
+        double least = now;
+        for (int role = 0; role < MAX_ROLES; role++) {
+            Arrangement more = {sort_by, a.absorbed | 1ull << role};
+            if (!(roles >> role & 1) || more.absorbed == a.absorbed || is_joined(z, more)) continue;
+            double seconds = consider(z, more);
+            if (seconds < least) least = seconds, add = role;
+        }
+        if (add < 0) return;
+        a.absorbed |= 1ull << add;
+        now = least;
+    }
+}
+static void search_order(Search *z, int sort_by, bool combined) {
+    uint64_t roles = z->scope->absorbable & strategy_absorbable(z->in, sort_by), exactly = z->scope->exactly;
+    if (exactly) {
+        if (sort_by < 0 || !(exactly >> role_of(z->in, sort_by) & 1))
+            (void)consider(z, (Arrangement){sort_by, exactly});
+        return;
+    }
+    bool alone = !z->scope->absorb || (z->scope->sort && !roles);
+    if (sort_by >= 0 && alone) (void)consider(z, (Arrangement){.sort_by = sort_by});
+    if (!roles || !combined) return;
+    if (__builtin_popcountll(roles) <= EXHAUSTIVE)
+        search_sets(z, sort_by, roles);
+    else
+        search_greedily(z, sort_by, roles);
+}
+static void search(Search *z, int norders) {
+    bool sort = z->scope->sort && norders;
+    double plain = estimate(z, (Arrangement){.sort_by = -1});
+    if (!sort) search_order(z, -1, true);
+    for (int k = 0; k < norders; k++) search_order(z, z->scope->orders[k], k < COMBINED_ORDERS);
+    if (sort && !z->n) search_order(z, -1, true); /* what has to be absorbed is what they could be sorted by */
+    double least = fmin(plain, z->n ? z->best[0].seconds : INFINITY);
+    while (z->n > 1 && z->best[z->n - 1].a.absorbed && z->best[z->n - 1].seconds > HOPELESS * least) z->n--;
+    bool ordered = z->order.a.sort_by < 0; /* what only sorts is always among them: others may build on it */
+    for (int i = 0; i < z->n; i++) ordered = ordered || (z->best[i].a.sort_by >= 0 && !z->best[i].a.absorbed);
+    if (!ordered) z->best[z->n < z->scope->most ? z->n++ : z->n - 1] = z->order;
+}
+
+/* ---- the candidates ---- */
+int candidates_of(Arena *arena, const Integration *in, int threads, const CandidateScope *scope, CandidateLower lower,
+                  void *user, Candidate *out, const IrNode **by_place) {
+    static const Arrangement plain = {.sort_by = -1};
+    int norders = scope->norders, n = 0;
+    *by_place = NULL;
+    out[n++] = (Candidate){.name = "factorized", .arrangement = plain, .data = in};
+    if (!(out[0].func = lower(user, in, "factorized", 0))) return 0;
+    if (norders && !ir_order_is_free(out[0].func, out[0].func->tables.data[0].target_space, by_place)) norders = 0;
+    if (norders || scope->absorbable) {
+        Search z = {.arena = arena, .in = in, .threads = threads, .scope = scope, .order = {.a = plain}};
+        z.copies = arena_array(arena, Matrix *, in->nblocks + 1);
+        if (scope->absorbable || norders > scope->most) {
+            z.over_t = lower(user, in, "factorized", 1ull << IR_OFF_FACTORIZE | 1ull << IR_OFF_ROTATE);
+            if (!z.over_t) return 0;
+        }
+        search(&z, norders);
+        for (int k = 0; k < z.n; k++)
+            out[n++] = (Candidate){.name = strategy_arrangement_name(arena, in, z.best[k].a),
+                                   .arrangement = z.best[k].a,
+                                   .data = strategy_arranged_phantom(arena, in, z.best[k].a, z.copies),
+                                   .make = strategy_arrange_seconds(in, z.best[k].a, threads)};
+    }
+    if (scope->joined)
+        out[n++] = (Candidate){.name = "materialized",
+                               .materialize = true,
+                               .arrangement = plain,
+                               .data = strategy_phantom(arena, in),
+                               .make = strategy_join_seconds(in, false)};
     for (int i = 0; i < n; i++) {
         Candidate *c = &out[i];
-        if (!c->func && !(c->func = lower(user, c->data, c->materialize ? "materialized" : "factorized"))) return 0;
+        if (!c->func && !(c->func = lower(user, c->data, c->materialize ? "materialized" : "factorized", 0))) return 0;
         c->cost = ir_cost(c->func, threads);
     }
     return n;
+}
+
+const Candidate *candidates_least(const Candidate *c, int n, const CandidateScope *scope) {
+    const Candidate *best = NULL;
+    for (int i = 1; i < n; i++)
+        if (!c[i].materialize && (!best || candidate_analytic(&c[i]) < candidate_analytic(best))) best = &c[i];
+    if (!best) return &c[0];
+    bool asked = scope->sort || scope->absorb;
+    return asked || candidate_analytic(best) < ARRANGING_GAINS * candidate_analytic(&c[0]) ? best : &c[0];
 }
 
 double candidate_analytic(const Candidate *c) {

@@ -3,13 +3,32 @@
 #define AMAL_CANDIDATES_H
 #include "compiler/estimator/model.h"
 
-enum { CANDIDATE_ORDERS = 2, CANDIDATES = CANDIDATE_ORDERS + 2 }; /* of all orders the two of the least analytic cost */
-/* The training's program on `data`, optimized. NULL: reported. */
-typedef IrFunc *(*CandidateLower)(void *user, const Integration *data, const char *strategy);
-/* Factorized as it is, sorted by each table that may pay (sorting: where the backend can and the program allows it),
- * and materialized, in this order, on real and phantom data; returns their number, 0: reported. */
-int candidates_of(Arena *arena, const Integration *in, int threads, bool sorting, CandidateLower lower, void *user,
-                  Candidate *out);
+/* Of all arrangements of the rows so many of the least analytic cost, beside the plain and the joined one. */
+enum { CANDIDATE_ARRANGEMENTS = 5, CANDIDATES = CANDIDATE_ARRANGEMENTS + 2 };
+/* The training's program on `data`, optimized without the passes in `without` (bits as in PassOptions.disabled). NULL:
+ * reported. */
+typedef IrFunc *(*CandidateLower)(void *user, const Integration *data, const char *strategy, uint64_t without);
+
+/* Which ways are looked at. */
+typedef struct CandidateScope {
+    bool joined;                    /* materialized, too */
+    int norders, orders[MAX_ROLES]; /* indicators that the rows may be sorted by; not where the program forbids it */
+    uint64_t absorbable;            /* roles that may be absorbed */
+    uint64_t exactly;               /* asked for: these are, if not none */
+    bool sort, absorb;              /* asked for: only what sorts, or absorbs, where anything can */
+    int most;                       /* arrangements, at most CANDIDATE_ARRANGEMENTS */
+} CandidateScope;
+/* All that may pay. */
+CandidateScope candidates_scope(const Integration *in);
+/* Factorized as it is; arranged: sorted by a table, with tables absorbed, or both; and materialized, in this order, on
+ * real and phantom data. All sets of up to three tables are looked at, of more those that a greedy search meets.
+ * Returns their number, 0: reported. *by_place: what takes rows by their number, so that they cannot be sorted; NULL:
+ * nothing. */
+int candidates_of(Arena *arena, const Integration *in, int threads, const CandidateScope *scope, CandidateLower lower,
+                  void *user, Candidate *out, const IrNode **by_place);
+/* Of n candidates of that order: the factorized one of the least analytic cost. What is arranged has to gain something
+ * over the plain one, unless it was asked for. */
+const Candidate *candidates_least(const Candidate *c, int n, const CandidateScope *scope);
 /* Seconds in all, by the analytic cost and by the model. */
 double candidate_analytic(const Candidate *c);
 double candidate_predicted(const Candidate *c);

@@ -15,8 +15,8 @@ static void put_times(Buf *out, Arena *arena, const Candidate *c, int n, const b
     for (int i = 0; i < n; i++) {
         buf_printf(out, "%s%s %s", i ? ", " : "", c[i].name, seconds_text(arena, candidate_predicted(&c[i])));
         if (!asked[i]) buf_puts(out, " (not considered)");
-        if ((c[i].materialize || c[i].sort_by >= 0) && c[i].there)
-            buf_printf(out, " (already %s)", c[i].materialize ? "joined" : "sorted");
+        if (c[i].there && (c[i].materialize || !arrangement_is_plain(c[i].arrangement)))
+            buf_printf(out, " (already %s)", c[i].materialize ? "joined" : "arranged");
     }
 }
 typedef struct Reason {

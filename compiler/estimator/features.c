@@ -160,31 +160,42 @@ static void fill(const FeatureInput *x, double *out) {
     for (int i = 0; i < NFEATURES; i++) AMAL_CHECK(isfinite(out[i]));
 }
 
+static double absorbed_share(const Integration *in, Arrangement a) {
+    double absorbed = 0, all = 0;
+    for (int b = 0; b < in->nblocks; b++) {
+        int role = in->spaces[in->blocks[b].space].role;
+        double cols = (double)in->blocks[b].data->cols;
+        all += cols;
+        if (role >= 0 && a.absorbed >> role & 1 && integration_copies(in, a, b)) absorbed += cols;
+    }
+    return share(absorbed, all);
+}
 void features_of(const Integration *in, const Candidate *c, int n, int threads, const Hardware *hw,
                  double (*out)[NFEATURES]) {
     FeatureInput x = {.t = target_facts(in), .hw = hw, .threads = threads > 0 ? threads : 1};
-    const WorkTotals *of[8];
-    AMAL_CHECK(n <= 8);
+    const WorkTotals *of[MOST_CANDIDATES];
+    AMAL_CHECK(n <= MOST_CANDIDATES);
     for (int i = 0; i < n; i++) {
         WorkTotals *w = arena_new_of(c[i].func->arena, WorkTotals);
         *w = work_totals(c[i].func, threads);
         of[i] = w;
         if (c[i].materialize)
             x.mat = *w;
-        else if (c[i].sort_by < 0)
+        else if (arrangement_is_plain(c[i].arrangement))
             x.fact = *w;
     }
     for (int i = 0; i < n; i++) {
         x.own = *of[i];
         x.materialized = c[i].materialize;
-        x.sorted = c[i].sort_by >= 0;
+        x.sorted = c[i].arrangement.sort_by >= 0;
+        x.absorbed = absorbed_share(in, c[i].arrangement);
         x.make_bytes = x.make_sparse = 0;
         if (c[i].materialize) {
             x.make_bytes = (double)integration_materialized_bytes(in);
             x.make_sparse = c[i].data->blocks[0].data->kind != MAT_DENSE;
+        } else {
+            x.make_bytes = (double)integration_copied_bytes(in, c[i].arrangement);
         }
-        for (int b = 0; c[i].sort_by >= 0 && b < in->nblocks; b++)
-            if (integration_moves_when_sorted(in, b)) x.make_bytes += (double)mat_bytes(in->blocks[b].data);
         fill(&x, out[i]);
     }
 }

@@ -44,26 +44,27 @@ typedef struct FeatureInput {
     TargetFacts t;
     WorkTotals own, fact, mat;
     const Hardware *hw;
-    double threads, materialized, sorted, make_bytes, make_sparse;
+    double threads, materialized, sorted, absorbed, make_bytes, make_sparse;
 } FeatureInput;
 
+enum { MOST_CANDIDATES = 8 };
 /* One way to run a training. `func` is optimized on `data`, which may be a phantom; features read it, and leave marks
  * in its nodes. */
 typedef struct Candidate {
-    const char *name; /* "factorized", "sorted by R1", "materialized" */
+    const char *name; /* "factorized", "sorted by R1", "R2 and R3 absorbed", "materialized" */
     bool materialize;
-    int sort_by; /* an indicator; -1: none */
+    Arrangement arrangement; /* of a factorized one */
     const Integration *data;
     IrFunc *func;
     IrCost cost;
-    double make; /* analytic seconds of joining or sorting; 0: nothing to make, or made already */
+    double make; /* analytic seconds of joining or arranging; 0: nothing to make, or made already */
     bool there;  /* made already */
     double predicted_run, predicted_make; /* by the model (consult.h) */
 } Candidate;
 
 TargetFacts target_facts(const Integration *in);
 WorkTotals work_totals(IrFunc *f, int threads);
-/* n candidates of one training on `in`, the unsorted factorized and the materialized among them: NFEATURES numbers
+/* n candidates of one training on `in`, the plain factorized and the materialized among them: NFEATURES numbers
  * each. */
 void features_of(const Integration *in, const Candidate *c, int n, int threads, const Hardware *hw,
                  double (*out)[NFEATURES]);

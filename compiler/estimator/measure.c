@@ -41,10 +41,11 @@ static PassOptions passes_of(const Timing *t, const char *strategy) {
 static Lowered *lower_on(Timing *t, const Integration *data) {
     return lower_fit(&t->env, t->a, t->nhyper, t->hyper, data, t->s->span, t->s->train.name.text);
 }
-static IrFunc *lower_candidate(void *user, const Integration *data, const char *strategy) {
+static IrFunc *lower_candidate(void *user, const Integration *data, const char *strategy, uint64_t without) {
     Timing *t = user;
     Lowered *l = lower_on(t, data);
     PassOptions o = passes_of(t, strategy);
+    o.disabled |= without;
     return l ? ir_optimize(l->func, &o) : NULL;
 }
 static int by_size(const void *a, const void *b) {
@@ -56,15 +57,15 @@ static double median(double *v, int n) {
     return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
-/* Joins or sorts, a few times in turn; the last result is kept. */
+/* Joins or arranges, a few times in turn; the last result is kept. */
 static bool make_data(Timing *t, const Integration *in, const Candidate *c, int n) {
     for (int i = 0; i < n; i++) {
         double took[MAKE_ROUNDS];
-        for (int r = 0; r < MAKE_ROUNDS && (c[i].materialize || c[i].sort_by >= 0); r++) {
+        for (int r = 0; r < MAKE_ROUNDS && (c[i].materialize || !arrangement_is_plain(c[i].arrangement)); r++) {
             if (t->made[i]) integration_free(t->made[i]);
             double begin = time_now();
             t->made[i] = c[i].materialize ? integration_materialize(t->m->ds, in, t->m->threads)
-                                          : integration_sort(t->m->ds, in, c[i].sort_by, t->m->threads);
+                                          : integration_arrange(t->m->ds, in, c[i].arrangement, t->m->threads);
             took[r] = time_now() - begin;
             if (!t->made[i]) return false;
         }
@@ -160,13 +161,15 @@ static void measure_training(const Measuring *m, Arena *arena, Program *p, const
     Candidate c[CANDIDATES];
     if (in->rows < 1 || in->cols < 1 || !strategy_fits_memory(in)) return;
     if (!lower_hyper(&t->env, t->a, &s->train.args, s->span, &t->nhyper, &t->hyper)) return;
-    int n = candidates_of(arena, in, m->threads, true, lower_candidate, t, c), kept = 0;
+    CandidateScope scope = candidates_scope(in);
+    const IrNode *by_place;
+    int n = candidates_of(arena, in, m->threads, &scope, lower_candidate, t, c, &by_place), kept = 0;
     if (!n) return;
     double x[CANDIDATES][NFEATURES], least = INFINITY;
     features_of(in, c, n, m->threads, m->hw, x);
     for (int i = 0; i < n; i++) least = fmin(least, candidate_analytic(&c[i]));
     for (int i = 0; i < n; i++) { /* the two that every baseline chooses between are always timed */
-        if (c[i].sort_by >= 0 && candidate_analytic(&c[i]) > TOO_SLOW * least) continue;
+        if (!arrangement_is_plain(c[i].arrangement) && candidate_analytic(&c[i]) > TOO_SLOW * least) continue;
         c[kept] = c[i];
         memmove(x[kept++], x[i], sizeof x[i]);
     }

@@ -1,5 +1,5 @@
 /* random_algebra.c: every operator over T, three ways: the interpreter on level 1 (T as one matrix), the interpreter on the factorized function, and
- * emitted C, the last two also over sorted rows, on random targets: dense, CSR and one-hot blocks; identity, range, masked and repeated indicators; zero rows, one row, no columns.
+ * emitted C, the last two also over sorted rows and with tables absorbed, on random targets: dense, CSR and one-hot blocks; identity, range, masked and repeated indicators; zero rows, one row, no columns.
  *
  *     random_algebra [--count N] [--seed S] [--threads T] [--keep DIR] [--plain] [--interp] [--cuda] [--any-order]
  *
@@ -32,7 +32,7 @@ static int compare(const char *what, int outputs, Matrix **a, Matrix **b) {
     }
     return 0;
 }
-static int64_t sorted_runs;
+static int64_t sorted_runs, absorbed_runs;
 static bool any_order;
 static bool run(const Backend *be, Diags *ds, IrFunc *f, int threads, const char *keep, Matrix *y, Matrix **out) {
     PassOptions po = {.threads = threads};
@@ -51,25 +51,20 @@ static void choose_target(void) {
     setenv("AMAL_TARGET", targets[draw_seed % (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 3 : 2)], 1);
 #endif
 }
-/* The same program over the same rows sorted by an index, where its order is free: both backends, results put back. -1: a run failed. */
-static int compare_sorted(Arena *arena, Diags *ds, const Integration *in, uint64_t at, int threads, const char *keep, const Backend *emit,
-                          Matrix *y, int outputs, Matrix **want) {
-    int by = -1, bad = 0;
-    for (int i = 0, start = in->nindicators ? up_to(in->nindicators) : 0; i < in->nindicators && by < 0; i++) {
-        int k = (start + i) % in->nindicators;
-        if (in->indicators[k].idx) by = k;
-    }
-    if (by < 0) return 0;
-    Integration *sorted = integration_sort(ds, in, by, threads);
-    if (!sorted) return -1;
+/* The same program over the same rows arranged otherwise: both backends, results put back. Sorted only where its order is free. -1: a run failed. */
+static int compare_arranged(Arena *arena, Diags *ds, const Integration *in, Arrangement how, uint64_t at, int threads, const char *keep,
+                            const Backend *emit, Matrix *y, int outputs, Matrix **want) {
+    int bad = 0;
+    Integration *view = integration_arrange(ds, in, how, threads);
+    if (!view) return -1;
     draw_at = at;
-    IrFunc *f = random_program(arena, ds, sorted);
+    IrFunc *f = random_program(arena, ds, view);
     PassOptions po = {.threads = threads, .verify = true};
     IrFunc *g = ir_optimize(f, &po);
     const IrNode *node;
-    if (ir_order_is_free(g, f->tables.data[0].target_space, &node)) {
+    if (how.sort_by < 0 || ir_order_is_free(g, f->tables.data[0].target_space, &node)) {
         Matrix *ys = mat_new_dense(in->rows, 1);
-        for (int64_t i = 0; i < in->rows; i++) ys->data[i] = y->data[sorted->order[i]];
+        for (int64_t i = 0; i < in->rows; i++) ys->data[i] = y->data[view->order ? view->order[i] : i];
         for (int way = 0; way < 1 + (emit != NULL) && !bad; way++) {
             Matrix *got[64] = {0};
             if (!run(way ? emit : &backend_interp, ds, g, threads, keep, ys, got)) bad = -1;
@@ -77,17 +72,38 @@ static int compare_sorted(Arena *arena, Diags *ds, const Integration *in, uint64
                 if (!g->spaces.data[g->body->results.data[k]->rspace].order) continue;
                 Matrix *back = mat_new_dense(got[k]->rows, got[k]->cols);
                 for (int64_t i = 0; i < in->rows; i++)
-                    for (int64_t j = 0; j < back->cols; j++) back->data[sorted->order[i] * back->cols + j] = mat_get(got[k], i, j);
+                    for (int64_t j = 0; j < back->cols; j++) back->data[view->order[i] * back->cols + j] = mat_get(got[k], i, j);
                 mat_free(got[k]);
                 got[k] = back;
             }
-            if (!bad) bad = compare(way ? "emitted code over sorted rows" : "the interpreter over sorted rows", outputs, want, got);
+            if (!bad) bad = compare(way ? "emitted code over arranged rows" : "the interpreter over arranged rows", outputs, want, got);
             for (int k = 0; k < outputs; k++) mat_free(got[k]);
         }
         mat_free(ys);
-        sorted_runs++;
+        sorted_runs += how.sort_by >= 0;
+        absorbed_runs += how.absorbed != 0;
     }
-    integration_free(sorted);
+    cuda_forget(view);
+    integration_free(view);
+    return bad;
+}
+/* Sorted by one of the indexes; some of the tables absorbed, over rows in either order. */
+static int compare_arrangements(Arena *arena, Diags *ds, const Integration *in, uint64_t at, int threads, const char *keep, const Backend *emit,
+                                Matrix *y, int outputs, Matrix **want) {
+    int by = -1, bad = 0;
+    uint64_t tables = 0;
+    for (int i = 0, start = in->nindicators ? up_to(in->nindicators) : 0; i < in->nindicators && by < 0; i++) {
+        int k = (start + i) % in->nindicators;
+        if (in->indicators[k].idx) by = k;
+    }
+    for (int s = 0; s < in->nspaces; s++)
+        if (in->spaces[s].role >= 0 && maybe(0.6)) tables |= 1ull << in->spaces[s].role;
+    int absorbed_by = maybe(0.5) ? by : -1;
+    bool odd = draw_seed % 2;
+    if (by >= 0)
+        bad = compare_arranged(arena, ds, in, (Arrangement){.sort_by = by}, at, threads, keep, odd ? emit : NULL, y, outputs, want);
+    if (!bad && tables)
+        bad = compare_arranged(arena, ds, in, (Arrangement){absorbed_by, tables}, at, threads, keep, odd ? NULL : emit, y, outputs, want);
     return bad;
 }
 static int one(int threads, const char *keep, bool simplify, const Backend *emit) {
@@ -125,9 +141,9 @@ static int one(int threads, const char *keep, bool simplify, const Backend *emit
         bad = 1;
     } else {
         bad = compare("the factorized interpreter", n, a, b) || (emit && compare(emit == &backend_c ? "emitted C" : "emitted CUDA", n, a, c));
-        if (!bad) bad = compare_sorted(arena, ds, in, at, threads, keep, draw_seed % 2 ? emit : NULL, y, n, a);
+        if (!bad) bad = compare_arrangements(arena, ds, in, at, threads, keep, emit, y, n, a);
         if (bad < 0) {
-            printf("seed %llu: a run over sorted rows failed\n", (unsigned long long)draw_seed);
+            printf("seed %llu: a run over arranged rows failed\n", (unsigned long long)draw_seed);
             diag_print(ds, stdout, false);
             bad = 1;
         }
@@ -165,7 +181,7 @@ int main(int argc, char **argv) {
         draw_seed = first + (uint64_t)k;
         failed += one((int)threads, keep, simplify, emit);
     }
-    printf("%lld of them over sorted rows too\n", (long long)sorted_runs);
+    printf("%lld of them over sorted rows too, %lld with tables absorbed\n", (long long)sorted_runs, (long long)absorbed_runs);
     printf("%lld passed, %lld failed\n", (long long)(count - failed), (long long)failed);
     return failed != 0;
 }

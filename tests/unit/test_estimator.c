@@ -56,20 +56,21 @@ static const char label_only[] = "source F from \"f.csv\" { k: int, a: num, b: n
                                  "target T { y: label num }\nF(_, _, _, y) -> T(y: y);\n"
                                  "train m = ridge() on T;\n";
 static Table *numbers(const char *name, const char *columns, int64_t rows, int64_t keys) {
-    Column cols[4] = {0};
+    Column cols[16] = {0};
     int n = (int)strlen(columns);
     for (int c = 0; c < n; c++) {
         cols[c].name = arena_strndup(arena, columns + c, 1);
-        cols[c].type = c ? TY_NUM : TY_INT;
-        if (c)
+        bool key = columns[c] == 'k' || columns[c] == 'l';
+        cols[c].type = key ? TY_INT : TY_NUM;
+        if (!key)
             cols[c].num = arena_array(arena, double, rows + 1);
         else
             cols[c].ints = arena_array(arena, int64_t, rows + 1);
         for (int64_t i = 0; i < rows; i++) {
-            if (c)
+            if (!key)
                 cols[c].num[i] = (double)((i * (7 + c)) % 11) + 1;
             else
-                cols[c].ints[i] = i % keys;
+                cols[c].ints[i] = (columns[c] == 'k' ? i : i / keys) % keys;
         }
     }
     return table_from_columns(name, rows, n, cols);
@@ -95,12 +96,19 @@ static void world_free(World *w) {
     integration_free(w->in);
     for (int i = 0; i < 2; i++) table_free(w->tables[i]);
 }
-static IrFunc *lower(void *user, const Integration *data, const char *strategy) {
+static IrFunc *lower(void *user, const Integration *data, const char *strategy, uint64_t without) {
     World *w = user;
     const AlgorithmDecl *a = program_algorithm(w->p, w->train->train.algorithm.text);
     Lowered *l = lower_fit(&w->env, a, w->nhyper, w->hyper, data, w->train->span, "m");
-    PassOptions o = {.threads = w->threads, .strategy = strategy, .verify = true};
+    PassOptions o = {.threads = w->threads, .strategy = strategy, .verify = true, .disabled = without};
     return l ? ir_optimize(l->func, &o) : NULL;
+}
+
+/* All candidates there are. */
+static int all_of(World *w, int threads, Candidate *c) {
+    CandidateScope scope = candidates_scope(w->in);
+    const IrNode *by_place;
+    return candidates_of(arena, w->in, threads, &scope, lower, w, c, &by_place);
 }
 
 static void features_follow_their_formulas(void **state) {
@@ -109,7 +117,7 @@ static void features_follow_their_formulas(void **state) {
     Candidate c[CANDIDATES];
     double x[CANDIDATES][NFEATURES];
     world_make(&w, star, 800, 40, 2);
-    int n = candidates_of(arena, w.in, 2, true, lower, &w, c);
+    int n = all_of(&w, 2, c);
     assert_int_equal(n, 3); /* as it is, sorted by D, joined */
     assert_string_equal(c[1].name, "sorted by D");
     features_of(w.in, c, n, 2, &machine, x);
@@ -149,12 +157,128 @@ static void degenerate_sizes_have_features(void **state) {
         Candidate c[CANDIDATES];
         double x[CANDIDATES][NFEATURES];
         world_make(&w, cases[i].script, cases[i].rows, cases[i].keys, cases[i].threads);
-        int n = candidates_of(arena, w.in, cases[i].threads, true, lower, &w, c);
+        int n = all_of(&w, cases[i].threads, c);
         assert_true(n >= 2);
         features_of(w.in, c, n, cases[i].threads, &machine, x); /* checks that all are finite */
         (void)morpheusfi_factorizes(w.in);
         world_free(&w);
     }
+}
+
+/* ---- arrangements: `tables` copies of one table of ten rows, which T's rows repeat, `widths` columns of each ---- */
+enum { MOST_TABLES = 6 };
+static void arranged_world(World *w, int tables, const int *widths, int64_t rows) {
+    static const ResolveOptions whole = {0};
+    static const char columns[] = "kabcdefgh"; /* of a table; the key is the first */
+    int said;
+    Buf text = {0};
+    buf_puts(&text, "source F from \"f.csv\" { k: int, l: int, a: num, y: num }\n"
+                    "source D from \"d.csv\" { k: int, a: num, b: num, c: num, d: num, e: num, f: num, g: num, h: num }\n"
+                    "target T { y: label num, fa: feature num");
+    for (int t = 0; t < tables; t++)
+        for (int c = 1; c <= widths[t]; c++) buf_printf(&text, ", r%d%c: feature num", t, columns[c]);
+    buf_puts(&text, " }\nF(k: k, l: l, a: a, y: y)");
+    for (int t = 0; t < tables; t++) {
+        buf_printf(&text, " & D as R%d(k: %s", t, t % 2 ? "l" : "k"); /* keys that have nothing to do with each other */
+        for (int c = 1; c <= widths[t]; c++) buf_printf(&text, ", %c: r%d%c", columns[c], t, columns[c]);
+        buf_puts(&text, ")");
+    }
+    buf_puts(&text, " -> T(y: y, fa: a");
+    for (int t = 0; t < tables; t++)
+        for (int c = 1; c <= widths[t]; c++) buf_printf(&text, ", r%d%c: r%d%c", t, columns[c], t, columns[c]);
+    buf_puts(&text, ");\ntrain m = logistic_regression(iterations = 20) on T;\n");
+    *w = (World){.threads = 2};
+    w->p = script_open_text(arena, ds, "t.amal", text.data, text.len, &whole, &said);
+    assert_int_equal(diag_error_count(ds), 0);
+    w->tables[0] = numbers("F", "klay", rows, 10);
+    w->tables[1] = numbers("D", columns, 10, 10);
+    Target *t = &w->p->targets.data[0];
+    assert_true(mapping_bind(w->p, t, w->tables, &(TableOptions){.base_dir = ".", .threads = 2}));
+    w->in = integration_build(ds, t->spec, NULL);
+    assert_non_null(w->in);
+    w->env = (LowerEnv){.arena = arena, .diags = ds, .program = w->p};
+    w->train = w->p->steps.data[0];
+    const AlgorithmDecl *a = program_algorithm(w->p, w->train->train.algorithm.text);
+    assert_true(lower_hyper(&w->env, a, &w->train->train.args, w->train->span, &w->nhyper, &w->hyper));
+    buf_free(&text);
+}
+static const Candidate *named(const Candidate *c, int n, const char *name) {
+    for (int i = 0; i < n; i++)
+        if (!strcmp(c[i].name, name)) return &c[i];
+    return NULL;
+}
+/* With two tables there are five arrangements, and each is a candidate: {R0}, {R1}, by R0 {}, by R0 {R1}, … */
+static void all_sets_of_few_tables_are_candidates(void **state) {
+    (void)state;
+    World w;
+    Candidate c[CANDIDATES];
+    static const int widths[] = {2, 3};
+    arranged_world(&w, 2, widths, 4000);
+    assert_int_equal(__builtin_popcountll(strategy_absorbable(w.in, -1)), 2);
+    int orders[4], norders = strategy_orders(w.in, orders, 4);
+    assert_int_equal(norders, 2);
+    assert_int_equal(__builtin_popcountll(strategy_absorbable(w.in, orders[0])), 1); /* not the one that sorts */
+    int n = all_of(&w, 2, c);
+    assert_true(n <= CANDIDATES);
+    assert_string_equal(c[0].name, "factorized");
+    assert_string_equal(c[n - 1].name, "materialized");
+    assert_null(named(c, n, "R0 and R1 absorbed")); /* that is materialized */
+    bool sorts = false;
+    for (int i = 1; i < n - 1; i++) {
+        Arrangement a = c[i].arrangement;
+        assert_false(arrangement_is_plain(a));
+        for (int k = 0; k < i; k++) assert_string_not_equal(c[i].name, c[k].name);
+        sorts = sorts || (a.sort_by >= 0 && !a.absorbed);
+        /* the phantom is what is made */
+        Integration *made = integration_arrange(ds, w.in, a, 2);
+        assert_non_null(made);
+        IrFunc *real = lower(&w, made, "factorized", 0);
+        assert_float_equal(ir_cost(real, 2).seconds, c[i].cost.seconds, 1e-9 * c[i].cost.seconds);
+        integration_free(made);
+    }
+    assert_true(sorts);
+    /* asked for: nothing else */
+    CandidateScope scope = candidates_scope(w.in);
+    const char *wrong;
+    const IrNode *by_place;
+    int len;
+    assert_true(strategy_roles_named(w.in, "R1", &scope.exactly, &wrong, &len));
+    scope.absorb = true;
+    scope.absorbable = scope.exactly;
+    n = candidates_of(arena, w.in, 2, &scope, lower, &w, c, &by_place);
+    assert_int_equal(n, 4); /* factorized, R1 absorbed, sorted by R0 with R1 absorbed, materialized */
+    assert_non_null(named(c, n, "R1 absorbed"));
+    assert_non_null(named(c, n, "sorted by R0 with R1 absorbed"));
+    assert_false(arrangement_is_plain(candidates_least(c, n, &scope)->arrangement));
+    assert_false(strategy_roles_named(w.in, "R0, R7", &scope.exactly, &wrong, &len));
+    assert_int_equal(len, 2);
+    assert_memory_equal(wrong, "R7", 2);
+    assert_true(strategy_roles_named(w.in, "R0, R1", &scope.exactly, &wrong, &len));
+    assert_string_equal(strategy_role_names(arena, w.in, scope.exactly), "R0 and R1");
+    world_free(&w);
+}
+/* Of more tables the greedy search keeps a bounded number, the best of what it met first. */
+static void many_tables_are_searched_greedily(void **state) {
+    (void)state;
+    World w;
+    Candidate c[CANDIDATES];
+    static const int widths[MOST_TABLES] = {1, 1, 8, 1, 8, 1};
+    arranged_world(&w, MOST_TABLES, widths, 3000);
+    int n = all_of(&w, 2, c);
+    assert_true(n > 3 && n <= CANDIDATES);
+    double best = INFINITY;
+    for (int i = 1; i < n - 1; i++) best = fmin(best, candidate_analytic(&c[i]));
+    /* one column costs less beside T's rows than through an index, whatever the wide ones do */
+    uint64_t narrow, all = strategy_absorbable(w.in, -1);
+    const char *wrong;
+    int len;
+    assert_int_equal(__builtin_popcountll(all), MOST_TABLES);
+    assert_true(strategy_roles_named(w.in, "R0, R1, R3, R5", &narrow, &wrong, &len));
+    Matrix **copies = arena_array(arena, Matrix *, w.in->nblocks + 1);
+    Arrangement a = {-1, narrow};
+    IrFunc *f = lower(&w, strategy_arranged_phantom(arena, w.in, a, copies), "factorized", 0);
+    assert_true(best <= 1.0001 * (ir_cost(f, 2).seconds + strategy_arrange_seconds(w.in, a, 2)));
+    world_free(&w);
 }
 
 /* ---- synthetic data ---- */
@@ -336,7 +460,7 @@ static void the_choice_says_why(void **state) {
     Estimator e = example(); /* trained on features from 0 to 1: rows are beyond */
     e.run = (Forest){0};
     world_make(&w, star, 800, 40, 2);
-    int n = candidates_of(arena, w.in, 2, true, lower, &w, c);
+    int n = all_of(&w, 2, c);
     const Candidate *best = consult(arena, &e, w.in, 2, false, c, n, &why);
     for (int i = 0; i < n; i++) { /* a model without trees is the analytic cost */
         assert_true(candidate_predicted(best) <= candidate_predicted(&c[i]));
@@ -476,6 +600,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(features_follow_their_formulas, setup, teardown),
         cmocka_unit_test_setup_teardown(degenerate_sizes_have_features, setup, teardown),
+        cmocka_unit_test_setup_teardown(all_sets_of_few_tables_are_candidates, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_tables_are_searched_greedily, setup, teardown),
         cmocka_unit_test_setup_teardown(a_seed_decides_the_data, setup, teardown),
         cmocka_unit_test_setup_teardown(contributions_are_shapley_values, setup, teardown),
         cmocka_unit_test_setup_teardown(trees_survive_their_text, setup, teardown),

@@ -23,7 +23,7 @@ static void test_segments(void **state) {
     assert_int_equal(p->passes.len, 5); /* shops and goods before, T, shops and goods after */
     for (int by = 1; by <= 2; by++) {
         Integration *plain = w.data;
-        w.data = integration_sort(w.ds, plain, by, 1);
+        w.data = integration_arrange(w.ds, plain, (Arrangement){.sort_by = by}, 1);
         p = plan_of(&w, gradient);
         assert_int_equal(p->passes.len, 3); /* one of the two shares T's sweep */
         const FusePass *shared = NULL;
