@@ -172,8 +172,11 @@ for threads in 1 2 3; do
         expect 0 "in passes over rows" run threads.amal --backend c --profile --threads $threads --strategy $strategy
     done
 done
-expect 0 "" explain threads.amal --sort R --strategy factorize --html sorted.html --json sorted.json --quiet
+expect 0 "" explain threads.amal --sort R --absorb never --strategy factorize --html sorted.html --json sorted.json --quiet
 holds "the plan names the order of rows" test "$("$json" get "$tmp/command/sorted.json" trainings/0/sorted_by)" = R
+expect 0 " absorbed, asked for with --absorb always" explain threads.amal --absorb always --sort never --strategy factorize
+expect 0 "" explain threads.amal --absorb R --strategy factorize --json absorbed.json --quiet
+holds "the plan names the tables that are absorbed" test "$("$json" get "$tmp/command/absorbed.json" trainings/0/absorbed/0)" = R
 holds "rows sorted have an estimate of their own" test "$("$json" get "$tmp/command/sorted.json" trainings/0/estimate/seconds)" != \
     "$("$json" get "$tmp/command/sorted.json" trainings/0/estimates/factorized/seconds)"
 expect 0 "" run threads.amal --backend c --json plan.json --html plan.html --threads 2 --strategy factorize --quiet
