@@ -87,10 +87,10 @@ static const Candidate *find_candidates(Weighing *w, const StrategyChoice *cpu) 
     w->n = candidates_of(r->arena, w->in, r->o->threads, &w->scope, run_lower_candidate, &of, w->c, &by_place);
     for (int i = 0; i < w->n; i++) {
         Candidate *c = &w->c[i];
-        bool lies_alike = c->arrangement.sort_by == cpu->arrangement.sort_by &&
-                          c->arrangement.absorbed == cpu->arrangement.absorbed;
-        c->there = c->materialize ? data_is_materialized(r->data, w->in)
-                                  : data_is_arranged(r->data, w->in, c->arrangement);
+        bool lies_alike =
+            c->arrangement.sort_by == cpu->arrangement.sort_by && c->arrangement.absorbed == cpu->arrangement.absorbed;
+        c->there =
+            c->materialize ? data_is_materialized(r->data, w->in) : data_is_arranged(r->data, w->in, c->arrangement);
         w->arranged += !c->materialize && !arrangement_is_plain(c->arrangement);
         if (c->materialize == cpu->materialize && (c->materialize || lies_alike)) chosen = c;
     }

@@ -4,7 +4,6 @@
 #define AMAL_RUN_INTERNAL_H
 #include "backends/backend.h"
 #include "compiler/data.h"
-#include "compiler/estimator/candidates.h"
 #include "compiler/lower.h"
 #include "compiler/report.h"
 #include "compiler/script.h"
@@ -87,8 +86,9 @@ typedef struct LoweringOf {
     Run *r;
     const Training *t;
 } LoweringOf;
+struct CandidateScope; /* candidates.h */
 /* Which candidates what was asked for leaves. false: reported. */
-bool run_candidate_scope(Run *r, const Training *t, const Integration *in, CandidateScope *out);
+bool run_candidate_scope(Run *r, const Training *t, const Integration *in, struct CandidateScope *out);
 IrFunc *run_lower_candidate(void *user, const Integration *data, const char *strategy, uint64_t without);
 /* Options of the passes for one function. */
 PassOptions run_passes(const Run *r, const char *strategy);
