@@ -432,9 +432,10 @@ static IrNode *norm_extreme(Factorizer *z, const Norm *n, IrOp op) {
     IrNode **parts = arena_array(z->arena, IrNode *, n->nparts);
     for (int p = 0; p < n->nparts; p++) {
         IrNode *v = part_value(n, p), *m = multiplicity(z, n, p, NULL);
-        if (m) v = ir_where(z->b, m, v, ir_const(z->b, none));
+        IrNode *counted = ir_onehot_extreme(z->b, both, none, v, m);
+        if (m && !counted) v = ir_where(z->b, m, v, ir_const(z->b, none));
         blocks[p] = n->parts[p].block;
-        parts[p] = ir_unary(z->b, least ? IR_COLMIN : IR_COLMAX, v);
+        parts[p] = counted ? counted : ir_unary(z->b, least ? IR_COLMIN : IR_COLMAX, v);
     }
     IrNode *cols = node_of_blocks(z, IR_PLACE_COLS, n->table, least ? 1 : 2, norm_data(z, n)->cols, n->nparts, blocks,
                                   n->nparts, parts);

@@ -51,6 +51,8 @@ double ir_region_weight(const IrRegion *r);
  * counts as often as `multiplicity` (a count for each row of the block's table; NULL: once) says. NULL: v is something
  * else. */
 IrNode *ir_onehot_colsums(IrBuilder *b, IrNode *v, IrNode *multiplicity);
+/* The same of the least or the greatest in each column: both is IR_MIN2 or IR_MAX2, none what an empty column gives. */
+IrNode *ir_onehot_extreme(IrBuilder *b, IrOp both, double none, IrNode *v, IrNode *multiplicity);
 
 /* simplify.c: as ir_simplify, but without the groups in `skip` (bits as in PassOptions.disabled). */
 IrFunc *ir_simplify_without(const IrFunc *f, const PassOptions *o, uint64_t skip);

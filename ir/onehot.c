@@ -1,8 +1,9 @@
-/* onehot.c: sums over a one-hot block without a cell for each row and column (contract: level1.h).
+/* onehot.c: sums and extremes over a one-hot block without a cell for each row and column (contract: level1.h).
  *
  * A column of the block holds ones and zeros only, so f(x, r), for rows r and numbers, takes two values in it:
  *     sum_i m_i f(x_ic, r_c) = h_c f(1, r_c) + (s - h_c) f(0, r_c),   h = m' X,  s = sum m.
- * Terms that no row has are left out: f may be infinite there. */
+ * Terms that no row has are left out: f may be infinite there. The least and the greatest in a column are those of the
+ * two values that some row has. */
 #include "ir/level1.h"
 
 enum { DEEPEST = 16 }; /* operators over the block; shared operands are gone through again */
@@ -35,4 +36,14 @@ IrNode *ir_onehot_colsums(IrBuilder *b, IrNode *v, IrNode *multiplicity) {
     IrNode *hits = multiplicity ? ir_matmul(b, multiplicity, true, block, false) : ir_unary(b, IR_COLSUMS, block);
     IrNode *rows = multiplicity ? ir_unary(b, IR_SUM, multiplicity) : ir_const(b, (double)block->rows);
     return ir_binary(b, IR_ADD, times(b, hits, one), times(b, ir_binary(b, IR_SUB, rows, hits), zero));
+}
+IrNode *ir_onehot_extreme(IrBuilder *b, IrOp both, double none, IrNode *v, IrNode *multiplicity) {
+    IrNode *block = NULL, *one = with_cell(b, v, 1, &block, 0);
+    if (!one || !block || one->cols != block->cols) return NULL;
+    IrNode *zero = with_cell(b, v, 0, &block, 0), *nothing = ir_const(b, 0), *bound = ir_const(b, none);
+    IrNode *hits = multiplicity ? ir_matmul(b, multiplicity, true, block, false) : ir_unary(b, IR_COLSUMS, block);
+    IrNode *rows = multiplicity ? ir_unary(b, IR_SUM, multiplicity) : ir_const(b, (double)block->rows);
+    IrNode *misses = ir_binary(b, IR_SUB, rows, hits);
+    return ir_binary(b, both, ir_where(b, ir_binary(b, IR_GT, hits, nothing), one, bound),
+                     ir_where(b, ir_binary(b, IR_GT, misses, nothing), zero, bound));
 }
