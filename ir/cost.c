@@ -90,9 +90,35 @@ double ir_trip_count(const IrNode *loop) {
     double v = floor(loop->args[0]->num);
     return v > 0 ? v : 0;
 }
+/* The carried value that v is, in a region of `loop`; -1: none. */
+static int carried_number(const IrRegion *r, const IrNode *v) {
+    for (int i = 0; i < r->params.len; i++)
+        if (r->params.data[i] == v) return i;
+    return -1;
+}
+/* Most rounds of `while (… and k < limit)` whose body adds a number to k; -1: no such bound. A loop that also waits for
+ * something to settle is taken to use them: how soon that will be, the data alone knows. */
+static double while_bound(const IrNode *loop, const IrNode *cond) {
+    if (cond->op == IR_AND)
+        return fmax(while_bound(loop, cond->args[0]), while_bound(loop, cond->args[1]));
+    bool less = cond->op == IR_LT || cond->op == IR_LE, more = cond->op == IR_GT || cond->op == IR_GE;
+    if (!less && !more) return -1;
+    const IrNode *count = cond->args[more], *limit = cond->args[less];
+    int k = carried_number(loop->regions[0], count);
+    if (k < 0 || limit->op != IR_CONST || loop->args[k]->op != IR_CONST) return -1;
+    const IrNode *next = loop->regions[1]->results.data[k];
+    if (next->op != IR_ADD) return -1;
+    int own = carried_number(loop->regions[1], next->args[0]) == k ? 0 : 1;
+    const IrNode *step = next->args[1 - own];
+    if (carried_number(loop->regions[1], next->args[own]) != k || step->op != IR_CONST || !(step->num > 0)) return -1;
+    double rounds = (limit->num - loop->args[k]->num) / step->num;
+    bool equal = cond->op == IR_LE || cond->op == IR_GE;
+    return fmax(0, equal ? floor(rounds) + 1 : ceil(rounds));
+}
 static double region_trips(const IrRegion *r) {
     if (r->kind != REGION_LOOP && r->kind != REGION_WHILE_COND && r->kind != REGION_WHILE_BODY) return 1;
-    double trips = r->owner ? ir_trip_count(r->owner) : -1;
+    double trips = !r->owner ? -1 : r->kind == REGION_LOOP ? ir_trip_count(r->owner)
+                                                           : while_bound(r->owner, r->owner->regions[0]->results.data[0]);
     return trips < 0 ? IR_UNKNOWN_TRIPS : trips;
 }
 double ir_region_weight(const IrRegion *r) {

@@ -314,6 +314,37 @@ static void test_trips(void **state) {
     assert_true(ir_cost(w.f, 4).seconds < ir_cost(w.f, 1).seconds);
     world_free(&w);
 }
+/* while (left > 0 and k < limit) { k = k + step }, from 0 */
+static double while_rounds(double limit, double step, IrOp less) {
+    World w = world_new(5, true);
+    IrBuilder *b = w.b;
+    IrNode *init[2] = {ir_const(b, 9), ir_const(b, 0)};
+    IrRegion *cond = ir_region_begin(b, REGION_WHILE_COND);
+    IrNode *left = ir_region_param(b, 1, 1, 0, "left"), *k = ir_region_param(b, 1, 1, 0, "k");
+    bool turned = less == IR_GT || less == IR_GE;
+    IrNode *bound = turned ? ir_binary(b, less, ir_const(b, limit), k) : ir_binary(b, less, k, ir_const(b, limit));
+    IrNode *going = ir_binary(b, IR_AND, ir_binary(b, IR_GT, left, ir_const(b, 0)), bound);
+    ir_region_end(b, 1, &going);
+    IrRegion *body = ir_region_begin(b, REGION_WHILE_BODY);
+    IrNode *l = ir_region_param(b, 1, 1, 0, "left"), *j = ir_region_param(b, 1, 1, 0, "k");
+    IrNode *next[2] = {ir_binary(b, IR_MUL, l, ir_const(b, 0.5)),
+                       step == 0 ? ir_binary(b, IR_MUL, j, ir_const(b, 2)) : ir_binary(b, IR_ADD, j, ir_const(b, step))};
+    ir_region_end(b, 2, next);
+    world_output(&w, ir_proj(b, ir_while(b, cond, body, 2, init), 0));
+    double rounds = ir_region_weight(body);
+    world_free(&w);
+    return rounds;
+}
+static void test_while_trips(void **state) {
+    (void)state;
+    assert_true(while_rounds(30, 1, IR_LT) == 30);
+    assert_true(while_rounds(30, 1, IR_LE) == 31);
+    assert_true(while_rounds(30, 1, IR_GT) == 30);
+    assert_true(while_rounds(29.5, 4, IR_LT) == 8);
+    assert_true(while_rounds(-3, 1, IR_LT) == 0);
+    assert_true(while_rounds(30, -1, IR_LT) == IR_UNKNOWN_TRIPS); /* never ends by it */
+    assert_true(while_rounds(30, 0, IR_LT) == IR_UNKNOWN_TRIPS);  /* does not count */
+}
 static void test_cost_factorized(void **state) {
     (void)state;
     World w = world_new(900, true);
@@ -472,7 +503,8 @@ int main(void) {
         cmocka_unit_test(test_never),         cmocka_unit_test(test_while),
         cmocka_unit_test(test_known_branch),  cmocka_unit_test(test_names_of_operators),
         cmocka_unit_test(test_print),         cmocka_unit_test(test_verify),
-        cmocka_unit_test(test_trips),         cmocka_unit_test(test_cost_factorized),
+        cmocka_unit_test(test_trips),
+        cmocka_unit_test(test_while_trips),         cmocka_unit_test(test_cost_factorized),
         cmocka_unit_test(test_association),   cmocka_unit_test(test_gram),
         cmocka_unit_test(test_residuals),     cmocka_unit_test(test_dump),
     };
