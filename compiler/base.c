@@ -9,6 +9,7 @@
  * a sequence can be had without the ones before it. */
 #include "compiler/base.h"
 #include <math.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -77,8 +78,46 @@ __attribute__((no_sanitize("address"))) static LargeHead *large_head(void *p) {
     LargeHead *h = (LargeHead *)p - 1;
     return h->mark == large_mark(h) ? h : NULL;
 }
+/* Freed large arrays that are kept (mem_keep_freed). */
+static struct {
+    pthread_mutex_t lock;
+    size_t most, bytes;
+    int n;
+    LargeHead *of[64];
+} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static bool large_keep(LargeHead *h) {
+    pthread_mutex_lock(&kept.lock);
+    bool room = kept.bytes + h->mapped <= kept.most && kept.n < (int)(sizeof kept.of / sizeof *kept.of);
+    if (room) {
+        kept.of[kept.n++] = h;
+        kept.bytes += h->mapped;
+    }
+    pthread_mutex_unlock(&kept.lock);
+    return room;
+}
+/* One that is large enough, and not twice as large. */
+static void *large_kept(size_t size) {
+    LargeHead *found = NULL;
+    pthread_mutex_lock(&kept.lock);
+    for (int i = kept.n - 1; i >= 0 && !found; i--) {
+        if (kept.of[i]->mapped < size || kept.of[i]->mapped > 2 * size) continue;
+        found = kept.of[i];
+        kept.of[i] = kept.of[--kept.n];
+        kept.bytes -= found->mapped;
+    }
+    pthread_mutex_unlock(&kept.lock);
+    if (found) memset(found + 1, 0, size - sizeof *found);
+    return found ? found + 1 : NULL;
+}
+void mem_keep_freed(size_t bytes) {
+    kept.most = bytes;
+    for (; !bytes && kept.n; kept.n--) (void)munmap(kept.of[kept.n - 1], kept.of[kept.n - 1]->mapped);
+    if (!bytes) kept.bytes = 0;
+}
 static void *large_try(size_t bytes) {
     size_t size = (bytes + sizeof(LargeHead) + 4095) / 4096 * 4096, room = size + LARGE_PAGE;
+    void *again = kept.n ? large_kept(size) : NULL;
+    if (again) return again;
     char *p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) return NULL;
     size_t before = (LARGE_PAGE - (uintptr_t)p % LARGE_PAGE) % LARGE_PAGE;
@@ -111,10 +150,10 @@ void *mem_try(size_t count, size_t size) {
 
 void mem_free(void *p) {
     LargeHead *h = p ? large_head(p) : NULL;
-    if (h)
-        (void)munmap(h, h->mapped);
-    else
+    if (!h)
         free(p);
+    else if (!kept.most || !large_keep(h))
+        (void)munmap(h, h->mapped);
 }
 
 /* ---- arenas ---- */
