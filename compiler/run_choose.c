@@ -151,7 +151,8 @@ static StrategyChoice choose_learned(Run *r, const Integration *in, const Estima
     StrategyWay *ways = arena_array(r->arena, StrategyWay, n);
     for (int i = 0; i < n; i++)
         ways[i] = (StrategyWay){c[i].name, candidate_analytic(&c[i]), candidate_predicted(&c[i]), best == &c[i]};
-    return (StrategyChoice){best->materialize, best->arrangement, text, .nways = n, .ways = ways};
+    return (StrategyChoice){
+        .materialize = best->materialize, .arrangement = best->arrangement, .why = text, .nways = n, .ways = ways};
 }
 static StrategyChoice choose_by_cost(Run *r, const Integration *in, const CandidateScope *s,
                                      const StrategyChoice *so_far, const char *unlearned, const Candidate *c, int n) {
@@ -181,9 +182,15 @@ StrategyChoice run_choose_strategy(Run *r, const Training *t, const Integration 
     if (decided && c.materialize) return c;
     CandidateScope s;
     if (!run_candidate_scope(r, t, in, &s)) return failed;
-    if (decided && !s.norders && !s.absorbable) return c; /* one way is left */
+    bool one_way = !s.norders && !s.absorbable; /* when it is decided */
+    if (decided && !c.of_thumb && one_way) return c;
     const char *unlearned = NULL;
     const Estimator *e = model_for(r, &s, &unlearned);
+    if (e && c.of_thumb) {
+        decided = false;
+        c.rule = NULL;
+    }
+    if (decided && one_way) return c;
     s.joined = e || !decided;
     if (!e) s.most = ARRANGEMENTS_BY_COST;
     Candidate ways[CANDIDATES];

@@ -76,6 +76,7 @@ bool strategy_by_rule(Arena *arena, const Integration *in, bool already_material
                                 memory / 1e9);
         return true;
     }
+    out->of_thumb = true;
     StrategyRatios q = strategy_ratios(in);
     double sources = 0, repeated = q.repeated;
     for (int k = 0; k < in->spec->nroles; k++) {
@@ -91,7 +92,7 @@ bool strategy_by_rule(Arena *arena, const Integration *in, bool already_material
             arena_printf(arena, "rule 3: the join makes %lld rows from %.0f source rows", (long long)in->rows, sources);
         return true;
     }
-    if (repeated <= 0) return false;
+    if (repeated <= 0) return out->of_thumb = false;
     for (size_t i = 0; i < sizeof repeats_pay / sizeof *repeats_pay; i++)
         if (q.feature_ratio >= repeats_pay[i].feature_ratio && q.tuple_ratio >= repeats_pay[i].tuple_ratio) {
             out->why = arena_printf(arena,
@@ -100,7 +101,7 @@ bool strategy_by_rule(Arena *arena, const Integration *in, bool already_material
                                     q.widest, q.tuple_ratio, 100 * repeated / (repeated + q.once));
             return true;
         }
-    return false;
+    return out->of_thumb = false;
 }
 
 const Integration *strategy_phantom(Arena *arena, const Integration *in) {

@@ -12,6 +12,7 @@ typedef struct StrategyWay {
 } StrategyWay;
 typedef struct StrategyChoice {
     bool materialize;
+    bool of_thumb; /* a rule decided that is mostly right (2 to 4): a model that knows better is asked instead */
     Arrangement arrangement; /* factorized: how T's rows lie */
     const char *why;
     int nways; /* that were weighed with figures: by the estimator's model, or on CPU and GPU; 0: why says all */
@@ -50,8 +51,8 @@ typedef struct StrategyRatios {
     const char *widest; /* the repeated role with the most columns */
 } StrategyRatios;
 StrategyRatios strategy_ratios(const Integration *in);
-/* True when logic alone decides. Rules (numbers as in semantics.md): one source; memory; 2 key/foreign-key joins that
- * repeat wide rows; 3 M:N joins; 4 unions. */
+/* True when logic alone decides. Rules (numbers as in semantics.md): one source; memory; and, of thumb, 2
+ * key/foreign-key joins that repeat wide rows; 3 M:N joins; 4 unions. */
 bool strategy_by_rule(Arena *arena, const Integration *in, bool already_materialized, StrategyChoice *out);
 /* Does the joined table fit in this machine's memory, with room for the rest? */
 bool strategy_fits_memory(const Integration *in);

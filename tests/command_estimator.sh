@@ -17,7 +17,7 @@ expect 0 "bytes a second that one thread sums up" calibrate
 printf 'dataset,training\n' >"$tmp/command/rows.csv"
 if "$amal" doctor | grep -q 'ok  XGBoost'; then
     expect 1 "E470" calibrate --train --from missing.csv -o new.model
-    expect 1 "other features than this version" calibrate --train --from rows.csv -o new.model
+    expect 1 "are not of this version" calibrate --train --from rows.csv -o new.model
     expect 1 "E470" calibrate --from rows.csv made/train.amal
     expect 0 "made/train.amal: " calibrate --from measured.csv made/train.amal
     expect 1 "E471" calibrate --train --from measured.csv -o new.model
@@ -31,11 +31,19 @@ holds "calibrate: no model where training failed" test ! -e new.model
 estimator() { # AMAL_ESTIMATOR, text
     export AMAL_ESTIMATOR=$1
     expect 0 "$2" run why_cost.amal
-    unset AMAL_ESTIMATOR
+    export AMAL_ESTIMATOR=off
 }
 estimator off "(analytic cost: AMAL_ESTIMATOR is off)"
 estimator points.csv "warning[W607]: the estimator's model cannot be used: points.csv: it is not an estimator's model"
 estimator points.csv "(analytic cost: points.csv: it is not an estimator's model"
 estimator missing.model "W607"
-printf 'amal estimator 1\nversion 0\nend 0000000000000000\n' >"$tmp/command/damaged.model"
+printf 'amal estimator 2\nversion 0\nend 0000000000000000\n' >"$tmp/command/damaged.model"
 estimator damaged.model "it is damaged: its checksum is wrong"
+
+# ---- the shipped model: it decides, also where a rule of thumb would ----
+unset AMAL_ESTIMATOR
+expect 0 "why: predicted factorized" run why_cost.amal
+expect 0 "why: predicted factorized" run why_star.amal
+expect 0 "by the work" run why_star.amal
+expect 0 "why: one table already holds every column" run why_single.amal
+export AMAL_ESTIMATOR=off

@@ -25,7 +25,7 @@ json="$build/tests/tools/json_tool"
 shared="$PWD/../shared/data"
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-export AMAL_VERIFY=1 AMAL_CACHE="${AMAL_CACHE:-$build/kernels}" NO_COLOR=1
+export AMAL_VERIFY=1 AMAL_ESTIMATOR=off AMAL_CACHE="${AMAL_CACHE:-$build/kernels}" NO_COLOR=1
 passed=0
 failed=0
 skipped=0

@@ -165,12 +165,20 @@ const Candidate *candidates_least(const Candidate *c, int n, const CandidateScop
 double candidate_analytic(const Candidate *c) {
     return c->cost.seconds + (c->there ? 0 : c->make);
 }
+double candidate_fitted(const Candidate *c) {
+    return c->fitted_run + (c->there ? 0 : c->fitted_make);
+}
 double candidate_predicted(const Candidate *c) {
     return c->predicted_run + (c->there ? 0 : c->predicted_make);
 }
-void candidates_predict(const Estimator *e, Candidate *c, int n, double (*x)[NFEATURES]) {
+void candidates_predict(const Estimator *e, const Hardware *hw, Candidate *c, int n, double (*x)[NFEATURES]) {
+    EffortSeconds here = effort_moved(&e->seconds, &e->hw, hw);
     for (int i = 0; i < n; i++) {
-        c[i].predicted_run = c[i].cost.seconds * exp(forest_predict(&e->run, x[i]));
-        c[i].predicted_make = c[i].make * exp(forest_predict(&e->make, x[i]));
+        double inputs[NINPUTS];
+        model_inputs(&here, c[i].effort, x[i], inputs);
+        c[i].fitted_run = effort_run_seconds(&here, c[i].effort);
+        c[i].fitted_make = effort_make_seconds(&here, c[i].effort);
+        c[i].predicted_run = c[i].fitted_run * exp(forest_predict(&e->run, inputs));
+        c[i].predicted_make = c[i].fitted_make * exp(forest_predict(&e->make, inputs));
     }
 }

@@ -29,9 +29,10 @@ int candidates_of(Arena *arena, const Integration *in, int threads, const Candid
 /* Of n candidates of that order: the factorized one of the least analytic cost. What is arranged has to gain something
  * over the plain one, unless it was asked for. */
 const Candidate *candidates_least(const Candidate *c, int n, const CandidateScope *scope);
-/* Seconds in all, by the analytic cost and by the model. */
+/* Seconds in all, by the analytic cost, by the work alone, and by the model. */
 double candidate_analytic(const Candidate *c);
+double candidate_fitted(const Candidate *c);
 double candidate_predicted(const Candidate *c);
-/* Fills predicted_run and predicted_make from features. */
-void candidates_predict(const Estimator *e, Candidate *c, int n, double (*x)[NFEATURES]);
+/* Fills what is fitted and predicted, on machine hw, from the candidates' work and features. */
+void candidates_predict(const Estimator *e, const Hardware *hw, Candidate *c, int n, double (*x)[NFEATURES]);
 #endif

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define PRUNE 8.0 /* the analytic cost is not wrong by so much: what it estimates slower is not asked about */
+#define PRUNE 8.0 /* the work alone is not wrong by so much: what it says is slower is not asked about */
 enum { SHOWN = 3 };
 
 /* "3.2 ms" */
@@ -20,26 +20,28 @@ static void put_times(Buf *out, Arena *arena, const Candidate *c, int n, const b
     }
 }
 typedef struct Reason {
-    int feature;
+    int input;
     double times;
 } Reason;
 static int by_weight(const void *a, const void *b) {
     double x = fabs(((const Reason *)a)->times), y = fabs(((const Reason *)b)->times);
     return (x < y) - (x > y);
 }
-/* Which features make the time of the chosen one, run, differ from the other's beyond what the analytic cost says. */
-static void put_reasons(Buf *out, const Estimator *e, const Candidate *best, const Candidate *other, const double *x,
-                        const double *z) {
-    double a[NFEATURES] = {0}, b[NFEATURES] = {0};
-    Reason r[NFEATURES];
-    (void)forest_contributions(&e->run, x, NFEATURES, a);
-    (void)forest_contributions(&e->run, z, NFEATURES, b);
-    for (int k = 0; k < NFEATURES; k++) r[k] = (Reason){k, a[k] - b[k]};
-    qsort(r, NFEATURES, sizeof *r, by_weight);
-    double analytic = best->cost.seconds > 0 ? other->cost.seconds / best->cost.seconds : 1;
-    buf_printf(out, "; %s beside %s: × %.2f by the analytic cost", best->name, other->name, 1 / analytic);
+/* Which inputs make the time of the chosen one, run, differ from the other's beyond what their work says. */
+static void put_reasons(Buf *out, Arena *arena, const Estimator *e, const EffortSeconds *here, const Candidate *best,
+                        const Candidate *other, const double *x, const double *z) {
+    double a[NINPUTS] = {0}, b[NINPUTS] = {0}, inputs[NINPUTS];
+    Reason r[NINPUTS];
+    model_inputs(here, best->effort, x, inputs);
+    (void)forest_contributions(&e->run, inputs, NINPUTS, a);
+    model_inputs(here, other->effort, z, inputs);
+    (void)forest_contributions(&e->run, inputs, NINPUTS, b);
+    for (int k = 0; k < NINPUTS; k++) r[k] = (Reason){k, a[k] - b[k]};
+    qsort(r, NINPUTS, sizeof *r, by_weight);
+    double work = best->fitted_run > 0 ? other->fitted_run / best->fitted_run : 1;
+    buf_printf(out, "; %s beside %s: × %.2f by the work", best->name, other->name, 1 / work);
     for (int k = 0; k < SHOWN && fabs(r[k].times) >= 0.005; k++)
-        buf_printf(out, ", × %.2f by %s", exp(r[k].times), feature_rows[r[k].feature].name);
+        buf_printf(out, ", × %.2f by %s", exp(r[k].times), model_input_name(arena, r[k].input));
 }
 static void put_extrapolation(Buf *out, const Estimator *e, double (*x)[NFEATURES], int n) {
     const char *comma = "; it extrapolates in ";
@@ -71,12 +73,12 @@ const Candidate *consult(Arena *arena, const Estimator *e, const Integration *in
     bool asked[CANDIDATES], measured;
     const Hardware *hw = machine(e, &measured);
     features_of(in, c, n, threads, hw, x);
-    candidates_predict(e, c, n, x);
+    candidates_predict(e, hw, c, n, x);
     for (int i = 0; i < n; i++)
-        if (!factorized || !c[i].materialize) least = fmin(least, candidate_analytic(&c[i]));
+        if (!factorized || !c[i].materialize) least = fmin(least, candidate_fitted(&c[i]));
     int best = -1, other = -1;
     for (int i = 0; i < n; i++) {
-        asked[i] = (!factorized || !c[i].materialize) && candidate_analytic(&c[i]) <= PRUNE * least;
+        asked[i] = (!factorized || !c[i].materialize) && candidate_fitted(&c[i]) <= PRUNE * least;
         if (asked[i] && (best < 0 || candidate_predicted(&c[i]) < candidate_predicted(&c[best]))) best = i;
     }
     for (int i = 0; i < n; i++) /* the runner-up of the other kind, or else of the same */
@@ -90,7 +92,8 @@ const Candidate *consult(Arena *arena, const Estimator *e, const Integration *in
     if (other >= 0) {
         double margin = candidate_predicted(&c[other]) / candidate_predicted(&c[best]);
         buf_printf(&out, "; margin %.0f %%", 100 * (margin - 1));
-        put_reasons(&out, e, &c[best], &c[other], x[best], x[other]);
+        EffortSeconds here = effort_moved(&e->seconds, &e->hw, hw);
+        put_reasons(&out, arena, e, &here, &c[best], &c[other], x[best], x[other]);
     }
     put_extrapolation(&out, e, x, n);
     if (!measured) buf_puts(&out, "; this machine was not measured (`amal calibrate` does)");

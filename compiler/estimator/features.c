@@ -125,12 +125,12 @@ static void add_region(WorkTotals *w, const IrFunc *f, const IrRegion *r, const 
         if (!n->nregions) add_node(w, f, n, each[n->id]);
     }
 }
-WorkTotals work_totals(IrFunc *f, int threads) {
+WorkTotals work_totals(const FusePlan *plan, int threads) {
     WorkTotals w = {0};
+    const IrFunc *f = plan->func;
     IrCost *each = arena_array(f->arena, IrCost, f->next_id + 1);
     (void)ir_cost_each(f, threads, each);
     add_region(&w, f, f->body, each);
-    const FusePlan *plan = ir_fuse(f);
     for (int i = 0; i < plan->passes.len; i++) {
         const FusePass *p = plan->passes.data[i];
         double weight = ir_region_weight(p->region), read, written;
@@ -170,14 +170,27 @@ static double absorbed_share(const Integration *in, Arrangement a) {
     }
     return share(absorbed, all);
 }
-void features_of(const Integration *in, const Candidate *c, int n, int threads, const Hardware *hw,
+static void effort_of_making(const Integration *in, Candidate *c, int threads) {
+    double *out = c->effort + NEFFORTS;
+    if (!c->materialize) {
+        effort_arrange(in, c->arrangement, threads, out);
+        return;
+    }
+    bool sparse = c->data->blocks[0].data->kind != MAT_DENSE;
+    effort_join(in, (double)integration_materialized_bytes(in), sparse ? (double)integration_materialized_nnz(in) : -1,
+                threads, out);
+}
+void features_of(const Integration *in, Candidate *c, int n, int threads, const Hardware *hw,
                  double (*out)[NFEATURES]) {
     FeatureInput x = {.t = target_facts(in), .hw = hw, .threads = threads > 0 ? threads : 1};
     const WorkTotals *of[MOST_CANDIDATES];
     AMAL_CHECK(n <= MOST_CANDIDATES);
     for (int i = 0; i < n; i++) {
         WorkTotals *w = arena_new_of(c[i].func->arena, WorkTotals);
-        *w = work_totals(c[i].func, threads);
+        const FusePlan *plan = ir_fuse(c[i].func);
+        *w = work_totals(plan, threads);
+        effort_run(plan, threads, hw, c[i].effort);
+        effort_of_making(in, &c[i], threads);
         of[i] = w;
         if (c[i].materialize)
             x.mat = *w;

@@ -3,7 +3,7 @@
  * at most SKEW_ROWS are looked at. */
 #ifndef AMAL_FEATURES_H
 #define AMAL_FEATURES_H
-#include "compiler/estimator/hardware.h"
+#include "compiler/estimator/effort.h"
 #include "compiler/strategy.h"
 #include "ir/ir.h"
 
@@ -59,14 +59,16 @@ typedef struct Candidate {
     IrCost cost;
     double make; /* analytic seconds of joining or arranging; 0: nothing to make, or made already */
     bool there;  /* made already */
-    double predicted_run, predicted_make; /* by the model (consult.h) */
+    double effort[ALL_EFFORTS];           /* filled by features_of */
+    double fitted_run, fitted_make;       /* by its work, and ... */
+    double predicted_run, predicted_make; /* ... by the model: seconds (candidates_predict) */
 } Candidate;
 
 TargetFacts target_facts(const Integration *in);
-WorkTotals work_totals(IrFunc *f, int threads);
+WorkTotals work_totals(const FusePlan *plan, int threads);
 /* n candidates of one training on `in`, the plain factorized and the materialized among them: NFEATURES numbers
  * each. */
-void features_of(const Integration *in, const Candidate *c, int n, int threads, const Hardware *hw,
+void features_of(const Integration *in, Candidate *c, int n, int threads, const Hardware *hw,
                  double (*out)[NFEATURES]);
 /* MorpheusFI's rule (docs/estimator.md): true for factorized. */
 bool morpheusfi_factorizes(const Integration *in);

@@ -2,7 +2,7 @@
 #include "compiler/estimator/generate.h"
 #include <math.h>
 
-enum { MOST_COLUMNS = 64, CHOICES = 1000 };
+enum { MOST_COLUMNS = 64, CHOICES = 1000, MOST_MOVES = 25 /* rounds of k-means: it rarely settles before */ };
 typedef enum { SHAPE_STAR, SHAPE_SNOWFLAKE, SHAPE_UNION, SHAPE_PAIRS, SHAPE_OUTER, NSHAPES } Shape;
 static const char *const shape_names[NSHAPES] = {"star", "snowflake", "union", "one-to-one join", "outer join"};
 
@@ -259,7 +259,7 @@ static void put_trainings(Buf *s, Generator *g, double cells) {
     buf_printf(s, "train a = %s(iterations = %d) on T;\n", first < 0.5 ? "linear_regression" : "logistic_regression",
                rounds);
     if (second < 0.35)
-        buf_printf(s, "train b = kmeans(k = %d, iterations = %d) on T;\n", k, wide);
+        buf_printf(s, "train b = kmeans(k = %d, iterations = %d) on T;\n", k, wide < MOST_MOVES ? wide : MOST_MOVES);
     else if (second < 0.65)
         buf_printf(s, "train b = nmf(rank = %d, iterations = %d) on T;\n", rank, wide);
     else

@@ -2,7 +2,8 @@
  *
  * All candidates of a training are compiled first, in processes of their own so that all processors compile; then each
  * runs once untimed, then in turn, at least LEAST_ROUNDS times and until MEASURE_SECONDS have passed: the machine's
- * moods meet all candidates alike. */
+ * moods meet all candidates alike. The least time counts: what disturbs a round only makes it slower, and where memory
+ * is lent by a host, pages that come back from it cost a join many times its work in some rounds. */
 #include "compiler/estimator/measure.h"
 #include "backends/backend.h"
 #include "backends/runtime/kernels.h"
@@ -16,9 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LEAST_ROUNDS = 3, MOST_ROUNDS = 9, MAKE_ROUNDS = 3 };
-#define MEASURE_SECONDS 0.25
-#define TOO_SLOW 30.0 /* a candidate whose analytic cost is so many times the least is not timed */
+enum { LEAST_ROUNDS = 4, MOST_ROUNDS = 25, MAKE_ROUNDS = 4 };
+#define MEASURE_SECONDS 0.5
+#define TOO_SLOW 8.0 /* a candidate whose analytic cost is so many times the least is not timed */
 
 typedef struct Timing {
     const Measuring *m;
@@ -48,13 +49,10 @@ static IrFunc *lower_candidate(void *user, const Integration *data, const char *
     o.disabled |= without;
     return l ? ir_optimize(l->func, &o) : NULL;
 }
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-static double median(double *v, int n) {
-    qsort(v, (size_t)n, sizeof *v, by_size);
-    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+static double least(const double *v, int n) {
+    double best = v[0];
+    for (int i = 1; i < n; i++) best = fmin(best, v[i]);
+    return best;
 }
 
 /* Joins or arranges, a few times in turn; the last result is kept. */
@@ -69,7 +67,7 @@ static bool make_data(Timing *t, const Integration *in, const Candidate *c, int 
             took[r] = time_now() - begin;
             if (!t->made[i]) return false;
         }
-        t->make[i] = t->made[i] ? median(took, MAKE_ROUNDS) : 0;
+        t->make[i] = t->made[i] ? least(took, MAKE_ROUNDS) : 0;
     }
     return true;
 }
@@ -147,8 +145,9 @@ static void add_lines(Timing *t, const Integration *in, const char *dataset, con
                       .morpheusfi = fi,
                       .analytic_run = c[i].cost.seconds,
                       .analytic_make = c[i].make,
-                      .run = median(t->run[i], rounds),
+                      .run = least(t->run[i], rounds),
                       .make = t->make[i]};
+        memcpy(m.effort, c[i].effort, sizeof m.effort);
         memcpy(m.x, x[i], sizeof m.x);
         vec_push(t->arena, out, m);
     }

@@ -1,4 +1,4 @@
-/* measure.h: times every candidate of trainings, in this process: compiled, warmed up, interleaved, medians. */
+/* measure.h: times every candidate of trainings, in this process: compiled, warmed up, interleaved, the least time. */
 #ifndef AMAL_MEASURE_H
 #define AMAL_MEASURE_H
 #include "compiler/driver.h"

@@ -6,13 +6,28 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define HEAD "amal estimator 1\n"
+#define HEAD "amal estimator 2\n"
+
+void model_inputs(const EffortSeconds *s, const double effort[ALL_EFFORTS], const double x[NFEATURES],
+                  double out[NINPUTS]) {
+    double run = effort_run_seconds(s, effort), make = effort_make_seconds(s, effort);
+    memcpy(out, x, sizeof *x * NFEATURES);
+    for (int k = 0; k < ALL_EFFORTS; k++) {
+        double all = k < NEFFORTS ? run : make;
+        out[NFEATURES + k] = all > 0 ? s->of[k] * effort[k] / all : 0;
+    }
+}
+const char *model_input_name(Arena *arena, int input) {
+    return input < NFEATURES ? feature_rows[input].name
+                             : arena_printf(arena, "%s (share)", effort_rows[input - NFEATURES].name);
+}
 
 void estimator_print(Buf *out, const Estimator *e) {
     Buf b = {0};
     buf_printf(&b, HEAD "version %s\n", e->version);
     hardware_print(&b, &e->hw);
     buf_printf(&b, "trained %d %d\n", e->datasets, e->trainings);
+    for (int i = 0; i < ALL_EFFORTS; i++) buf_printf(&b, "effort %s %.6g\n", effort_rows[i].name, e->seconds.of[i]);
     for (int i = 0; i < NFEATURES; i++)
         buf_printf(&b, "feature %s %.6g %.6g\n", feature_rows[i].name, e->least[i], e->most[i]);
     forest_print(&b, "run", &e->run);
@@ -53,14 +68,18 @@ Estimator *estimator_read(Arena *arena, const char *text, size_t len, const char
         sscanf(line, "trained %d %d", &e->datasets, &e->trainings) != 2)
         return NULL;
     *why = "its features are not those of this version: train it again with `amal calibrate --train`";
+    for (int i = 0; i < ALL_EFFORTS; i++)
+        if (!next_line(&at, line, sizeof line) || sscanf(line, "effort %63s %lf", name, &e->seconds.of[i]) != 2 ||
+            strcmp(name, effort_rows[i].name) || !isfinite(e->seconds.of[i]) || e->seconds.of[i] < 0)
+            return NULL;
     for (int i = 0; i < NFEATURES; i++)
         if (!next_line(&at, line, sizeof line) ||
             sscanf(line, "feature %63s %lf %lf", name, &e->least[i], &e->most[i]) != 3 ||
             strcmp(name, feature_rows[i].name) || !isfinite(e->least[i]) || !isfinite(e->most[i]))
             return NULL;
     if (!strncmp(at, "feature ", 8)) return NULL;
-    if (!forest_read(arena, &at, "run", NFEATURES, &e->run, why)) return NULL;
-    if (!forest_read(arena, &at, "make", NFEATURES, &e->make, why)) return NULL;
+    if (!forest_read(arena, &at, "run", NINPUTS, &e->run, why)) return NULL;
+    if (!forest_read(arena, &at, "make", NINPUTS, &e->make, why)) return NULL;
     *why = "it is damaged";
     return at == text + len - tail ? e : NULL;
 }

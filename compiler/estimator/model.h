@@ -1,12 +1,21 @@
-/* model.h: the estimator's model: what it was trained with and on, and its trees.
+/* model.h: the estimator's model: what it was trained with and on, the seconds of each kind of work, and its trees.
  *
- * It predicts the natural logarithm of (measured / analytic) seconds, of a candidate's run and of making its data:
- * where trees end, beyond what they saw, the analytic cost goes on. A text; the last line is a hash of all before it.
- */
+ * A candidate's time is the sum of its work, each kind by its fitted seconds, times what the trees say: they predict
+ * the natural logarithm of (measured / fitted), of running and of making the data. Where trees end, beyond what they
+ * saw, the sum goes on; and it moves to another machine by that machine's rates. A text; the last line is a hash of all
+ * before it. */
 #ifndef AMAL_ESTIMATOR_MODEL_H
 #define AMAL_ESTIMATOR_MODEL_H
 #include "compiler/estimator/features.h"
 #include "compiler/estimator/forest.h"
+
+/* What the trees see: the features, and the share that each kind of work has in the fitted seconds of running, or of
+ * making. */
+enum { NINPUTS = NFEATURES + ALL_EFFORTS };
+void model_inputs(const EffortSeconds *s, const double effort[ALL_EFFORTS], const double x[NFEATURES],
+                  double out[NINPUTS]);
+/* "rows"; "scatter_near (share)": in the arena. */
+const char *model_input_name(Arena *arena, int input);
 
 typedef struct Estimator {
     const char *version; /* of amal, that trained it */
@@ -14,6 +23,7 @@ typedef struct Estimator {
     Hardware hw;         /* of the machine it was trained on */
     int datasets, trainings;
     double least[NFEATURES], most[NFEATURES]; /* of what it was trained on */
+    EffortSeconds seconds; /* on that machine */
     Forest run, make;
 } Estimator;
 

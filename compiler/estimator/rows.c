@@ -17,6 +17,7 @@ int measured_end(const MeasuredVec *m, int begin) {
 }
 void measured_header(Buf *out) {
     for (int i = 0; i < TEXTS + NUMBERS; i++) buf_printf(out, "%s%s", i ? "," : "", heads[i]);
+    for (int i = 0; i < ALL_EFFORTS; i++) buf_printf(out, ",units of %s", effort_rows[i].name);
     for (int i = 0; i < NFEATURES; i++) buf_printf(out, ",%s", feature_rows[i].name);
     buf_puts(out, "\n");
 }
@@ -24,6 +25,7 @@ void measured_line(Buf *out, const Measured *m) {
     const double v[NUMBERS] = {m->rule, m->morpheusfi, m->analytic_run, m->analytic_make, m->run, m->make};
     buf_printf(out, "%s,%s,%s", m->dataset, m->training, m->candidate);
     for (int i = 0; i < NUMBERS; i++) buf_printf(out, ",%.5g", v[i]);
+    for (int i = 0; i < ALL_EFFORTS; i++) buf_printf(out, ",%.4g", m->effort[i]);
     for (int i = 0; i < NFEATURES; i++) buf_printf(out, ",%.5g", m->x[i]);
     buf_puts(out, "\n");
 }
@@ -35,12 +37,13 @@ static bool read_line(char *line, Measured *m) {
         if (!field) return false;
         *(i == 0 ? &m->dataset : i == 1 ? &m->training : &m->candidate) = field;
     }
-    for (int i = 0; i < NUMBERS + NFEATURES; i++, field = strtok_r(NULL, ",", &rest)) {
+    for (int i = 0; i < NUMBERS + ALL_EFFORTS + NFEATURES; i++, field = strtok_r(NULL, ",", &rest)) {
         char *end;
         if (!field) return false;
         double x = strtod(field, &end);
         if (end == field || *end || !isfinite(x)) return false;
-        *(i < NUMBERS ? &v[i] : &m->x[i - NUMBERS]) = x;
+        int k = i - NUMBERS;
+        *(k < 0 ? &v[i] : k < ALL_EFFORTS ? &m->effort[k] : &m->x[k - ALL_EFFORTS]) = x;
     }
     m->rule = v[0], m->morpheusfi = v[1], m->analytic_run = v[2], m->analytic_make = v[3], m->run = v[4],
     m->make = v[5];
@@ -62,7 +65,7 @@ bool measured_read(Arena *arena, Diags *ds, const char *path, MeasuredVec *out, 
     buf_free(&head);
     if (!ok) {
         diag_help(
-            diag_error(ds, "E470", (Span){0}, "the measurements in \"%s\" have other features than this version", path),
+            diag_error(ds, "E470", (Span){0}, "the measurements in \"%s\" are not of this version", path),
             "remove the file, or name another one with --from, and measure again");
         return false;
     }

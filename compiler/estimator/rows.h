@@ -1,5 +1,6 @@
 /* rows.h: measurements: a line for each candidate of each training, in a CSV file that grows line by line, so that
- * measuring can stop and go on. The header names the features; a file with others is refused (E470). */
+ * measuring can stop and go on. The header names the kinds of work and the features; a file with others is refused
+ * (E470). */
 #ifndef AMAL_ESTIMATOR_ROWS_H
 #define AMAL_ESTIMATOR_ROWS_H
 #include "compiler/estimator/features.h"
@@ -8,6 +9,7 @@ typedef struct Measured {
     const char *dataset, *training, *candidate;    /* "wide-17", "a kmeans", "sorted by dim1" */
     double rule, morpheusfi;                       /* 1: logic alone factorizes; MorpheusFI's rule factorizes */
     double analytic_run, analytic_make, run, make; /* seconds */
+    double effort[ALL_EFFORTS];
     double x[NFEATURES];
 } Measured;
 typedef VEC(Measured) MeasuredVec;

@@ -2,6 +2,7 @@
  *
  * Folds are made of whole data sets, so nothing that a model predicts here has it seen under another algorithm. */
 #include "compiler/estimator/train.h"
+#include "compiler/estimator/fit.h"
 #include "compiler/estimator/xgboost.h"
 #include <math.h>
 
@@ -9,9 +10,9 @@ enum { FOLDS = 5, LEAST_DATASETS = 20 };
 #define ALIKE 1.03 /* within 3 % both answers are right */
 
 static const char *const regression[][2] = {
-    {"objective", "reg:squarederror"}, {"eta", "0.06"}, {"subsample", "0.7"}, {"colsample_bytree", "0.6"},
-    {"min_child_weight", "4"},         {"lambda", "1"}, {NULL, NULL}};
-static const BoostOptions run_options = {220, 5, regression}, make_options = {80, 3, regression};
+    {"objective", "reg:squarederror"}, {"eta", "0.05"}, {"subsample", "0.7"}, {"colsample_bytree", "0.4"},
+    {"min_child_weight", "3"},         {"lambda", "1"}, {NULL, NULL}};
+static const BoostOptions run_options = {300, 5, regression}, make_options = {120, 3, regression};
 /* As published (Ilargi); weights balance the classes. */
 static const char *const published[][2] = {{"objective", "binary:logistic"},
                                            {"eta", "0.2"},
@@ -52,8 +53,26 @@ typedef struct Learning {
     Diags *ds;
     const MeasuredVec *m;
     const int *fold; /* by measurement; -1: never trained on */
+    bool *wanted;
+    EffortSeconds seconds; /* of the folds at hand */
     float *x, *y, *weight;
 } Learning;
+static double fitted_run(const Learning *l, const Measured *r) {
+    return effort_run_seconds(&l->seconds, r->effort);
+}
+static double fitted_make(const Learning *l, const Measured *r) {
+    return effort_make_seconds(&l->seconds, r->effort);
+}
+/* The seconds of each kind of work, from all folds but one; -1: from all. */
+static void learn_seconds(Learning *l, int without) {
+    for (int i = 0; i < l->m->len; i++) l->wanted[i] = l->fold[i] >= 0 && l->fold[i] != without;
+    l->seconds = fit_seconds(l->arena, l->m, l->wanted);
+}
+/* blind: without the machine's features. */
+static void put_inputs(const Learning *l, const Measured *r, bool blind, double out[NINPUTS]) {
+    model_inputs(&l->seconds, r->effort, r->x, out);
+    for (size_t k = 0; blind && k < sizeof of_machine / sizeof *of_machine; k++) out[of_machine[k]] = 0;
+}
 /* On all folds but one; -1: on all. */
 static bool learn(Learning *l, Learned what, bool blind, int without, Forest *out) {
     int n = 0, classes[2] = {0, 0};
@@ -62,44 +81,49 @@ static bool learn(Learning *l, Learned what, bool blind, int without, Forest *ou
         bool faster = what == LEARN_FACTORIZE && best_of(l->m, begin, end, false) < best_of(l->m, begin, end, true);
         for (int i = begin; i < end; i++) {
             const Measured *r = &l->m->data[i];
-            bool wanted = what == LEARN_RUN    ? r->analytic_run > 0
-                          : what == LEARN_MAKE ? r->make > 0 && r->analytic_make > 0
+            bool wanted = what == LEARN_RUN    ? fitted_run(l, r) > 0
+                          : what == LEARN_MAKE ? r->make > 0 && fitted_make(l, r) > 0
                                                : is_plain(r);
             if (l->fold[i] < 0 || l->fold[i] == without || !wanted) continue;
-            for (int k = 0; k < NFEATURES; k++) l->x[n * NFEATURES + k] = (float)r->x[k];
-            for (size_t k = 0; blind && k < sizeof of_machine / sizeof *of_machine; k++)
-                l->x[n * NFEATURES + of_machine[k]] = 0;
-            l->y[n] = what == LEARN_RUN    ? (float)log(r->run / r->analytic_run)
-                      : what == LEARN_MAKE ? (float)log(r->make / r->analytic_make)
+            double inputs[NINPUTS];
+            put_inputs(l, r, blind, inputs);
+            for (int k = 0; k < NINPUTS; k++) l->x[n * NINPUTS + k] = (float)inputs[k];
+            l->y[n] = what == LEARN_RUN    ? (float)log(r->run / fitted_run(l, r))
+                      : what == LEARN_MAKE ? (float)log(r->make / fitted_make(l, r))
                                            : faster;
             classes[faster]++;
             n++;
         }
     }
-    if (!n) return *out = (Forest){0}, true; /* nothing was made: the analytic cost stays */
+    if (!n) return *out = (Forest){0}, true; /* nothing was made: the work alone says */
     for (int i = 0; i < n; i++)
         l->weight[i] = what == LEARN_FACTORIZE ? (float)n / (2 * (float)classes[l->y[i] > 0.5f]) : 1;
     const BoostOptions *o = what == LEARN_FACTORIZE ? &published_options
                             : what == LEARN_MAKE    ? &make_options
                                                     : &run_options;
-    return xgboost_train(l->arena, l->ds, o, n, NFEATURES, l->x, l->y, l->weight, out);
+    return xgboost_train(l->arena, l->ds, o, n, NINPUTS, l->x, l->y, l->weight, out);
 }
-static double predicted(const Forest *run, const Forest *make, const Measured *r) {
-    return r->analytic_run * exp(forest_predict(run, r->x)) + r->analytic_make * exp(forest_predict(make, r->x));
+static double predicted(const Learning *l, const Forest *run, const Forest *make, const Measured *r, bool blind) {
+    double inputs[NINPUTS];
+    put_inputs(l, r, blind, inputs);
+    return fitted_run(l, r) * exp(forest_predict(run, inputs)) + fitted_make(l, r) * exp(forest_predict(make, inputs));
 }
 /* Predicts what `fold` holds by what the others taught. */
 static bool hold_out(Learning *l, int fold, Held *held) {
     Forest f[5];
+    learn_seconds(l, fold);
     bool ok = learn(l, LEARN_RUN, false, fold, &f[0]) && learn(l, LEARN_MAKE, false, fold, &f[1]) &&
               learn(l, LEARN_RUN, true, fold, &f[2]) && learn(l, LEARN_MAKE, true, fold, &f[3]) &&
               learn(l, LEARN_FACTORIZE, false, fold, &f[4]);
     for (int i = 0; ok && i < l->m->len; i++) {
         if (l->fold[i] != fold) continue;
-        Measured r = l->m->data[i];
-        held->total[i] = predicted(&f[0], &f[1], &r);
-        held->factorize[i] = forest_predict(&f[4], r.x);
-        for (size_t k = 0; k < sizeof of_machine / sizeof *of_machine; k++) r.x[of_machine[k]] = 0;
-        held->blind[i] = predicted(&f[2], &f[3], &r);
+        const Measured *r = &l->m->data[i];
+        double inputs[NINPUTS];
+        put_inputs(l, r, false, inputs);
+        held->fitted[i] = fitted_run(l, r) + fitted_make(l, r);
+        held->total[i] = predicted(l, &f[0], &f[1], r, false);
+        held->blind[i] = predicted(l, &f[2], &f[3], r, true);
+        held->factorize[i] = forest_predict(&f[4], inputs);
     }
     return ok;
 }
@@ -125,17 +149,20 @@ Estimator *estimator_train(Arena *arena, Diags *ds, const Hardware *hw, const Me
                   "measure longer: amal calibrate --train --budget 15");
         return NULL;
     }
-    Learning l = {arena, ds, m, fold, NULL, NULL, NULL};
-    l.x = arena_array(arena, float, (size_t)m->len *NFEATURES);
+    Learning l = {.arena = arena, .ds = ds, .m = m, .fold = fold};
+    l.wanted = arena_array(arena, bool, m->len);
+    l.x = arena_array(arena, float, (size_t)m->len *NINPUTS);
     l.y = arena_array(arena, float, m->len);
     l.weight = arena_array(arena, float, m->len);
     held->total = arena_array(arena, double, m->len);
+    held->fitted = arena_array(arena, double, m->len);
     held->blind = arena_array(arena, double, m->len);
     held->factorize = arena_array(arena, double, m->len);
     for (int k = -1; k < FOLDS; k++) /* -1: scripts, by all of the synthetic data */
         if (!hold_out(&l, k, held)) return NULL;
+    learn_seconds(&l, -1);
     Estimator *e = arena_new_of(arena, Estimator);
-    *e = (Estimator){.version = AMAL_VERSION, .hw = *hw, .datasets = datasets, .trainings = trainings};
+    *e = (Estimator){.version = AMAL_VERSION, .hw = *hw, .datasets = datasets, .trainings = trainings, .seconds = l.seconds};
     if (!learn(&l, LEARN_RUN, false, -1, &e->run) || !learn(&l, LEARN_MAKE, false, -1, &e->make)) return NULL;
     for (int k = 0; k < NFEATURES; k++) {
         e->least[k] = INFINITY;
@@ -175,6 +202,7 @@ int choose(Chooser by, const MeasuredVec *m, const Held *held, int begin, int en
     case CHOOSE_ORACLE: return oracle;
     case CHOOSE_AUTO: return least_by(m, begin, end, held->total, p->rule > 0);
     case CHOOSE_MODEL: return least_by(m, begin, end, held->total, false);
+    case CHOOSE_FITTED: return least_by(m, begin, end, held->fitted, false);
     case CHOOSE_BLIND: return least_by(m, begin, end, held->blind, false);
     case CHOOSE_BINARY: return held->factorize[plain] > 0 ? plain : joined;
     case CHOOSE_ANALYTIC: return analytic;

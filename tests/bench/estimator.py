@@ -13,7 +13,7 @@ import plot
 
 BEGIN, END = "<!-- evaluation -->", "<!-- end -->"
 KINDS = ["factorized faster, and chosen", "joined faster, and chosen", "factorized faster, joined chosen", "joined faster, factorized chosen"]
-CHOICE = "rules then model"
+CHOICE = "model"
 
 
 def synthetic(name):

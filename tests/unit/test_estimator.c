@@ -3,6 +3,7 @@
  * subsets; model files that were changed; measurements; choices beyond what was trained on. */
 #include "compiler/data.h"
 #include "compiler/estimator/consult.h"
+#include "compiler/estimator/fit.h"
 #include "compiler/estimator/generate.h"
 #include "compiler/estimator/train.h"
 #include "compiler/estimator/xgboost.h"
@@ -405,6 +406,7 @@ static void trees_survive_their_text(void **state) {
 static Estimator example(void) {
     Estimator e = {.version = AMAL_VERSION, .hw = machine, .datasets = 30, .trainings = 60, .run = forest};
     for (int k = 0; k < NFEATURES; k++) e.most[k] = 1;
+    for (int k = 0; k < ALL_EFFORTS; k++) e.seconds.of[k] = 1e-9;
     return e;
 }
 /* The text with a right checksum again. */
@@ -424,6 +426,7 @@ static void a_changed_model_is_refused(void **state) {
     assert_int_equal(back->trainings, 60);
     assert_float_equal(back->hw.far, machine.far, 0);
     assert_int_equal(back->run.count, 2);
+    assert_float_equal(back->seconds.of[EFFORT_tile], 1e-9, 0);
     for (size_t i = 0; i < text.len; i += 7) {
         char keep = text.data[i];
         text.data[i] ^= 1;
@@ -462,15 +465,15 @@ static void the_choice_says_why(void **state) {
     world_make(&w, star, 800, 40, 2);
     int n = all_of(&w, 2, c);
     const Candidate *best = consult(arena, &e, w.in, 2, false, c, n, &why);
-    for (int i = 0; i < n; i++) { /* a model without trees is the analytic cost */
+    for (int i = 0; i < n; i++) { /* a model without trees is the work alone */
         assert_true(candidate_predicted(best) <= candidate_predicted(&c[i]));
-        assert_float_equal(candidate_predicted(&c[i]), candidate_analytic(&c[i]), 1e-12);
+        assert_float_equal(candidate_predicted(&c[i]), candidate_fitted(&c[i]), 1e-12);
         assert_non_null(strstr(why, c[i].name));
     }
     assert_non_null(strstr(why, "margin"));
     assert_non_null(strstr(why, "it extrapolates in rows (2.9, trained on 0 to 1)"));
     assert_false(consult(arena, &e, w.in, 2, true, c, n, &why)->materialize);
-    /* a tree that says: materialized is e^-9 of what the analytic cost thinks */
+    /* a tree that says: materialized is e^-9 of what its work says */
     TreeNode nodes[] = {{FEATURE_materialized, 0.5f, 1, 2, 10}, {-1, 0, 0, 0, 5}, {-1, -9, 0, 0, 5}};
     Tree tree = {3, nodes};
     e.run = (Forest){0, 1, &tree};
@@ -483,8 +486,8 @@ static void the_choice_says_why(void **state) {
 }
 
 /* ---- measurements and training ---- */
-/* Candidates whose times follow a rule that the analytic cost does not know: the joined one is four times as fast where
- * the skew is high. */
+/* Candidates whose times follow a rule that their work does not know: the joined one is four times as fast where the
+ * skew is high. */
 static void measurements(MeasuredVec *m, int datasets) {
     for (int d = 0; d < datasets; d++)
         for (int i = 0; i < 2; i++) {
@@ -495,6 +498,8 @@ static void measurements(MeasuredVec *m, int datasets) {
                           .analytic_make = i ? 4e-3 : 0,
                           .make = i ? 4e-3 : 0};
             for (int k = 0; k < NFEATURES; k++) r.x[k] = rng_uniform(9, (uint64_t)d, (uint64_t)k);
+            r.effort[EFFORT_rows] = 1e7;
+            r.effort[NEFFORTS + MAKE_fresh_bytes] = i ? 4e7 : 0;
             r.x[FEATURE_materialized] = i;
             r.run = 1e-2 * (i && r.x[FEATURE_skew] > 0.5 ? 0.25 : 1);
             vec_push(arena, m, r);
@@ -520,6 +525,8 @@ static void measurements_survive_their_file(void **state) {
     assert_int_equal(measured_end(&back, 2), 4);
     assert_string_equal(back.data[3].candidate, "materialized");
     assert_float_equal(back.data[3].x[FEATURE_skew], m.data[3].x[FEATURE_skew], 1e-4);
+    assert_float_equal(back.data[3].effort[EFFORT_rows], 1e7, 0);
+    assert_float_equal(back.data[3].effort[NEFFORTS + MAKE_fresh_bytes], 4e7, 0);
     buf_puts(&text, "\n");
     assert_int_equal(write(fd, "\n", 1), 1);
     assert_false(measured_read(arena, ds, path, &back, &whole)); /* a whole line that is none */
@@ -530,6 +537,68 @@ static void measurements_survive_their_file(void **state) {
     unlink(path);
     assert_false(measured_read(arena, ds, path, &back, &whole));
     buf_free(&text);
+}
+/* Times that are sums of work, and now and then ten times as much: the seconds come back. */
+static void seconds_of_work_are_fitted(void **state) {
+    (void)state;
+    static const double seconds[][2] = {{EFFORT_fork, 5e-6}, {EFFORT_stream_far, 1e-10}, {EFFORT_tile, 2e-10},
+                                        {NEFFORTS + MAKE_fresh_bytes, 3e-11}, {NEFFORTS + MAKE_row_picks, 4e-9}};
+    MeasuredVec m = {0};
+    bool wanted[300];
+    for (int i = 0; i < 300; i++) {
+        Measured r = {.dataset = "wide-1", .training = "a ridge", .candidate = "factorized"};
+        for (size_t k = 0; k < sizeof seconds / sizeof *seconds; k++) {
+            int kind = (int)seconds[k][0];
+            double units = 1e-4 / seconds[k][1] * pow(100, rng_uniform(3, k, (uint64_t)i));
+            r.effort[kind] = units;
+            *(kind < NEFFORTS ? &r.run : &r.make) += units * seconds[k][1];
+        }
+        r.effort[EFFORT_dot] = 1e6 * rng_uniform(3, 9, (uint64_t)i); /* takes no time */
+        if (i % 20 == 0) r.run *= 10;
+        wanted[i] = i % 7 != 0;
+        if (!wanted[i]) r.run = r.make = 1e3;
+        vec_push(arena, &m, r);
+    }
+    EffortSeconds got = fit_seconds(arena, &m, wanted);
+    for (size_t k = 0; k < sizeof seconds / sizeof *seconds; k++)
+        assert_float_equal(got.of[(int)seconds[k][0]] / seconds[k][1], 1, 0.05);
+    for (int k = 0; k < ALL_EFFORTS; k++) assert_true(got.of[k] >= 0);
+    assert_true(got.of[EFFORT_dot] * 1e6 < 2e-5);
+    assert_float_equal(got.of[EFFORT_curves], 0, 0); /* nobody had any */
+    /* a machine that reads twice as fast does what is read in half the time, and the rest in the same */
+    Hardware faster = machine;
+    faster.read_one *= 2;
+    EffortSeconds moved = effort_moved(&got, &machine, &faster);
+    assert_float_equal(moved.of[EFFORT_stream_far] / got.of[EFFORT_stream_far], 0.5, 1e-12);
+    assert_float_equal(moved.of[EFFORT_tile], got.of[EFFORT_tile], 0);
+}
+static void work_is_counted(void **state) {
+    (void)state;
+    World w;
+    Candidate c[CANDIDATES];
+    double x[CANDIDATES][NFEATURES];
+    const char *rest = strstr(star, "linear_regression"); /* whose rounds would not go over the rows */
+    world_make(&w, arena_printf(arena, "%.*slogistic%s", (int)(rest - star), star, rest + strlen("linear")), 80000, 40, 1);
+    int n = all_of(&w, 2, c);
+    assert_int_equal(n, 3);
+    features_of(w.in, c, n, 2, &machine, x);
+    const double *plain = c[0].effort, *sorted = c[1].effort, *joined = c[2].effort;
+    /* seven rounds, two threads: the rows of T read, and add to, those of D through an index */
+    assert_float_equal(plain[EFFORT_run], 1, 0);
+    assert_true(plain[EFFORT_gather_near] >= 7 * 80000 / 2 && plain[EFFORT_scatter_near] >= 7 * 80000 / 2);
+    assert_float_equal(plain[EFFORT_segment_rows] + joined[EFFORT_segment_rows], 0, 0);
+    assert_true(sorted[EFFORT_segment_rows] >= 2 * 7 * 80000 / 2 && sorted[EFFORT_gather_near] == 0);
+    assert_float_equal(joined[EFFORT_gather_near] + joined[EFFORT_scatter_near] + joined[EFFORT_scatter_parts], 0, 0);
+    assert_true(joined[EFFORT_stream_mid] > 1.3 * plain[EFFORT_stream_mid]);
+    /* making: nothing, sorting, a join */
+    for (int k = NEFFORTS; k < ALL_EFFORTS; k++) assert_float_equal(plain[k], 0, 0);
+    assert_float_equal(sorted[NEFFORTS + MAKE_sorted_rows] + sorted[NEFFORTS + MAKE_sorted_far], 80000, 1e-6);
+    assert_float_equal(joined[NEFFORTS + MAKE_join], 1, 0);
+    assert_float_equal(joined[NEFFORTS + MAKE_fresh_bytes], (double)integration_materialized_bytes(w.in), 0);
+    /* one thread does all that two did */
+    features_of(w.in, c, n, 1, &machine, x);
+    assert_true(plain[EFFORT_gather_near] >= 7 * 80000 && plain[EFFORT_fork] == 0);
+    world_free(&w);
 }
 static void a_rule_is_learned(void **state) {
     (void)state;
@@ -565,7 +634,11 @@ static void a_rule_is_learned(void **state) {
     assert_string_equal(a.data, b.data);
     Estimator *back = estimator_read(arena, a.data, a.len, &why);
     assert_non_null(back);
-    assert_float_equal(forest_predict(&back->run, m.data[0].x), forest_predict(&e->run, m.data[0].x), 1e-4);
+    double inputs[NINPUTS];
+    model_inputs(&e->seconds, m.data[0].effort, m.data[0].x, inputs);
+    assert_float_equal(inputs[NFEATURES + EFFORT_rows], 1, 1e-12); /* all of the work */
+    assert_float_equal(forest_predict(&back->run, inputs), forest_predict(&e->run, inputs), 1e-4);
+    assert_float_equal(back->seconds.of[EFFORT_rows] / e->seconds.of[EFFORT_rows], 1, 1e-4);
     buf_free(&text);
     buf_free(&a);
     buf_free(&b);
@@ -608,6 +681,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_changed_model_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(the_choice_says_why, setup, teardown),
         cmocka_unit_test_setup_teardown(measurements_survive_their_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(seconds_of_work_are_fitted, setup, teardown),
+        cmocka_unit_test_setup_teardown(work_is_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(a_rule_is_learned, setup, teardown),
         cmocka_unit_test_setup_teardown(the_machine_is_measured, setup, teardown),
     };

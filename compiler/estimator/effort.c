@@ -1,0 +1,337 @@
+/* effort.c: counts work (contract: effort.h). What an operator becomes in emitted code is backends/c's to say; this
+ * follows it: tiles in registers, entries of sparse rows, one-hot rows that stay an index, sums by segments. */
+#include "compiler/estimator/effort.h"
+#include "ir/level1.h"
+#include <math.h>
+
+const EffortRow effort_rows[ALL_EFFORTS] = {
+#define EFFORT(id, rate, unit, meaning) {#id, unit, meaning, offsetof(Hardware, rate)},
+#define MAKE_EFFORT(id, rate, unit, meaning)
+#include "compiler/estimator/effort.def"
+#define EFFORT(id, rate, unit, meaning)
+#define MAKE_EFFORT(id, rate, unit, meaning) {#id, unit, meaning, offsetof(Hardware, rate)},
+#include "compiler/estimator/effort.def"
+};
+
+#define LAST_CACHE 32e6   /* bytes: what is beside us on the machine uses it too */
+#define UNDER_WAY 4.0     /* rows that a processor works on at a time */
+#define PART_ROWS 1024    /* a pass of fewer rows a thread takes fewer threads (prelude.h: parts_for) */
+enum { LANES = 8, WIDEST = 64 /* columns that tiles take */, SUMS = 20 /* vectors of sums that registers hold */ };
+
+/* ---- near, mid, far ---- */
+typedef struct Place {
+    double near, mid, far; /* shares, of sum 1 */
+} Place;
+/* 0 below half of `cache`, 1 above twice of it, between them by the logarithm. */
+static double beyond(double bytes, double cache) {
+    if (bytes <= cache / 2) return 0;
+    return fmin(1, log2(2 * bytes / cache) / 2);
+}
+static Place place_of(double bytes, const Hardware *hw) {
+    double out = beyond(bytes, hw->cache > 0 ? hw->cache : 1 << 20), far = beyond(bytes, LAST_CACHE);
+    return (Place){1 - out, out - far, far};
+}
+static double vectors(double cols) {
+    return ceil(cols / LANES);
+}
+
+/* How many rows of a table the target's rows read, when those that are read seldom count for less: the reciprocal of the
+ * chance that two of them read the same. From at most SAMPLE rows of the table, spread evenly. */
+static double spread_of(const Integration *in, const Indicator *ind) {
+    enum { SAMPLE = 4096 };
+    int64_t rows = in->spaces[ind->space].rows, step = rows / SAMPLE + 1;
+    double sum = 0, squares = 0;
+    for (int64_t r = 0; ind->count && r < rows; r += step) {
+        sum += ind->count[r];
+        squares += ind->count[r] * ind->count[r];
+    }
+    return squares > 0 ? fmax(1, sum * sum / squares * (double)step) : (double)rows;
+}
+
+/* ---- passes ---- */
+typedef struct Counting {
+    const FusePlan *plan;
+    const IrFunc *f;
+    const Hardware *hw;
+    int threads;
+    double *out;
+    double parts;  /* threads that share the pass at hand */
+    double weight; /* how often it runs, over those threads */
+} Counting;
+
+static void add(Counting *c, Effort kind, double units) {
+    c->out[kind] += c->weight * units;
+}
+static double rows_of(const Counting *c, int space) {
+    return (double)c->f->spaces.data[space].rows;
+}
+static bool is_index(const IrNode *n) { /* one-hot rows that are never spelled out */
+    return n->op == IR_ONEHOT && FUSE(n)->kind == FUSE_ROW && !FUSE(n)->stored;
+}
+static MatKind kind_of(const Counting *c, const IrNode *n) {
+    return n->op == IR_DATA ? fuse_block(c->f, n)->data->kind : is_index(n) ? MAT_CODES : MAT_DENSE;
+}
+/* Entries of x's sparse rows visited, each with `width` numbers to add up. */
+static void add_sparse(Counting *c, const IrNode *x, double rows, double width) {
+    if (kind_of(c, x) == MAT_CODES) {
+        add(c, EFFORT_codes, rows);
+        if (width > 1) add(c, EFFORT_code_vectors, rows * vectors(width));
+        return;
+    }
+    const Matrix *m = fuse_block(c->f, x)->data;
+    double entries = (double)m->rowptr[m->rows];
+    add(c, EFFORT_entries, entries);
+    if (width > 1) add(c, EFFORT_entry_vectors, entries * vectors(width));
+}
+static void count_product(Counting *c, const IrNode *n, double rows) {
+    const IrNode *x = n->args[0], *y = n->args[1];
+    double k = (double)x->cols, w = (double)n->cols;
+    if (n->rspace) { /* rows of x against a small value */
+        if (kind_of(c, x) != MAT_DENSE)
+            add_sparse(c, x, rows, w);
+        else if (w == 1 && k <= WIDEST) {
+            add(c, EFFORT_dot, rows * vectors(k));
+            add(c, EFFORT_dot_rows, rows);
+        } else
+            add(c, w == 1 || w > WIDEST ? EFFORT_loose : EFFORT_tile, rows * (w == 1 ? vectors(k) : k * vectors(w)));
+        return;
+    }
+    bool sx = kind_of(c, x) != MAT_DENSE, sy = kind_of(c, y) != MAT_DENSE;
+    if (sx || sy) {
+        add_sparse(c, sx ? x : y, rows, sx && sy ? 1 : sx ? w : k);
+        return;
+    }
+    double narrow = fmin(k, w), wide = fmax(k, w), sums = narrow == 1 ? vectors(wide) : k * vectors(w);
+    if (x == y) sums = (sums + vectors(w)) / 2;
+    bool fits = narrow == 1 ? wide <= WIDEST : w <= WIDEST && k * vectors(w) <= 8 * SUMS;
+    add(c, fits ? EFFORT_outer : EFFORT_loose, rows * sums);
+    add(c, EFFORT_outer_rows, rows * fmax(1, ceil(sums / SUMS)));
+}
+static void count_index(Counting *c, const IrNode *n, double rows) {
+    const IrNode *x = n->args[0];
+    bool gather = n->op == IR_GATHER, once = is_index(x);
+    double cols = once ? 1 : (double)n->cols, lines = ceil(cols / LANES) - 1;
+    const Indicator *ind = &c->f->tables.data[n->table].data->indicators[n->indicator];
+    if (gather ? fuse_is_from_block(c->plan, n) : fuse_is_to_block(c->plan, n)) {
+        add(c, EFFORT_segment_rows, rows);
+        add(c, EFFORT_segment_vectors, rows * lines);
+        return;
+    }
+    double table = rows_of(c, gather ? x->rspace : n->rspace);
+    double spread = fmin(table, spread_of(c->f->tables.data[n->table].data, ind));
+    Place p = place_of(ind->ascending ? 0 : 8 * spread * (double)n->cols, c->hw);
+    if (gather) {
+        add(c, EFFORT_gather_near, rows * p.near);
+        add(c, EFFORT_gather_mid, rows * p.mid);
+        add(c, EFFORT_gather_far, rows * p.far);
+        add(c, EFFORT_gather_more, rows * lines * (1 - p.far));
+        add(c, EFFORT_gather_far_more, rows * lines * p.far);
+        return;
+    }
+    add(c, EFFORT_scatter_near, rows * p.near);
+    add(c, EFFORT_scatter_mid, rows * p.mid);
+    add(c, EFFORT_scatter_far, rows * p.far);
+    add(c, EFFORT_scatter_more, rows * lines);
+    add(c, EFFORT_scatter_again, rows * (lines + 1) * (ind->ascending ? 1 : fmin(1, UNDER_WAY / spread)));
+    add(c, EFFORT_scatter_parts, 8 * table * (double)n->cols * (c->parts > 1 ? 2 * c->parts : 1));
+}
+static Effort cell_kind(IrOp op) {
+    switch (op) {
+    case IR_EXP:
+    case IR_LOG:
+    case IR_LOG1P:
+    case IR_EXPM1:
+    case IR_SIGMOID:
+    case IR_TANH:
+    case IR_SIN:
+    case IR_COS: return EFFORT_curves;
+    case IR_DIV:
+    case IR_RECIP:
+    case IR_SQRT: return EFFORT_divisions;
+    case IR_POW:
+    case IR_MOD:
+    case IR_RAND:
+    case IR_RANDN: return EFFORT_randoms;
+    default: return EFFORT_cells;
+    }
+}
+static void count_node(Counting *c, const IrNode *n) {
+    double rows = rows_of(c, fuse_space(n)), all = rows * (double)n->cols;
+    switch (n->op) {
+    case IR_MATMUL: count_product(c, n, rows); return;
+    case IR_GATHER:
+    case IR_SCATTER: count_index(c, n, rows); return;
+    case IR_ONEHOT: return;
+    default: break;
+    }
+    const IrNode *x = n->nargs ? n->args[0] : NULL;
+    if (x && ir_ops[n->op].cls != IRC_BINARY && n->nargs == 1 && kind_of(c, x) != MAT_DENSE) {
+        add_sparse(c, x, rows, 1);
+        return;
+    }
+    bool sums = ir_ops[n->op].cls == IRC_REDUCE || n->op == IR_ROWSUMS || n->op == IR_ROWMIN || n->op == IR_ROWMAX ||
+                n->op == IR_ROWARGMIN || n->op == IR_ROWARGMAX;
+    if (sums) {
+        add(c, EFFORT_sums, rows * (x->cols > 1 ? vectors((double)x->cols) : 1.0 / LANES));
+        return;
+    }
+    Effort kind = ir_is_elementwise(n->op) || n->op == IR_RAND || n->op == IR_RANDN ? cell_kind(n->op) : EFFORT_cells;
+    add(c, kind, kind == EFFORT_randoms ? all : all / LANES);
+}
+/* How the bytes that a region's passes sweep over and over are kept near. */
+static double region_bytes(const Counting *c, const IrRegion *r) {
+    double bytes = 0;
+    for (int i = 0; i < c->plan->passes.len; i++) {
+        double read, written;
+        if (c->plan->passes.data[i]->region != r) continue;
+        fuse_pass_bytes(c->plan, c->plan->passes.data[i], &read, &written);
+        bytes += read + written;
+    }
+    return bytes;
+}
+static void count_pass(Counting *c, const FusePass *p) {
+    double rows = rows_of(c, p->space), keys = p->segments ? rows_of(c, p->segments->keys) : 0, read, written;
+    double often = ir_region_weight(p->region);
+    c->parts = fmin(c->threads, floor((rows + keys) / PART_ROWS) + 1);
+    c->weight = often;
+    add(c, EFFORT_start, 1);
+    if (c->parts > 1) add(c, EFFORT_fork, 1);
+    fuse_pass_bytes(c->plan, p, &read, &written);
+    Place at = place_of(region_bytes(c, p->region), c->hw);
+    double shared = c->parts * c->hw->read_one / hardware_bandwidth(c->hw, c->parts);
+    c->weight = often / c->parts;
+    add(c, EFFORT_stream_near, (read + written) * at.near);
+    add(c, EFFORT_stream_mid, (read + written) * at.mid);
+    add(c, EFFORT_stream_far, (read + written) * at.far * shared);
+    add(c, EFFORT_rows, rows);
+    add(c, EFFORT_segment_keys, keys);
+    for (int i = 0; i < p->nodes.len; i++) count_node(c, p->nodes.data[i]);
+}
+static double small_operations(const IrNode *n) {
+    double all = (double)n->rows * (double)n->cols;
+    const IrNode *x = n->nargs ? n->args[0] : NULL;
+    switch (n->op) {
+    case IR_MATMUL: return 2 * all * (double)(n->ta ? x->rows : x->cols);
+    case IR_SOLVE: return 2.0 / 3 * pow((double)x->rows, 3) + 2.0 * (double)x->rows * all;
+    case IR_CHOLESKY: return pow((double)x->rows, 3) / 3;
+    case IR_EIGVALS:
+    case IR_EIGVECS: return 10 * pow((double)x->rows, 3);
+    default: return fmax(all, x ? (double)x->rows * (double)x->cols : 0);
+    }
+}
+static void count_kernel(Counting *c, const IrNode *n, IrCost once) {
+    add(c, EFFORT_kernel, 1);
+    if (n->op == IR_RANK)
+        add(c, EFFORT_ranks, (double)n->rows * log2(2 + (double)n->rows));
+    else if (n->op == IR_CROSS ||
+             (n->op == IR_MATMUL && kind_of(c, n->args[0]) != MAT_DENSE && kind_of(c, n->args[1]) != MAT_DENSE)) {
+        bool cross = n->op == IR_CROSS;
+        add(c, EFFORT_pair_rows, (double)(cross ? c->f->tables.data[n->table].data->rows : n->args[0]->rows));
+        add(c, EFFORT_pairs, once.flops / 2);
+    } else
+        add(c, EFFORT_kernel_seconds, once.seconds);
+}
+/* What emitted code allocates before it runs. */
+static double kept_bytes(const Counting *c) {
+    double bytes = 0;
+    for (int i = 0; i < c->plan->passes.len; i++) {
+        const FusePass *p = c->plan->passes.data[i];
+        for (int k = 0; k < p->nodes.len; k++) {
+            const IrNode *n = p->nodes.data[k];
+            bool sums = n->op == IR_SCATTER && !fuse_is_to_block(c->plan, n);
+            double cells = (double)n->rows * (double)n->cols;
+            if (n->rspace && (FUSE(n)->stored || sums)) bytes += 8 * cells * (sums ? c->threads : 1);
+        }
+    }
+    return bytes;
+}
+static void count_steps(Counting *c, const IrCost *each) {
+    for (int r = 0; r < c->plan->regions.len; r++) {
+        const FuseRegion *fr = c->plan->regions.data[r];
+        c->weight = ir_region_weight(fr->region);
+        for (int i = 0; i < fr->steps.len; i++) {
+            const IrNode *n = fr->steps.data[i].node;
+            if (!n || FUSE(n)->kind == FUSE_CONTROL) continue;
+            if (FUSE(n)->kind == FUSE_KERNEL && (n->rspace || each[n->id].bytes > 0)) {
+                count_kernel(c, n, each[n->id]);
+                continue;
+            }
+            add(c, EFFORT_small, 1);
+            add(c, EFFORT_small_cells, small_operations(n));
+        }
+    }
+}
+void effort_run(const FusePlan *plan, int threads, const Hardware *hw, double out[NEFFORTS]) {
+    Counting c = {.plan = plan, .f = plan->func, .hw = hw, .threads = threads > 0 ? threads : 1, .out = out};
+    IrCost *each = arena_array(plan->arena, IrCost, plan->func->next_id + 1);
+    (void)ir_cost_each(plan->func, c.threads, each);
+    for (int k = 0; k < NEFFORTS; k++) out[k] = 0;
+    out[EFFORT_run] = 1;
+    out[EFFORT_fresh] = kept_bytes(&c);
+    for (int i = 0; i < plan->passes.len; i++) count_pass(&c, plan->passes.data[i]);
+    count_steps(&c, each);
+}
+
+/* ---- making data ---- */
+/* A row for each row of the target out of a block: `width` numbers or entries written. */
+static void add_copies(const Integration *in, int block, int threads, double *out) {
+    const IntBlock *b = &in->blocks[block];
+    const Matrix *m = b->data;
+    const Indicator *ind = &in->indicators[b->indicator];
+    double rows = (double)in->rows, far = ind->ascending ? 0 : beyond((double)mat_bytes(m), LAST_CACHE);
+    double mean = m->kind == MAT_CSR && m->rows > 0 ? (double)m->rowptr[m->rows] / (double)m->rows : 1;
+    out[MAKE_row_picks] += rows * (1 - far) / threads;
+    out[MAKE_row_picks_far] += rows * far / threads;
+    if (m->kind == MAT_DENSE)
+        out[MAKE_cell_copies] += 8 * rows * (double)m->cols / threads;
+    else
+        out[MAKE_entry_copies] += rows * mean / threads;
+}
+void effort_join(const Integration *in, double bytes, double nnz, int threads, double out[NMAKE_EFFORTS]) {
+    for (int k = 0; k < NMAKE_EFFORTS; k++) out[k] = 0;
+    out[MAKE_join] = 1;
+    out[MAKE_fresh_bytes] = bytes;
+    for (int b = 0; b < in->nblocks; b++) {
+        const Matrix *m = in->blocks[b].data;
+        if (nnz < 0) {
+            add_copies(in, b, threads, out);
+            continue;
+        }
+        out[MAKE_sparse_picks] += (double)in->rows;
+        if (m->kind == MAT_DENSE) out[MAKE_sparse_cells] += (double)in->rows * (double)m->cols;
+    }
+    if (nnz >= 0) out[MAKE_sparse_entries] = nnz;
+}
+void effort_arrange(const Integration *in, Arrangement a, int threads, double out[NMAKE_EFFORTS]) {
+    for (int k = 0; k < NMAKE_EFFORTS; k++) out[k] = 0;
+    if (arrangement_is_plain(a)) return;
+    out[MAKE_arrange] = 1;
+    out[MAKE_fresh_bytes] = (double)integration_copied_bytes(in, a);
+    for (int b = 0; b < in->nblocks; b++)
+        if (integration_copies(in, a, b)) add_copies(in, b, threads, out);
+    if (a.sort_by < 0) return;
+    double rows = (double)in->rows, far = beyond(4 * rows, LAST_CACHE);
+    out[MAKE_sorted_rows] = rows * (1 - far);
+    out[MAKE_sorted_far] = rows * far;
+    out[MAKE_reindexed] = rows * in->nindicators;
+}
+
+/* ---- seconds ---- */
+static double rate_of(const Hardware *hw, int kind) {
+    return *(const double *)((const char *)hw + effort_rows[kind].rate);
+}
+EffortSeconds effort_moved(const EffortSeconds *s, const Hardware *from, const Hardware *to) {
+    EffortSeconds out;
+    for (int k = 0; k < ALL_EFFORTS; k++) out.of[k] = s->of[k] * rate_of(from, k) / rate_of(to, k);
+    return out;
+}
+double effort_run_seconds(const EffortSeconds *s, const double units[ALL_EFFORTS]) {
+    double seconds = 0;
+    for (int k = 0; k < NEFFORTS; k++) seconds += s->of[k] * units[k];
+    return seconds;
+}
+double effort_make_seconds(const EffortSeconds *s, const double units[ALL_EFFORTS]) {
+    double seconds = 0;
+    for (int k = NEFFORTS; k < ALL_EFFORTS; k++) seconds += s->of[k] * units[k];
+    return seconds;
+}

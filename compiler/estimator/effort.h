@@ -1,0 +1,43 @@
+/* effort.h: what a program makes the machine do, counted from its fused plan: effort.def. Linear in the plan. */
+#ifndef AMAL_EFFORT_H
+#define AMAL_EFFORT_H
+#include "compiler/estimator/hardware.h"
+#include "ir/fuse.h"
+#include <stddef.h>
+
+typedef enum Effort {
+#define EFFORT(id, rate, unit, meaning) EFFORT_##id,
+#define MAKE_EFFORT(id, rate, unit, meaning)
+#include "compiler/estimator/effort.def"
+    NEFFORTS
+} Effort;
+typedef enum MakeEffort {
+#define EFFORT(id, rate, unit, meaning)
+#define MAKE_EFFORT(id, rate, unit, meaning) MAKE_##id,
+#include "compiler/estimator/effort.def"
+    NMAKE_EFFORTS
+} MakeEffort;
+enum { ALL_EFFORTS = NEFFORTS + NMAKE_EFFORTS };
+typedef struct EffortRow {
+    const char *name, *unit, *meaning;
+    size_t rate; /* where in a Hardware */
+} EffortRow;
+extern const EffortRow effort_rows[ALL_EFFORTS]; /* those of running, then those of making; names are unique */
+
+/* Seconds a unit. */
+typedef struct EffortSeconds {
+    double of[ALL_EFFORTS];
+} EffortSeconds;
+/* Those fitted on machine `from`, on machine `to`. */
+EffortSeconds effort_moved(const EffortSeconds *s, const Hardware *from, const Hardware *to);
+/* Seconds of running, of making, by the units of each kind. */
+double effort_run_seconds(const EffortSeconds *s, const double units[ALL_EFFORTS]);
+double effort_make_seconds(const EffortSeconds *s, const double units[ALL_EFFORTS]);
+
+/* Of one run of the program of `plan`, loops counted by their trips. */
+void effort_run(const FusePlan *plan, int threads, const Hardware *hw, double out[NEFFORTS]);
+/* Of joining all of `in`, into a table of `bytes`, or sparse rows of nnz entries when that is not negative. */
+void effort_join(const Integration *in, double bytes, double nnz, int threads, double out[NMAKE_EFFORTS]);
+/* Of integration_arrange(in, a). */
+void effort_arrange(const Integration *in, Arrangement a, int threads, double out[NMAKE_EFFORTS]);
+#endif
