@@ -126,19 +126,23 @@ $(SHIM): tests/cuda/shim.c tests/cuda/cpu.h backends/cuda/driver.h
 	$(say) link $@
 	$(Q)$(CC) -std=gnu17 -O1 -g $(WARN) -fPIC -shared -I. -o $@ $< -ldl
 	@ln -sf libcuda.so.1 $(@D)/libnvrtc.so.13
+$(BUILD)/tests/cuda/%: tests/cuda/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(say) link $@
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) $(LIBS)
 $(BUILD)/tests/tools/%: tests/tools/%.c
 	@mkdir -p $(@D)
 	$(say) link $@
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< -lm
 
-test-programs: $(UNIT_PROGRAMS) $(TOOLS) $(SHIM) $(BUILD)/tests/bench/gpu_speeds
+test-programs: $(UNIT_PROGRAMS) $(TOOLS) $(SHIM) $(BUILD)/tests/cuda/compile_all $(BUILD)/tests/bench/gpu_speeds
 
 test: all ## every test; ends with `N passed, N failed`
 	@$(MAKE) --no-print-directory -k test-programs || true
 	@BUILD=$(BUILD) tests/run_tests.sh
 
 test-gpu: all ## the cuda backend's tests on the GPU of this machine, and compute-sanitizer where it is installed
-	@$(MAKE) --no-print-directory $(BUILD)/tests/differential/random_algebra $(TOOLS)
+	@$(MAKE) --no-print-directory $(BUILD)/tests/differential/random_algebra $(SHIM) $(BUILD)/tests/cuda/compile_all $(TOOLS)
 	@AMAL_TEST_GPU=1 BUILD=$(BUILD) tests/run_tests.sh cuda
 
 golden-update: all $(TOOLS) ## writes what the command says now over tests/golden/*.expected: read the difference before you commit it

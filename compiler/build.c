@@ -93,6 +93,7 @@ static bool rehearse(Build *b, const Invocation *v, int way, const Stmt **stoppe
     o.quiet = true;
     o.keep_dir = NULL;
     o.rehearsal = &b->kernels;
+    o.rehearsal_cuda = b->gpu ? &b->cuda : NULL;
     o.target = &b->target;
     DiagMark mark = diag_mark(b->diags);
     const Stmt *at = NULL;
@@ -111,6 +112,9 @@ static bool rehearse(Build *b, const Invocation *v, int way, const Stmt **stoppe
 static void say_what_was_made(const Build *b, const Stmt *stopped) {
     printf("%s: %d kernel%s %s", b->output, b->kernels.kernels.len, b->kernels.kernels.len == 1 ? "" : "s",
            b->native ? "for processors like this one" : b->level);
+    for (int i = 0; i < b->archs.len; i++)
+        printf(i ? ", sm_%d" : ", and for GPUs (sm_%d", b->archs.data[i]);
+    if (b->archs.len) printf(" and newer ones)");
     printf(b->header ? "; functions in %s\n" : "; `--help` lists its options\n", b->header);
     int line = 0, column = 0;
     if (!stopped) return;
@@ -123,9 +127,9 @@ static void say_what_was_made(const Build *b, const Stmt *stopped) {
 
 static int build_program(Build *b, Invocation *v) {
     const Stmt *stopped = NULL;
-    bool ok = build_link_ready(b);
+    bool ok = build_link_ready(b) && (!b->gpu || build_images_ready(b, v->run.gpu_arch));
     for (int way = 0; ok && way < NWAYS; way++) ok = rehearse(b, v, way, &stopped);
-    ok = ok && build_link(b);
+    ok = ok && (!b->gpu || build_images(b)) && build_link(b);
     if (interrupt_requested()) {
         command_finish(b->diags, 0);
         command_usage("interrupted");
@@ -155,12 +159,18 @@ int command_build(Invocation *v) {
                .level = strcmp(target, "portable") == 0 ? "for any processor of this kind"
                                                         : arena_printf(v->arena, "for %s and later", target),
                .own_library = library && *library,
-               .kernels = {.arena = v->arena}};
+               .backend = v->run.backend,
+               .kernels = {.arena = v->arena},
+               .cuda = {.arena = v->arena}};
     if (!target_named(target, &b.target)) {
         diag_help(diag_error(ds, "E602", (Span){0}, "--target %s is of another kind than this processor", target),
                   "portable and native mean processors like this one");
         return command_finish(ds, EXIT_MISSING);
     }
+    const char *backend = run_options_settle(p, &v->run).backend;
+    b.gpu = backend && (!strcmp(backend, "cuda") || !strcmp(backend, BACKEND_AUTO));
+    if (v->run.gpu_arch && !b.gpu)
+        return command_usage("--gpu-arch %s belongs to --backend cuda or auto", v->run.gpu_arch);
     name_outputs(&b, v);
     return build_program(&b, v);
 }

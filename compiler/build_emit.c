@@ -178,6 +178,7 @@ void build_emit_program(const Build *b, Buf *out) {
     const Program *p = b->program;
     buf_printf(out, "/* The program of %s, made by amal " AMAL_VERSION ". */\n%s\n", b->script, amal_carried_text);
     c_kernels(out, &b->kernels);
+    if (b->images.len) build_images_c(b, out);
     c_files(out, b->diags, "files", NULL, p->used.data, p->nused);
     if (b->own_library) c_files(out, b->diags, "library", "stdlib/", p->used.data + p->nused, p->used.len - p->nused);
     buf_puts(out, "extern const char amal_needs[];\nstatic const AmalProgram program = {\n    .name = ");
@@ -191,8 +192,14 @@ void build_emit_program(const Build *b, Buf *out) {
     buf_printf(out,
                ",\n    .files = files,\n    .library = %s,\n    .needs = amal_needs,\n    .lanes = %d,\n    .registers "
                "= %d,\n    .kernels = kernels,\n"
-               "    .nkernels = %d,\n};\n",
-               b->own_library ? "library" : "0", b->target.lanes, b->target.registers, b->kernels.kernels.len);
+               "    .nkernels = %d,\n    .images = %s,\n    .nimages = %d,\n    .backend = ",
+               b->own_library ? "library" : "0", b->target.lanes, b->target.registers, b->kernels.kernels.len,
+               b->images.len ? "images" : "0", b->images.len);
+    if (b->backend)
+        c_string(out, b->backend);
+    else
+        buf_puts(out, "0");
+    buf_puts(out, ",\n};\n");
     if (b->header)
         c_library(out, b);
     else

@@ -31,7 +31,7 @@ typedef struct Unit { /* a file to compile */
 } Unit;
 typedef struct Job {
     const Build *b;
-    const char *cc;
+    const char *cc, *folder;
     int n;
     Unit *units;
 } Job;
@@ -112,6 +112,7 @@ static void compile_unit(const Job *job, Unit *u) {
     if (u->kernel) {
         n += compile_flags(&job->b->target, argv + n);
     } else {
+        argv[n++] = arena_printf(job->b->arena, "-Wa,-I,%s", job->folder); /* where program.c finds images.bin */
         argv[n++] = "-O1";
         argv[n++] = "-fPIC";
         argv[n++] = "-w";
@@ -130,11 +131,23 @@ static void compile_some(void *ctx, int part, int nparts) {
     for (int i = part; i < job->n && !interrupt_requested(); i += nparts) compile_unit(job, &job->units[i]);
 }
 
-static bool write_unit(const Build *b, const char *path, const char *text) {
+static bool write_bytes(const Build *b, const char *path, const char *text, size_t size) {
     FILE *f = fopen(path, "w");
-    bool ok = f && fwrite(text, 1, strlen(text), f) == strlen(text);
+    bool ok = f && fwrite(text, 1, size, f) == size;
     if (f && fclose(f) != 0) ok = false;
     if (!ok) diag_error(b->diags, "E440", (Span){0}, "cannot write \"%s\": %s", path, strerror(errno));
+    return ok;
+}
+
+static bool write_unit(const Build *b, const char *path, const char *text) {
+    return write_bytes(b, path, text, strlen(text));
+}
+static bool write_images(const Build *b, const char *folder) {
+    if (!b->images.len) return true;
+    Buf bytes = {0};
+    build_images_bytes(b, &bytes);
+    bool ok = write_bytes(b, arena_printf(b->arena, "%s/" BUILD_IMAGES_FILE, folder), bytes.data, bytes.len);
+    buf_free(&bytes);
     return ok;
 }
 
@@ -164,7 +177,7 @@ static bool write_units(const Build *b, const char *folder, Job *job) {
     Buf text = {0};
     build_emit_program(b, &text);
     add_unit(job, folder, "program", false);
-    bool ok = write_unit(b, job->units[0].c, text.data);
+    bool ok = write_unit(b, job->units[0].c, text.data) && write_images(b, folder);
     buf_free(&text);
     add_unit(job, folder, "needs", true);
     ok = ok && write_unit(b, job->units[1].c, carry_needs_c);
@@ -234,7 +247,8 @@ bool build_link(const Build *b) {
         return false;
     }
     job.units = arena_array(b->arena, Unit, b->kernels.kernels.len + 2);
-    bool ok = write_units(b, b->keep ? b->keep : folder, &job);
+    job.folder = b->keep ? b->keep : folder;
+    bool ok = write_units(b, job.folder, &job);
     for (int i = 0; i < job.n; i++) snprintf(job.units[i].o, sizeof job.units[i].o, "%s/%d.o", folder, i);
     int threads = thread_default_count();
     if (ok) thread_run(threads < job.n ? threads : job.n, compile_some, &job);
@@ -253,6 +267,7 @@ bool build_link(const Build *b) {
         (void)unlink(job.units[i].o); /* some may not be there */
         if (!b->keep) (void)unlink(job.units[i].c);
     }
+    if (!b->keep) (void)unlink(arena_printf(b->arena, "%s/" BUILD_IMAGES_FILE, folder)); /* it may not be there */
     (void)rmdir(folder); /* the system's folder of temporary files: what is left there does no harm */
     return ok;
 }

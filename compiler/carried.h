@@ -1,5 +1,5 @@
 /* carried.h: what a program that `amal build` made carries: its script, the columns that were inferred, and compiled
- * kernels. The C that amal writes for such a program begins with the text of this file, so it stands on its own.
+ * kernels, for the processor and, where it was built for one, for GPUs. The C that amal writes for such a program begins with the text of this file, so it stands on its own.
  *
  * A kernel is found by the hash of the text it was compiled from: data of other sizes than the build's give other text,
  * and then it is not found (compile.h says what happens). */
@@ -16,6 +16,13 @@ typedef struct AmalKernel {
     uint64_t hash[2]; /* of the text */
     int (*run)(struct AmalRt *rt);
 } AmalKernel;
+typedef struct AmalImage {
+    uint64_t hash[2]; /* of the CUDA text */
+    int arch;         /* 80, 90: compute capability times ten */
+    int ptx;          /* not 0: PTX, which the driver compiles for devices of this capability and later; ends with a 0 */
+    const char *bytes;
+    size_t size;
+} AmalImage;
 typedef struct AmalProgram {
     const char *name;        /* of the program */
     const char *script;      /* the script's file name, for messages */
@@ -27,6 +34,9 @@ typedef struct AmalProgram {
     int lanes, registers;    /* of the processor that they were emitted for: doubles in a vector, vectors */
     const AmalKernel *kernels;
     int nkernels;
+    const AmalImage *images;
+    int nimages;
+    const char *backend; /* that it was built for; NULL: as the script says */
 } AmalProgram;
 
 /* A program of its own: options, run, report. The exit code. */

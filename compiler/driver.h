@@ -38,6 +38,7 @@ typedef struct RunOptions {
     /* A rehearsal: kernels are collected there; trainings, predictions and metrics have values of 0, nothing is written.
      * NULL: a run. */
     struct KernelSink *rehearsal;
+    struct KernelSink *rehearsal_cuda; /* those for a GPU; NULL: not wanted */
     const struct CpuTarget *target; /* that code is emitted for; NULL: as AMAL_TARGET says */
     const struct AmalProgram *carried; /* the built program that runs; NULL: amal does */
 } RunOptions;

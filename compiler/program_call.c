@@ -79,6 +79,7 @@ ProgramCall *program_call_new(Arena *arena, const AmalProgram *p, const char *op
     call->invocation.command = &call->command;
     call->invocation.run.script = p->script;
     call->invocation.run.carried = p;
+    call->invocation.run.backend = p->backend;
     call->invocation.run.passes.dump_to = stderr;
     call->invocation.run.passes.verify = check && *check;
     const Script *s = script_parse_carried(arena, diags_new(arena), p);

@@ -11,6 +11,7 @@
 #include "backends/c/compile.h"
 #include "backends/cuda/device.h"
 #include "backends/cuda/foresee.h"
+#include "compiler/carried.h"
 #include "compiler/estimator/candidates.h"
 #include "compiler/estimator/gpu_kept.h"
 #include "compiler/run_internal.h"
@@ -57,7 +58,7 @@ static bool find_gpu(Weighing *w, bool automatic, const char **why) {
         *why = w->absent;
         return false;
     }
-    if (!cuda_nvrtc(why)) return false;
+    if (!(r->o->carried && r->o->carried->nimages) && !cuda_nvrtc(why)) return false;
     if (!kept) {
         *why = arena_printf(r->arena, "this machine has a GPU, %s, but %s", d->name, unmeasured);
         return false;
@@ -143,6 +144,7 @@ static void weigh_gpu(Weighing *w, const Candidate *c) {
     *y = (Way){.c = c, .gpu = true};
     PassOptions passes = run_passes(r, c->materialize ? "materialized" : "factorized");
     BackendOptions o = run_backend_options(r, &passes);
+    o.carried = r->o->carried;
     CudaForesight ahead = cuda_foresee(c->func, &o);
     double inputs = input_bytes(c->func), own = from == c->data ? 0 : ir_array_bytes(c->data, NULL, NULL);
     double memory = ir_array_bytes(from, NULL, NULL) + own + inputs;

@@ -23,9 +23,11 @@ const Integration *run_data(Run *r, const Integration *in) {
 }
 
 static const Backend *pick_backend(Run *r, const IrFunc *f, RunPurpose purpose) {
-    /* a plan is looked at on the backend that is asked for; what has to run before it may lack a GPU */
     if (purpose == RUN_TRAIN) return run_training_backend(r);
-    if (run_backend_asked(r) && !r->o->explain) return backend_by_name(r->o->backend);
+    /* a plan is looked at on the backend that is asked for, and code for it is collected: what has to run before may lack
+     * a GPU. A built program has no code for what reads no target. */
+    bool here = !r->o->explain && !r->o->rehearsal && !(r->o->carried && !f->tables.len);
+    if (run_backend_asked(r) && here) return backend_by_name(r->o->backend);
     const char *why;
     bool slow = f->tables.len > 0 && ir_cost(f, r->o->threads).seconds > COMPILING_SECONDS;
     return slow && (r->o->carried || backend_c.available(&why)) ? &backend_c : &backend_interp;
@@ -124,8 +126,9 @@ BackendOptions run_backend_options(const Run *r, const PassOptions *passes) {
                             .to_look = r->o->explain};
 }
 
-/* Of a built program. Kernels that it carries need no compiler; for others there may be one, and if not, and C was not
- * asked for, the interpreter does the work. What is not as it was built is said. *b: what the result is for. */
+/* Of a built program. Kernels that it carries need no compiler; for others there may be one, and if not, and no backend
+ * was asked for, the interpreter does the work of C. What is not as it was built is said. *b: what the result is for.
+ */
 static Executable *prepare_carried(Run *r, const Backend **b, IrFunc *f, BackendOptions o) {
     int found = CARRIED_THERE;
     DiagMark mark = diag_mark(r->ds);
@@ -134,17 +137,19 @@ static Executable *prepare_carried(Run *r, const Backend **b, IrFunc *f, Backend
     Executable *x = (*b)->prepare(r->ds, f, &o);
     const char *code = x ? "" : diag_last_code(r->ds);
     bool compiling = strcmp(code, "E602") == 0 || strcmp(code, "E603") == 0;
-    if (found == CARRIED_THERE || (!x && (!compiling || run_backend_asked(r)))) return x;
+    bool gpu = *b == &backend_cuda;
+    if (found == CARRIED_THERE || (!x && (gpu || !compiling || run_backend_asked(r)))) return x;
     char word[32] = "";
     bool foreign = found == CARRIED_FOREIGN;
-    if (foreign) (void)carry_lacks(r->o->carried->needs, word, sizeof word);
+    if (foreign && !gpu) (void)carry_lacks(r->o->carried->needs, word, sizeof word);
     if (!x) diag_take_back(r->ds, mark);
     Diag *d = diag_warn(r->ds, "W606", (Span){0}, "`%s` is %s: %s%s", f->name,
                         x ? "compiled now" : "interpreted, which is slower, for want of a C compiler",
-                        foreign ? "its code needs a processor with "
+                        foreign ? gpu ? "its code is for GPUs of other kinds" : "its code needs a processor with "
                                 : "the data or params have other sizes than when the program was built",
                         word);
-    diag_help(d, foreign ? "build the program with --target portable, or on a machine like this one"
+    diag_help(d, foreign ? gpu ? "build the program with --gpu-arch for this GPU"
+                               : "build the program with --target portable, or on a machine like this one"
                          : "build the program again with data and params like these");
     if (x) return x;
     *b = &backend_interp;
@@ -155,7 +160,8 @@ static Executable *prepare(Run *r, const Backend **b, IrFunc *f, const PassOptio
     BackendOptions o = run_backend_options(r, passes);
     o.profile = profile && (*b)->profiles;
     o.to_look = false;
-    if (r->o->carried && *b == &backend_c) return prepare_carried(r, b, f, o);
+    bool compiles = *b == &backend_c || (*b == &backend_cuda && r->o->carried && r->o->carried->nimages);
+    if (r->o->carried && compiles) return prepare_carried(r, b, f, o);
     return check_available(r, *b, (Span){0}, &o) ? (*b)->prepare(r->ds, f, &o) : NULL;
 }
 
@@ -166,6 +172,9 @@ static bool collect_kernel(Run *r, IrFunc *f, const PassOptions *passes) {
     Executable *x = backend_c.prepare(r->ds, f, &o);
     if (!x) return false;
     backend_c.release(x);
+    if (!(o.sink = r->o->rehearsal_cuda)) return true;
+    if (!(x = backend_cuda.prepare(r->ds, f, &o))) return false;
+    backend_cuda.release(x);
     return true;
 }
 

@@ -23,20 +23,46 @@ else
     skip "backends/cuda/driver.h against CUDA's headers" "they are not in $toolkit/include"
 fi
 
-# ---- NVRTC: every function of every script, for three architectures ----
-cuda_compiles() {
-    local newest arch script
-    newest=$("$amal" explain "${cuda_scripts[0]}" --backend cuda --gpu-arch sm_1 2>&1 | grep -oE 'sm_[0-9]+' | tail -1)
+# ---- NVRTC: every kernel of every script, for three architectures ----
+# What explain emits of the tests' and the examples' scripts, in whatever way they train. The shim stands in for NVRTC, and compiles nothing.
+cuda_emits() {
+    local script strategy
     : >"$tmp/cases"
-    for arch in sm_80 sm_90 "$newest"; do
-        for script in "${cuda_scripts[@]}"; do echo "compile $script - cuda $arch" >>"$tmp/cases"; done
+    for script in "${cuda_scripts[@]}" tests/reference/*.amal examples/*/*.amal; do
+        case "$script" in */_*) continue ;; esac
+        if needs_shared "$script"; then
+            skip "$script in CUDA" "its data are in ../shared/data, which is not here"
+            continue
+        fi
+        for strategy in factorize sorted materialize; do echo "emit $script \"$cuda_folder/emitted\" cuda $strategy" >>"$tmp/cases"; done
     done
-    run_cases "$tmp/cases"
+    AMAL_CACHE="$cuda_folder/emitting" CUDA_HOME="$shim" SHIM_NO_CODE=1 run_cases "$tmp/cases"
 }
-if "$amal" doctor | grep -qE '^ +ok +NVRTC'; then
-    cuda_compiles
-else
+# All that is different among those, once each.
+cuda_compiles() {
+    local newest
+    newest=$("$amal" explain "${cuda_scripts[0]}" --backend cuda --gpu-arch sm_1 2>&1 | grep -oE 'sm_[0-9]+' | tail -1)
+    cuda_emits
+    timeout 1800 "$build/tests/cuda/compile_all" "$cuda_folder/emitted" sm_80 sm_90 "$newest" >"$tmp/out" 2>&1
+    add_counts "NVRTC: sm_80 sm_90 $newest, $(sed -n 's/^[0-9]* kernels, //p' "$tmp/out")" $? "$tmp/out"
+    # the same by the command; a text that does not compile is a failure
+    cuda_says_nothing explain "${cuda_scripts[0]}" --backend cuda --gpu-arch "$newest"
+    mkdir -p "$cuda_folder/wrong/x"
+    sed 's/^}$/    undeclared();\n}/' "$(find "$cuda_folder/emitted" -name '*.cu' | LC_ALL=C sort | head -1)" >"$cuda_folder/wrong/x/wrong.cu"
+    if "$build/tests/cuda/compile_all" "$cuda_folder/wrong" sm_80 >"$tmp/out" 2>&1 || ! grep -q 'E623.*undeclared' "$tmp/out"; then bad "wrong CUDA compiles" "$(cat "$tmp/out")"; else ok; fi
+}
+cuda_says_nothing() { # arguments
+    if timeout 300 "$amal" "$@" >"$tmp/stdout" 2>"$tmp/stderr" && [ ! -s "$tmp/stderr" ]; then ok; else bad "$*" "$(cat "$tmp/stderr")"; fi
+}
+# shellcheck source=tests/cuda_build.sh
+. tests/cuda_build.sh
+if ! "$amal" doctor | grep -qE '^ +ok +NVRTC'; then
     skip "emitted CUDA through NVRTC" "NVRTC was not found (CUDA_HOME, /usr/local/cuda)"
+elif [ ! -e "$shim/lib64/libcuda.so.1" ]; then
+    skip "emitted CUDA through NVRTC" "tests/cuda/shim.c was not compiled"
+else
+    cuda_compiles
+    built_for_gpus
 fi
 
 # ---- running ----
@@ -171,6 +197,7 @@ elif command -v "${SHIM_CXX:-c++}" >/dev/null && [ -e "$shim/lib64/libcuda.so.1"
     # shellcheck source=tests/cuda_auto.sh
     . tests/cuda_auto.sh
     auto_run
+    built_runs
     unset CUDA_HOME
 else
     skip "emitted CUDA on the CPU" "there is no C++ compiler (c++), which tests/cuda/shim.c runs"

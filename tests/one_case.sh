@@ -6,7 +6,7 @@
 #                                                                     sorted; absorbed: factorized, tables absorbed; arranged: both
 #   one_case.sh single SCRIPT BASE BACKEND STRATEGY                   the same with --precision single
 #   one_case.sh reference SCRIPT DATA BACKEND STRATEGY                as SCRIPT's .expect says
-#   one_case.sh compile SCRIPT - cuda ARCH                            what is emitted for each training compiles for ARCH
+#   one_case.sh emit SCRIPT FOLDER cuda STRATEGY                      the CUDA of each training, into a folder of FOLDER
 set -u
 kind=$1 script=$2 against=$3 backend=$4 strategy=$5 rewrite=${6:-}
 precision=double
@@ -20,16 +20,18 @@ wrong() {
     head -25 "$said" | sed 's/^/        /'
     exit 0
 }
-if [ "$kind" = compile ]; then
-    timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" explain "$script" --backend "$backend" --gpu-arch "$strategy" >/dev/null 2>"$said" || wrong
-    exit 0
-fi
+folder="$against/${script//\//_}-$strategy"
 sort=never absorb=never
 case "$strategy" in
 sorted) strategy=factorize sort=always ;;
 absorbed) strategy=factorize absorb=always ;;
 arranged) strategy=factorize sort=always absorb=always ;;
 esac
+if [ "$kind" = emit ]; then
+    timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" explain "$script" --backend "$backend" --strategy "$strategy" --sort $sort --absorb $absorb --dump-cuda "$folder" >/dev/null 2>"$said" || wrong
+    [ -n "$(find "$folder" -name '*.cu' 2>/dev/null)" ] || ! grep -q '^ *train ' "$script" || { echo "no CUDA was emitted" >"$said" && wrong; }
+    exit 0
+fi
 timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" run "$script" --backend "$backend" --strategy "$strategy" --sort $sort --absorb $absorb --precision $precision ${rewrite:+--disable "$rewrite"} \
     --json "$out" --quiet >/dev/null 2>"$said"
 code=$?

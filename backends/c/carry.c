@@ -109,3 +109,19 @@ int (*carry_find(const AmalProgram *p, const char *text, CarriedOutcome *outcome
     }
     return NULL;
 }
+
+const AmalImage *carry_image(const AmalProgram *p, const char *text, int major, int minor, CarriedOutcome *outcome) {
+    uint64_t hash[2];
+    const AmalImage *best = NULL;
+    carry_hash(text, hash);
+    *outcome = CARRIED_ABSENT;
+    for (int i = 0; i < p->nimages; i++) {
+        const AmalImage *m = &p->images[i];
+        if (memcmp(m->hash, hash, sizeof hash) != 0) continue;
+        *outcome = CARRIED_FOREIGN;
+        bool fits = m->arch <= 10 * major + minor && (m->ptx || m->arch / 10 == major);
+        if (fits && (!best || (best->ptx && !m->ptx) || (best->ptx == m->ptx && m->arch > best->arch))) best = m;
+    }
+    if (best) *outcome = CARRIED_THERE;
+    return best;
+}

@@ -22,10 +22,13 @@ void carry_add(KernelSink *sink, const char *name, const char *text);
 typedef enum CarriedOutcome {
     CARRIED_THERE,   /* it was in the program */
     CARRIED_ABSENT,  /* the data have other sizes than when it was built: not in the program */
-    CARRIED_FOREIGN, /* in the program, but this processor lacks what it needs */
+    CARRIED_FOREIGN, /* in the program, but this processor lacks what it needs, or it is for other GPUs */
 } CarriedOutcome;
 /* The kernel of this text; NULL: *outcome says why it cannot be used. */
 int (*carry_find(const AmalProgram *p, const char *text, CarriedOutcome *outcome))(struct AmalRt *);
+/* The code of this CUDA text for a device: made for its generation, or PTX. NULL: *outcome says why there is none
+ * (CARRIED_FOREIGN: there is code for other devices). */
+const AmalImage *carry_image(const AmalProgram *p, const char *text, int major, int minor, CarriedOutcome *outcome);
 /* The first word of `needs` that this processor lacks, in `word`; false: it has all. */
 bool carry_lacks(const char *needs, char *word, size_t size);
 

@@ -1,6 +1,7 @@
 /* cuda.c: the CUDA backend: fuse, emit, compile by NVRTC, run on the device (run.h). Looking at a plan (`amal explain`)
  * needs NVRTC only; running needs a driver and a GPU. */
 #include "backends/cuda/run.h"
+#include "backends/c/carry.h"
 
 static void index_nodes(Executable *x, IrRegion *r) {
     for (int i = 0; i < r->params.len; i++) x->by_id[r->params.data[i]->id] = r->params.data[i];
@@ -23,21 +24,30 @@ static bool cuda_check(Diags *ds, Span at, const BackendOptions *o) {
     char arch[24];
     const CudaDevice *d = o->to_look ? NULL : cuda_device(ds, at);
     if (!d && !o->to_look) return false;
-    return cuda_choose_arch(ds, at, o->gpu_arch, d ? d->major : 0, d ? d->minor : 0, arch);
+    return cuda_choose_arch(ds, at, o, d ? d->major : 0, d ? d->minor : 0, arch);
 }
 static Executable *cuda_prepare(Diags *ds, IrFunc *f, const BackendOptions *o) {
     char arch[24];
-    const CudaDevice *d = o->to_look ? NULL : cuda_device(ds, (Span){0});
-    if (!d && !o->to_look) return NULL;
-    if (!cuda_choose_arch(ds, (Span){0}, o->gpu_arch, d ? d->major : 0, d ? d->minor : 0, arch)) return NULL;
+    bool look = o->to_look || o->sink;
+    const CudaDevice *d = look ? NULL : cuda_device(ds, (Span){0});
+    if (!d && !look) return NULL;
+    if (!o->sink && !cuda_choose_arch(ds, (Span){0}, o, d ? d->major : 0, d ? d->minor : 0, arch)) return NULL;
     Executable *x = mem_alloc(sizeof *x);
     x->func = f;
     x->device = d;
+    x->carried = o->carried;
+    f->numbers_named = o->sink || o->carried;
     x->plan = ir_fuse_plain(f);
     x->program = cuda_emit(x->plan, !o->any_order);
     x->by_id = arena_array(f->arena, IrNode *, f->next_id + 1);
     index_nodes(x, f->body);
-    for (int k = 0; k < x->program->kernels.len; k++)
+    bool fits = true;
+    for (int k = 0; k < x->program->kernels.len; k++) fits = fits && x->program->kernels.data[k]->args.len <= CUDA_ARGS_MOST;
+    if (o->sink) { /* what cannot run is not collected: the program that is built says so when it is to run */
+        if (fits) carry_add(o->sink, f->name, x->program->text);
+        return x;
+    }
+    for (int k = 0; k < x->program->kernels.len && !fits; k++)
         if (x->program->kernels.data[k]->args.len > CUDA_ARGS_MOST) {
             diag_help(diag_error(ds, "E627", x->program->kernels.data[k]->node->span,
                                  "a kernel of %s would take %d arrays and numbers, and %d is the most", f->name,

@@ -10,7 +10,9 @@ const char *cu_number(Cu *e, double v) {
 }
 /* A number that formulas are made of stands in the text, another arrives with the launch (as in the C backend). */
 const char *cu_constant(Cu *e, const IrNode *n) {
-    return ir_plain_number(n->num) ? cu_number(e, n->num) : cu_arg(e, ARG_NUMBER, n->id);
+    bool special = n->num == 0 || fabs(n->num) == 1 || !isfinite(n->num);
+    if (e->f->numbers_named ? special : ir_plain_number(n->num)) return cu_number(e, n->num);
+    return cu_arg(e, ARG_NUMBER, n->id);
 }
 const char *cu_operator(Cu *e, const IrNode *n, const char *const *x) {
     Buf b = {0};

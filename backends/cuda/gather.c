@@ -32,6 +32,9 @@ static const char kernels[] =
     "    }\n"
     "}\n";
 
+const char *gather_text(void) {
+    return kernels;
+}
 static size_t source_bytes(const Matrix *m) {
     return mat_bytes(m) + 4 * (size_t)m->cols;
 }
@@ -118,7 +121,7 @@ CudaResident *gather_target(Job *j, const Integration *in, int kind) {
     const CudaDevice *d = j->d;
     CudaCode code;
     CUmodule module = NULL;
-    BackendOptions o = {0};
+    BackendOptions o = {.carried = j->x->carried};
     size_t bytes = 8 * (size_t)(in->rows * in->cols);
     if (!cuda_compile(j->rc->diags, "join", kernels, j->x->code.arch, d->driver_version, &o, &code)) return NULL;
     bool ok = job_ok(j, d->api->module_load(&module, code.image), NULL, "loading the kernels");

@@ -114,7 +114,7 @@ static bool open_bench(Bench *b, const BackendOptions *o, GpuSpeeds *out) {
     char arch[24];
     CudaCode code;
     Buf text = {0};
-    if (!cuda_choose_arch(b->ds, (Span){0}, NULL, b->d->major, b->d->minor, arch) || !time_compiling(b->ds, arch, out))
+    if (!cuda_choose_arch(b->ds, (Span){0}, o, b->d->major, b->d->minor, arch) || !time_compiling(b->ds, arch, out))
         return false;
     buf_puts(&text, nothing_text);
     buf_printf(&text, chains_text, "");

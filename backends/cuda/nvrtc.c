@@ -1,6 +1,7 @@
 /* nvrtc.c: see nvrtc.h. */
 #include "backends/cuda/nvrtc.h"
-#include "backends/cuda/driver.h"
+#include "backends/c/carry.h"
+#include "backends/cuda/device.h"
 #include "backends/runtime/cache_folder.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -21,7 +22,12 @@ static const CudaNvrtc *opened(Diags *ds, Span at) {
             "with --backend c");
     return n;
 }
-bool cuda_choose_arch(Diags *ds, Span at, const char *wanted, int major, int minor, char out[24]) {
+bool cuda_choose_arch(Diags *ds, Span at, const BackendOptions *o, int major, int minor, char out[24]) {
+    const char *wanted = o->gpu_arch, *why;
+    if (o->carried && o->carried->nimages && major && !cuda_nvrtc(&why)) {
+        snprintf(out, 24, "sm_%d", major * 10 + minor);
+        return true;
+    }
     const CudaNvrtc *n = opened(ds, at);
     if (!n) return false;
     int count = 0, known[ARCHS], sm = major * 10 + minor, number = 0;
@@ -104,11 +110,11 @@ static bool compile(Diags *ds, const CudaNvrtc *n, const char *name, const char 
     bool ptx = arch[0] == 'c';
     size_t size = 0;
     nvrtcResult got = r ? r : ptx ? n->ptx_size(program, &size) : n->cubin_size(program, &size);
-    if (!got && (out->image = mem_try(size + 1, 1))) {
-        out->size = size;
-        got = ptx ? n->ptx(program, out->image) : n->cubin(program, out->image);
-    }
-    bool ok = !got && out->image;
+    char *image = got ? NULL : mem_try(size + 1, 1);
+    if (image) got = ptx ? n->ptx(program, image) : n->cubin(program, image);
+    out->image = image;
+    out->size = size;
+    bool ok = !got && image;
     if (!ok) {
         char *log = NULL;
         size_t length = 0;
@@ -144,7 +150,47 @@ static void cached_path(const CudaNvrtc *n, const char *folder, const char *text
     buf_free(&key);
     snprintf(path, size, "%s/%016llx%016llx.cubin", folder, (unsigned long long)a, (unsigned long long)b);
 }
+/* What the built program that runs has for the device; NULL: nothing, and *outcome says why. */
+static const AmalImage *carried_image(const char *text, const BackendOptions *o, CarriedOutcome *outcome) {
+    const char *why;
+    const CudaDevice *d = o->carried ? cuda_device_found(&why) : NULL;
+    *outcome = CARRIED_ABSENT;
+    return d ? carry_image(o->carried, text, d->major, d->minor, outcome) : NULL;
+}
+/* There is no NVRTC for what a built program lacks. */
+static bool nothing_fits(Diags *ds, const char *name, const BackendOptions *o, bool foreign) {
+    const char *why;
+    const CudaDevice *d = cuda_device_found(&why);
+    Buf archs = {0};
+    for (int i = 0; i < o->carried->nimages; i++) {
+        const AmalImage *m = &o->carried->images[i];
+        if (!memcmp(m->hash, o->carried->images[0].hash, sizeof m->hash))
+            buf_printf(&archs, "%s%s_%d", i ? ", " : "", m->ptx ? "compute" : "sm", m->arch);
+    }
+    Diag *e =
+        foreign
+            ? diag_error(ds, "E628", (Span){0}, "this program has no code of `%s` for %s (compute capability %d.%d)",
+                         name, d ? d->name : "this GPU", d ? d->major : 0, d ? d->minor : 0)
+            : diag_error(ds, "E628", (Span){0},
+                         "this program has no code of `%s` for a GPU: the data or params have other sizes than "
+                         "when it was built",
+                         name);
+    if (foreign)
+        diag_help(
+            e,
+            "it has code for %s: build it with --gpu-arch, or install NVRTC of the CUDA toolkit (CUDA_HOME), or run "
+            "with --backend c",
+            archs.data ? archs.data : "none");
+    else
+        diag_help(
+            e, "build it again with data and params like these, or install NVRTC of the CUDA toolkit (CUDA_HOME), or "
+               "run with --backend c");
+    buf_free(&archs);
+    return false;
+}
 bool cuda_is_compiled(const char *text, const char *arch, int driver_version, const BackendOptions *o) {
+    CarriedOutcome outcome;
+    if (carried_image(text, o, &outcome)) return true;
     char folder[CACHE_PATH], path[CACHE_PATH + 64];
     const char *why;
     const CudaNvrtc *n = cuda_nvrtc(&why);
@@ -173,6 +219,19 @@ bool cuda_compile(Diags *ds, const char *name, const char *text, const char *arc
     *out = (CudaCode){0};
     snprintf(out->arch, sizeof out->arch, "%s", arch);
     if (o->dump_cuda && !keep_text(ds, o->dump_cuda, name, text)) return false;
+    CarriedOutcome outcome;
+    const AmalImage *own = carried_image(text, o, &outcome);
+    if (o->outcome) *o->outcome = outcome;
+    if (own) {
+        out->image = own->bytes;
+        out->size = own->size;
+        out->carried = out->cached = true;
+        snprintf(out->arch, sizeof out->arch, "%s_%d", own->ptx ? "compute" : "sm", own->arch);
+        return true;
+    }
+    const char *why;
+    if (o->carried && o->carried->nimages && !cuda_nvrtc(&why))
+        return nothing_fits(ds, name, o, outcome == CARRIED_FOREIGN);
     const CudaNvrtc *n = opened(ds, (Span){0});
     if (!n) return false;
     char folder[CACHE_PATH], path[CACHE_PATH + 64], made[CACHE_PATH + 96];
@@ -198,6 +257,6 @@ bool cuda_compile(Diags *ds, const char *name, const char *text, const char *arc
     return true;
 }
 void cuda_code_free(CudaCode *c) {
-    mem_free(c->image);
+    if (!c->carried) mem_free((char *)c->image);
     c->image = NULL;
 }

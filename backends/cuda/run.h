@@ -15,6 +15,7 @@ struct Executable {
     FusePlan *plan;
     CudaProgram *program;
     CudaCode code;
+    const struct AmalProgram *carried; /* the built program that runs; NULL: amal does */
     IrNode **by_id;
     /* on the device, made by the first run */
     const CudaDevice *device;

@@ -77,7 +77,7 @@ if [ "$rows" = "$(LC_ALL=C sort -u <<<"$rows")" ]; then ok; else bad "the rows o
 used=$(grep -rhoE '"[EW][0-9]{3}"' compiler ir backends grammar --include='*.c' --include='*.h' --include='*.y' --include='*.re' | tr -d '"' | LC_ALL=C sort -u)
 tested=$({
     grep -rhoE '(error|warning)\[[EW][0-9]{3}\]' tests/golden --include='*.expected'
-    grep -rhoE '\b[EW][0-9]{3}\b' tests/unit tests/differential tests/command.sh tests/command_estimator.sh tests/cuda.sh tests/build.sh --include='*.c' --include='*.h' --include='*.sh'
+    grep -rhoE '\b[EW][0-9]{3}\b' tests/unit tests/differential tests/command.sh tests/command_estimator.sh tests/cuda*.sh tests/build.sh --include='*.c' --include='*.h' --include='*.sh'
 } | grep -oE '[EW][0-9]{3}')
 for code in $used; do
     if grep -qx "$code" <<<"$rows"; then ok; else bad "$code is raised, but has no row in compiler/diag_codes.def"; fi
