@@ -41,7 +41,6 @@ typedef struct BackendOptions {
 typedef struct Executable Executable; /* each backend's own */
 typedef struct Backend {
     const char *name, *help;
-    bool single;      /* takes numbers in single precision (integration_round) */
     bool sorted_rows; /* honours IrSpace.order and Indicator.segments */
     bool (*available)(const char **why_not);
     /* Reports what is missing by codes of its own; NULL: `available` is asked. */

@@ -29,7 +29,10 @@ cuda_compiles() {
     newest=$("$amal" explain "${cuda_scripts[0]}" --backend cuda --gpu-arch sm_1 2>&1 | grep -oE 'sm_[0-9]+' | tail -1)
     : >"$tmp/cases"
     for arch in sm_80 sm_90 "$newest"; do
-        for script in "${cuda_scripts[@]}"; do echo "compile $script - cuda $arch" >>"$tmp/cases"; done
+        for script in "${cuda_scripts[@]}"; do
+            echo "compile $script - cuda $arch" >>"$tmp/cases"
+            echo "compile_single $script - cuda $arch" >>"$tmp/cases"
+        done
     done
     run_cases "$tmp/cases"
 }
@@ -40,17 +43,21 @@ else
 fi
 
 # ---- running ----
-# Scripts as the interpreter on the materialized target, the rest as $1 says.
+# Scripts as the interpreter on the materialized target, in double and in single precision.
 cuda_differential() {
-    local script base strategy
+    local script base kind precision strategy
     : >"$tmp/cases"
     for script in "${cuda_scripts[@]}"; do
-        base="$tmp/$(basename "$script").cuda.json"
-        if ! timeout 300 "$amal" run "$script" --backend interp --strategy materialize --json "$base" --quiet >/dev/null 2>"$tmp/stderr"; then
-            bad "$script (interp, materialize)" "$(cat "$tmp/stderr")"
-            continue
-        fi
-        for strategy in factorize sorted materialize; do echo "differential $script \"$base\" cuda $strategy" >>"$tmp/cases"; done
+        for kind in differential single; do
+            precision=double
+            [ "$kind" != single ] || precision=single
+            base="$tmp/$(basename "$script").$kind.json"
+            if ! timeout 300 "$amal" run "$script" --backend interp --strategy materialize --precision $precision --json "$base" --quiet >/dev/null 2>"$tmp/stderr"; then
+                bad "$script (interp, materialize, $precision)" "$(cat "$tmp/stderr")"
+                continue
+            fi
+            for strategy in factorize sorted materialize; do echo "$kind $script \"$base\" cuda $strategy" >>"$tmp/cases"; done
+        done
     done
     run_cases "$tmp/cases"
 }
@@ -81,6 +88,22 @@ cuda_says() { # code, exit code, arguments
     timeout 60 "$amal" "$@" >"$tmp/stdout" 2>"$tmp/stderr"
     got=$?
     if [ $got -eq "$exit" ] && grep -q "error\[$code\]" "$tmp/stderr"; then ok; else bad "$code, exit code $exit wanted, got $got: $*" "$(cat "$tmp/stderr")"; fi
+}
+# Which calls of the driver a run of stream.amal makes when the device has so many bytes.
+cuda_calls() { # strategy, bytes, other options
+    local strategy=$1 bytes=$2
+    shift 2
+    SHIM_CALLS="$cuda_folder/calls" SHIM_MEMORY=$bytes timeout 60 "$amal" run tests/cuda/stream.amal --backend cuda --strategy "$strategy" --quiet "$@" >/dev/null 2>"$tmp/stderr" ||
+        bad "tests/cuda/stream.amal in $bytes bytes" "$(cat "$tmp/stderr")"
+}
+# It arrives piece by piece, and its results are those of the interpreter.
+streamed() { # differential or single, strategy, bytes
+    local base="$tmp/stream.amal.$1.json" precision=double
+    [ "$1" != single ] || precision=single
+    cuda_calls "$2" "$3" --precision $precision
+    if grep -q cuEventRecord "$cuda_folder/calls"; then ok; else bad "tests/cuda/stream.amal ($precision, $2, $3 bytes) is not streamed"; fi
+    SHIM_MEMORY=$3 AMAL="$amal" JSON_TOOL="$json" tests/one_case.sh "$1" tests/cuda/stream.amal "$base" cuda "$2" >"$tmp/out"
+    if [ -s "$tmp/out" ]; then bad "tests/cuda/stream.amal ($precision, $2, $3 bytes), streamed" "$(cat "$tmp/out")"; else ok; fi
 }
 cuda_errors() {
     local script=tests/differential/star_linear.amal n empty="$cuda_folder/empty" half="$cuda_folder/half"
@@ -143,10 +166,12 @@ cuda_errors() {
     done <"$cuda_folder/calls_measure"
     # arrays that do not fit arrive piece by piece, and are not asked for when they do
     if grep -q cuEventRecord "$cuda_folder/calls"; then ok; else bad "tests/cuda/stream.amal is not streamed"; fi
-    base="$tmp/stream.amal.cuda.json"
-    SHIM_MEMORY=200000 AMAL="$amal" JSON_TOOL="$json" tests/one_case.sh differential tests/cuda/stream.amal "$base" cuda factorize >"$tmp/out"
-    if [ -s "$tmp/out" ]; then bad "tests/cuda/stream.amal, streamed" "$(cat "$tmp/out")"; else ok; fi
-    SHIM_CALLS="$cuda_folder/calls" timeout 60 "$amal" run tests/cuda/stream.amal --backend cuda --strategy factorize --quiet >/dev/null 2>&1
+    streamed differential factorize 200000
+    streamed single factorize 140000
+    # floats take half the memory: what is streamed as doubles fits
+    cuda_calls factorize 200000 --precision single
+    if ! grep -q cuEventRecord "$cuda_folder/calls"; then ok; else bad "tests/cuda/stream.amal in single precision is streamed"; fi
+    cuda_calls factorize 1000000000
     if ! grep -q cuEventRecord "$cuda_folder/calls" && grep -q cuGraphLaunch "$cuda_folder/calls"; then ok; else bad "what fits is not streamed, and its loop is a graph" "$(cat "$cuda_folder/calls")"; fi
 }
 
@@ -156,6 +181,7 @@ if [ -n "${AMAL_TEST_GPU:-}" ]; then
         random_cuda --count 200
         random_cuda --count 40 --any-order
         random_cuda --count 40 --plain
+        random_cuda --count 40 --single
         cuda_sanitized
     else
         bad "make test-gpu" "$("$amal" doctor | grep -A1 GPU)"
@@ -167,6 +193,7 @@ elif command -v "${SHIM_CXX:-c++}" >/dev/null && [ -e "$shim/lib64/libcuda.so.1"
     SHIM_ORDER=backward random_cuda --count 14
     SHIM_ORDER=mixed random_cuda --count 14
     random_cuda --count 4 --any-order
+    random_cuda --count 8 --single
     cuda_errors
     # shellcheck source=tests/cuda_auto.sh
     . tests/cuda_auto.sh

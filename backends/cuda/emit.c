@@ -107,6 +107,8 @@ int cu_bind_index(Cu *e, CudaBindKind kind, int table, int index) {
         what = in->spaces[indicator ? in->indicators[index].space : in->blocks[index].space].name;
     }
     CudaBind b = {.kind = kind, .table = table, .index = index};
+    if (kind == BIND_DENSE || kind == BIND_VALUES || kind == BIND_SPARSE)
+        b.single = e->f->tables.data[table].data->blocks[index].data->single;
     b.name = arena_printf(e->arena, "%s_%s_%d%s", stem[kind], emit_text_name(e->arena, what), index,
                           table ? arena_printf(e->arena, "_%d", table) : "");
     vec_push(e->arena, &e->out->binds, b);
@@ -149,15 +151,18 @@ static void name_argument(Cu *e, CudaArg *a) {
                                                          "const int32_t *__restrict__", "const int32_t *__restrict__",
                                                          "const double *__restrict__",  "const int32_t *__restrict__",
                                                          "const double *__restrict__",  "const int32_t *__restrict__"};
+    static const char floats[] = "const float *__restrict__";
     if (a->kind == ARG_BIND) {
-        a->name = e->out->binds.data[a->index].name;
-        a->type = bind_type[e->out->binds.data[a->index].kind];
+        const CudaBind *b = &e->out->binds.data[a->index];
+        a->name = b->name;
+        a->type = b->single ? floats : bind_type[b->kind];
     } else if (a->kind == ARG_SLOT) {
         a->name = e->out->slots.data[a->index].name;
     } else {
         a->name = known[a->kind].numbered ? arena_printf(e->arena, "%s%d", known[a->kind].name, a->index)
                                           : known[a->kind].name;
         a->type = known[a->kind].type;
+        if (a->kind == ARG_CHUNK_VALUES && e->out->binds.data[a->index].single) a->type = floats;
     }
 }
 static CudaArg *argument(Cu *e, CudaArgKind kind, int index) {

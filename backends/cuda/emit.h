@@ -36,6 +36,7 @@ typedef struct CudaBind {
     int table, index; /* block, indicator, input or space */
     const char *name;
     bool anywhere; /* some kernel reads rows other than its own: it cannot arrive piece by piece */
+    bool single;   /* its numbers are floats: of a block in single precision */
 } CudaBind;
 /* A value kept in the device's memory from one kernel to the next. */
 typedef struct CudaSlot {

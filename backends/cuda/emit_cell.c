@@ -105,8 +105,11 @@ const char *cu_stored_cell(Cu *e, const IrNode *n, const char *row, const char *
     case IR_FULL: return cu_constant(e, n);
     case IR_IOTA: return arena_printf(e->arena, "(double)(%s + 1)", row_number(e, n, row));
     case IR_COUNT: return at_row(e, cu_bind(e, BIND_COUNT, n->table, n->indicator), 1, 1, row, j);
-    case IR_DATA:
-        return at_row(e, cu_bind(e, BIND_DENSE, n->table, n->block), n->cols, fuse_block(e->f, n)->data->ld, row, j);
+    case IR_DATA: {
+        const char *cell =
+            at_row(e, cu_bind(e, BIND_DENSE, n->table, n->block), n->cols, fuse_block(e->f, n)->data->ld, row, j);
+        return fuse_is_single(e->f, n) ? arena_printf(e->arena, "(double)%s", cell) : cell;
+    }
     default: return at_row(e, cu_value(e, n, false), n->cols, n->cols, row, j);
     }
 }

@@ -70,8 +70,10 @@ static const char *csr_column(Cu *e, const IrNode *x) {
     return arena_printf(e->arena, "%s[p]", cu_row_bind(e, BIND_COLIDX, x->table, x->block));
 }
 static const char *csr_value(Cu *e, const IrNode *x) {
-    if (!fuse_block(e->f, x)->data->values) return "1.0";
-    return arena_printf(e->arena, "%s[p]", cu_row_bind(e, BIND_VALUES, x->table, x->block));
+    const Matrix *m = fuse_block(e->f, x)->data;
+    if (!m->values) return "1.0";
+    return arena_printf(e->arena, "%s%s[p]", m->single ? "(double)" : "",
+                        cu_row_bind(e, BIND_VALUES, x->table, x->block));
 }
 static const char *code_of(Cu *e, const IrNode *x) {
     return arena_printf(e->arena, "%s[i + b]", cu_row_bind(e, BIND_CODES, x->table, x->block));

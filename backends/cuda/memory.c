@@ -56,11 +56,16 @@ static void find_bind(Job *j, int i) {
     const Indicator *ind = indicator ? &in->indicators[b->index] : NULL;
     const Matrix *m = indicator ? NULL : in->blocks[b->index].data;
     size_t rows = m ? (size_t)m->rows : 0, nnz = m && m->kind == MAT_CSR ? (size_t)m->rowptr[m->rows] : 0;
+    size_t item = job_number_bytes(b->single);
     switch (b->kind) {
-    case BIND_DENSE: *o = (JobBind){.host = m->data, .bytes = 8 * rows * (size_t)m->ld, .item = 8}; break;
+    case BIND_DENSE:
+        *o = (JobBind){.host = b->single ? NULL : m->data, .bytes = item * rows * (size_t)m->ld, .item = item};
+        break;
     case BIND_ROWPTR: *o = (JobBind){.host = m->rowptr, .bytes = 8 * (rows + 1), .item = 8}; break;
     case BIND_COLIDX: *o = (JobBind){.host = m->colidx, .bytes = 4 * nnz, .item = 4}; break;
-    case BIND_VALUES: *o = (JobBind){.host = m->values, .bytes = 8 * nnz, .item = 8}; break;
+    case BIND_VALUES:
+        *o = (JobBind){.host = b->single ? NULL : m->values, .bytes = item * nnz, .item = item};
+        break;
     case BIND_CODES: *o = (JobBind){.host = m->codes, .bytes = 4 * rows, .item = 4}; break;
     case BIND_COLUMNS:
         *o = (JobBind){.host = in->blocks[b->index].target_cols, .bytes = 4 * (size_t)m->cols, .item = 4};
@@ -72,7 +77,9 @@ static void find_bind(Job *j, int i) {
         *o = (JobBind){.host = ind->idx && ind->total ? ind->idx : NULL, .bytes = 4 * (size_t)ind->rows, .item = 4};
         break;
     case BIND_KEYS: *o = (JobBind){.bytes = 4 * (size_t)ind->rows + 16 * (size_t)in->spaces[ind->space].rows}; break;
-    case BIND_SPARSE: *o = (JobBind){.bytes = 12 * (m->kind == MAT_CODES ? rows : nnz) + 16 * (size_t)m->cols}; break;
+    case BIND_SPARSE:
+        *o = (JobBind){.bytes = (4 + item) * (m->kind == MAT_CODES ? rows : nnz) + 16 * (size_t)m->cols};
+        break;
     default: break;
     }
 }
@@ -93,10 +100,10 @@ static const Integration *owner_of(const Job *j, const CudaBind *b) {
 }
 static bool is_resident(Job *j, int i) {
     const CudaBind *b = &j->x->program->binds.data[i];
-    return b->kind != BIND_INPUT && cuda_resident_find(b->kind * KIND_PARTS, identity_of(j, b));
+    return b->kind != BIND_INPUT && cuda_resident_find(job_kind(b->kind, b->single, 0), identity_of(j, b));
 }
 static CudaResident *resident(Job *j, const CudaBind *b, int part, const void *host, size_t bytes) {
-    int kind = b->kind * KIND_PARTS + part;
+    int kind = job_kind(b->kind, b->single, part);
     CudaResident *r = b->kind == BIND_INPUT ? NULL : cuda_resident_find(kind, identity_of(j, b));
     if (!r)
         r = b->kind == BIND_INPUT
@@ -111,11 +118,11 @@ static CudaResident *resident(Job *j, const CudaBind *b, int part, const void *h
 /* Rows sorted by key: the numbers of keys and chunks stay with the first of their arrays. */
 static bool bind_segments(Job *j, const CudaBind *b, JobBind *o) {
     const Integration *in = j->x->func->tables.data[b->table].data;
-    CudaResident *there = cuda_resident_find(b->kind * KIND_PARTS, identity_of(j, b));
+    CudaResident *there = cuda_resident_find(job_kind(b->kind, b->single, 0), identity_of(j, b));
     if (there) {
         CudaResident **part[] = {&o->bounds, &o->first, &o->rows, &o->values};
         for (int k = 0; k < 4; k++)
-            if ((*part[k] = cuda_resident_find(b->kind * KIND_PARTS + k, identity_of(j, b))))
+            if ((*part[k] = cuda_resident_find(job_kind(b->kind, b->single, k), identity_of(j, b))))
                 cuda_resident_use(j->d, *part[k], 1);
         const int64_t *n = cuda_resident_numbers(there);
         o->keys = n[0], o->chunks = n[1], o->lanes = (int)n[2];
@@ -129,10 +136,11 @@ static bool bind_segments(Job *j, const CudaBind *b, JobBind *o) {
     o->keys = s.keys;
     o->chunks = s.chunks;
     o->lanes = s.lanes;
+    const void *values = b->single ? (const void *)s.floats : s.values;
     /* the one that says that all are there comes last */
     bool ok = (o->first = resident(j, b, 1, s.first, 8 * (size_t)(s.keys + 1))) &&
               (!s.rows || (o->rows = resident(j, b, 2, s.rows, 4 * (size_t)s.entries))) &&
-              (!s.values || (o->values = resident(j, b, 3, s.values, 8 * (size_t)s.entries))) &&
+              (!values || (o->values = resident(j, b, 3, values, job_number_bytes(b->single) * (size_t)s.entries))) &&
               (o->bounds = resident(j, b, 0, s.bounds, 8 * (size_t)(s.chunks + 1)));
     if (ok) {
         int64_t *n = cuda_resident_numbers(o->bounds);
@@ -141,11 +149,16 @@ static bool bind_segments(Job *j, const CudaBind *b, JobBind *o) {
     segments_free(&s);
     return ok;
 }
-static bool make_host(Job *j, int i) { /* an index with absent rows, or of rows in order */
+/* What is there only once it is wanted: floats; an index with absent rows, or of rows in order. */
+static bool make_host(Job *j, int i) {
     const CudaBind *b = &j->x->program->binds.data[i];
     JobBind *o = &j->bind[i];
-    if (b->kind != BIND_INDEX || o->host || is_resident(j, i)) return true;
+    if ((b->kind != BIND_INDEX && !b->single) || o->host || is_resident(j, i)) return true;
     const Integration *in = j->x->func->tables.data[b->table].data;
+    if (b->single) {
+        o->host = mat_floats(in->blocks[b->index].data, j->rc->threads);
+        return o->host || no_memory(j, "numbers in single precision", (double)o->bytes);
+    }
     const Indicator *ind = &in->indicators[b->index];
     o->made = job_index_array(ind, in->spaces[ind->space].rows);
     o->host = o->made;
@@ -155,14 +168,14 @@ static bool bring(Job *j, int i) {
     const CudaBind *b = &j->x->program->binds.data[i];
     JobBind *o = &j->bind[i];
     if (b->kind == BIND_KEYS || b->kind == BIND_SPARSE) return bind_segments(j, b, o);
-    if (!make_host(j, i)) return false;
-    if (o->streamed) return true;
     const Integration *in = b->kind == BIND_DENSE ? j->x->func->tables.data[b->table].data : NULL;
-    if (in && !is_resident(j, i) && gather_applies(j, in, b->index)) {
-        o->array = gather_target(j, in, b->kind * KIND_PARTS);
+    if (in && !o->streamed && !is_resident(j, i) && gather_applies(j, in, b->index)) {
+        o->array = gather_target(j, in, job_kind(b->kind, b->single, 0));
         if (o->array) cuda_resident_use(j->d, o->array, 1);
         return o->array != NULL;
     }
+    if (!make_host(j, i)) return false;
+    if (o->streamed) return true;
     o->array = resident(j, b, 0, o->host, o->bytes);
     mem_free(o->made);
     o->made = NULL;

@@ -28,7 +28,7 @@ typedef struct JobBind {
     CudaResident *array, *bounds, *first, *rows, *values; /* the last four: of KEYS and SPARSE */
     int64_t keys, chunks;
     int lanes;
-    const void *host; /* arrays of the source: where it is on the host */
+    const void *host; /* arrays of the source: where it is on the host; floats: NULL until they are made */
     void *made;       /* made for the device; freed after it was copied there */
     size_t bytes;
     size_t item; /* bytes a number */
@@ -72,7 +72,14 @@ typedef struct Job {
 } Job;
 
 /* memory.c */
-enum { KIND_PARTS = 32 }; /* resident kinds of one bind: kind * KIND_PARTS + part */
+/* Kinds of residents: floats of a matrix in single precision are other arrays than its doubles. */
+enum { KIND_PARTS = 32, KIND_SINGLE = 16 };
+static inline int job_kind(CudaBindKind kind, bool single, int part) {
+    return (int)kind * KIND_PARTS + (single ? KIND_SINGLE : 0) + part;
+}
+static inline size_t job_number_bytes(bool single) {
+    return single ? sizeof(float) : sizeof(double);
+}
 /* The row of the space that each target row reads, the number of the space's rows where none; NULL: no memory. */
 int32_t *job_index_array(const Indicator *ind, int64_t space_rows);
 bool job_plan(Job *j); /* binds, the block, pieces: false: reported (E402, E624, E625) */

@@ -20,7 +20,7 @@ typedef struct Stream {
 size_t stream_row_bytes(const Job *j, int bind) {
     const CudaBind *b = &j->x->program->binds.data[bind];
     if (b->kind != BIND_DENSE) return j->bind[bind].item;
-    return sizeof(double) * (size_t)j->x->func->tables.data[b->table].data->blocks[b->index].data->ld;
+    return j->bind[bind].item * (size_t)j->x->func->tables.data[b->table].data->blocks[b->index].data->ld;
 }
 bool stream_needed(const Job *j, const CudaKernel *k) {
     for (int i = 0; i < k->args.len; i++)

@@ -121,20 +121,22 @@ Matrix *mat_to_dense(const Matrix *m) {
 }
 
 typedef struct Floats {
-    const Matrix *m;
+    const double *from;
+    int64_t count;
     float *to;
 } Floats;
 static void make_floats(void *ctx, int part, int nparts) {
     const Floats *z = ctx;
-    int64_t n = z->m->rows * z->m->ld, end = n * (part + 1) / nparts;
-    for (int64_t i = n * part / nparts; i < end; i++) z->to[i] = (float)z->m->data[i];
+    int64_t end = z->count * (part + 1) / nparts;
+    for (int64_t i = z->count * part / nparts; i < end; i++) z->to[i] = (float)z->from[i];
 }
 const float *mat_floats(Matrix *m, int threads) {
-    AMAL_CHECK(m->kind == MAT_DENSE && m->single && m->owned);
+    AMAL_CHECK((m->kind == MAT_DENSE || (m->kind == MAT_CSR && m->values)) && m->single && m->owned);
     if (m->floats) return m->floats;
-    int64_t n = matrix_cells(m->rows, m->ld);
+    int64_t n = m->kind == MAT_DENSE ? matrix_cells(m->rows, m->ld) : m->rowptr[m->rows];
     float *to = n < 0 ? NULL : matrix_array(n, sizeof *to);
-    if (to) thread_run(threads > 0 ? threads : 1, make_floats, &(Floats){m, to});
+    Floats z = {m->kind == MAT_DENSE ? m->data : m->values, n, to};
+    if (to) thread_run(threads > 0 ? threads : 1, make_floats, &z);
     return m->floats = to;
 }
 

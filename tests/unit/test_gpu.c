@@ -88,7 +88,16 @@ static void segments_of_sparse_blocks_are_their_columns(void **state) {
     static const double values[] = {1, 3, 2, 4};
     assert_memory_equal(s.rows, rows, sizeof rows);
     assert_memory_equal(s.values, values, sizeof values);
+    assert_null(s.floats);
     segments_free(&s);
+    m->single = true;
+    assert_true(segments_of_sparse(m, &s));
+    static const float floats[] = {1, 3, 2, 4};
+    assert_memory_equal(s.floats, floats, sizeof floats);
+    assert_null(s.values);
+    segments_free(&s);
+    static const float stored[] = {1, 2, 3, 4};
+    assert_memory_equal(mat_floats(m, 2), stored, sizeof stored);
     mat_free(m);
 }
 
