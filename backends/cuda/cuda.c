@@ -83,6 +83,7 @@ static bool load(Executable *x, Diags *ds) {
         }
         x->most_blocks[k] = (int)most;
     }
+    job_lay_out(x);
     return true;
 }
 static bool bring_outputs(Job *j) {
@@ -146,6 +147,9 @@ static void cuda_describe(const Executable *x, Buf *out) {
                        kernel->scratch ? ", wide rows in memory" : "");
         }
     }
+    const CudaLayout *l = cuda_lay_out(x->plan->arena, x->program, NULL);
+    buf_printf(out, "  values take %.2f MB of the GPU's memory; %.2f MB if each had its own\n", (double)l->bytes / 1e6,
+               (double)l->apart / 1e6);
     for (int i = 0; i < p->host.len; i++) {
         const IrNode *n = p->host.data[i];
         int line = 0, column = 0;

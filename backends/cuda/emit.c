@@ -382,6 +382,7 @@ CudaProgram *cuda_emit(FusePlan *plan, bool deterministic) {
     declare_region(e, f->body);
     e->out->body = body_begin(e);
     emit_region(e, f->body);
+    e->out->noutputs = f->body->results.len;
     e->out->outputs = arena_array(e->arena, int, f->body->results.len + 1);
     for (int k = 0; k < f->body->results.len; k++) {
         const IrNode *v = f->body->results.data[k];

@@ -10,7 +10,7 @@
  * consecutive small operators, one block copy_K       a value laid out anew
  *
  * Text depends on the plan only, never on addresses or numbers of rows, as in the C backend. Values are packed: a row
- * of c columns takes c doubles; a value over the rows of a space has one more row, of zeros, which "none" reads. */
+ * of c columns takes c doubles; a value that a gather may read at "none" has one more row, of zeros. */
 #ifndef AMAL_CUDA_EMIT_H
 #define AMAL_CUDA_EMIT_H
 #include "ir/fuse.h"
@@ -43,7 +43,7 @@ typedef struct CudaSlot {
     int64_t rows, cols;
     int rspace; /* 0: small */
     const char *name;
-    bool input_copy;
+    bool none_row; /* read at the row after its last, which is zeros, for "none" */
 } CudaSlot;
 typedef enum {
     ARG_BIND,  /* pointer */
@@ -108,6 +108,7 @@ typedef struct CudaOp {
                      from is the condition. -1: a constant, `number` */
     double number;
     const IrNode *node;
+    int at, end; /* its number in the order of the walk, and that of its end (lifetimes.h) */
     CudaBody *body, *other; /* LOOP, WHILE: body, other is the condition's; IF: both sides */
 } CudaOp;
 struct CudaBody {
@@ -125,7 +126,7 @@ typedef struct CudaProgram {
     int nbodies, nwatched;
     VEC(const IrNode *) watched; /* carried values, by number in the watch */
     int *slot_of;                /* by node id: slot of a kept value; -1: none */
-    int *outputs;                /* per result: slot, or -1: opaque, held by the host */
+    int *outputs, noutputs;      /* per result: slot, or -1: opaque, held by the host */
     VEC(const IrNode *) host;    /* operators that run on the host */
 } CudaProgram;
 /* deterministic: sums by key without atomics. */

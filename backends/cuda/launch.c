@@ -46,8 +46,8 @@ static int64_t needed_blocks(const Job *j, const CudaKernel *k, int64_t first, i
             most = (int64_t)j->d->multiprocessors * BLOCKS_A_PROCESSOR;
     return blocks < most ? blocks : most;
 }
-static void argument(const Job *j, const CudaArg *a, int64_t first, int64_t last, int fresh, const CUdeviceptr *bases,
-                     Argument *out) {
+static void argument(const Job *j, int kernel, const CudaArg *a, int64_t first, int64_t last, int fresh,
+                     const CUdeviceptr *bases, Argument *out) {
     const JobBind *b =
         a->kind == ARG_BIND || (a->kind >= ARG_CHUNKS && a->kind < ARG_CHUNK_SUMS) ? &j->bind[a->index] : NULL;
     switch (a->kind) {
@@ -60,7 +60,7 @@ static void argument(const Job *j, const CudaArg *a, int64_t first, int64_t last
     case ARG_NUMBER: out->v = j->x->by_id[a->index]->num; break;
     case ARG_PARTS: out->p = j->parts[a->index]; break;
     case ARG_BLOCKS: out->i = j->blocks[a->index]; break;
-    case ARG_SCRATCH: out->p = j->scratch; break;
+    case ARG_SCRATCH: out->p = j->scratch[kernel]; break;
     case ARG_STATUS: out->p = j->status; break;
     case ARG_WATCH: out->p = j->watch; break;
     case ARG_CHUNKS: out->p = cuda_resident_at(b->bounds); break;
@@ -82,7 +82,7 @@ bool job_launch(Job *j, int kernel, int64_t first, int64_t last, int fresh, cons
     Argument value[CUDA_ARGS_MOST];
     void *at[CUDA_ARGS_MOST];
     for (int i = 0; i < k->args.len; i++) {
-        argument(j, &k->args.data[i], first, last, fresh, bases, &value[i]);
+        argument(j, kernel, &k->args.data[i], first, last, fresh, bases, &value[i]);
         at[i] = &value[i];
     }
     j->last = k->node;
@@ -323,6 +323,6 @@ static bool run_op(Job *j, const CudaOp *op) {
 }
 bool job_run(Job *j, const CudaBody *b) {
     for (int i = 0; i < b->ops.len; i++)
-        if (!run_op(j, &b->ops.data[i])) return false;
+        if (!run_op(j, &b->ops.data[i]) || !job_poison(j, &b->ops.data[i])) return false;
     return true;
 }

@@ -6,7 +6,7 @@
 #include "backends/cuda/gather.h"
 #include <stdlib.h>
 
-enum { MARGIN_MOST = 256 << 20, ALIGNMENT = 256 };
+enum { MARGIN_MOST = 256 << 20, POISON = 0xff }; /* doubles of such bytes are no numbers */
 
 static const Integration *root_of(const Integration *in) {
     while (in->parent && !in->owns) in = in->parent;
@@ -63,9 +63,7 @@ static void find_bind(Job *j, int i) {
         break;
     case BIND_ROWPTR: *o = (JobBind){.host = m->rowptr, .bytes = 8 * (rows + 1), .item = 8}; break;
     case BIND_COLIDX: *o = (JobBind){.host = m->colidx, .bytes = 4 * nnz, .item = 4}; break;
-    case BIND_VALUES:
-        *o = (JobBind){.host = b->single ? NULL : m->values, .bytes = item * nnz, .item = item};
-        break;
+    case BIND_VALUES: *o = (JobBind){.host = b->single ? NULL : m->values, .bytes = item * nnz, .item = item}; break;
     case BIND_CODES: *o = (JobBind){.host = m->codes, .bytes = 4 * rows, .item = 4}; break;
     case BIND_COLUMNS:
         *o = (JobBind){.host = in->blocks[b->index].target_cols, .bytes = 4 * (size_t)m->cols, .item = 4};
@@ -183,18 +181,10 @@ static bool bring(Job *j, int i) {
 }
 
 /* ---- the block ---- */
-static size_t place(size_t *at, size_t bytes) {
-    size_t here = *at;
-    *at += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    return here;
-}
-static size_t slot_bytes(const CudaSlot *s) {
-    return sizeof(double) * (size_t)(s->rows + (s->rspace != 0)) * (size_t)s->cols;
-}
 /* Chunks of a bind before they are made: never fewer than there will be. */
-static size_t chunks_most(const Job *j, int bind) {
-    const CudaBind *b = &j->x->program->binds.data[bind];
-    const Integration *in = j->x->func->tables.data[b->table].data;
+static size_t chunks_most(const Executable *x, int bind) {
+    const CudaBind *b = &x->program->binds.data[bind];
+    const Integration *in = x->func->tables.data[b->table].data;
     if (b->kind == BIND_KEYS) {
         const Indicator *ind = &in->indicators[b->index];
         return (size_t)in->spaces[ind->space].rows + (size_t)ind->rows / SEGMENT_CHUNK + 1;
@@ -203,35 +193,61 @@ static size_t chunks_most(const Job *j, int bind) {
     size_t entries = m->kind == MAT_CODES ? (size_t)m->rows : (size_t)m->rowptr[m->rows];
     return (size_t)m->cols + entries / SEGMENT_CHUNK + 1;
 }
-/* Offsets of everything in the block; its size. */
-static size_t lay_out(Job *j) {
-    const CudaProgram *p = j->x->program;
-    size_t at = 0, scratch = 0;
-    j->status = place(&at, STATUS_BYTES);
-    j->watch = place(&at, sizeof(int) * (size_t)(p->watched.len + 1));
-    for (int i = 0; i < p->slots.len; i++) j->slot[i] = place(&at, slot_bytes(&p->slots.data[i]));
-    size_t kept = at; /* cleared when the run begins: rows of zeros that "none" reads */
-    for (int i = 0; i < p->parts.len; i++)
-        j->parts[i] = place(&at, sizeof(double) * (size_t)p->parts.data[i].cells *
-                                     (size_t)j->x->most_blocks[p->parts.data[i].kernel]);
+void job_lay_out(Executable *x) {
+    const CudaProgram *p = x->program;
+    Arena *arena = x->plan->arena;
+    size_t *parts = arena_array(arena, size_t, p->parts.len + 1),
+           *sums = arena_array(arena, size_t, p->kernels.len + 1),
+           *scratch = arena_array(arena, size_t, p->kernels.len + 1);
+    for (int i = 0; i < p->parts.len; i++) {
+        const CudaParts *of = &p->parts.data[i];
+        parts[i] = sizeof(double) * (size_t)of->cells * (size_t)x->most_blocks[of->kernel];
+    }
     for (int k = 0; k < p->kernels.len; k++) {
         const CudaKernel *kernel = p->kernels.data[k];
         if (kernel->grid == GRID_CHUNKS)
-            j->sums[k] = place(&at, sizeof(double) * chunks_most(j, kernel->bind) * (size_t)kernel->parts);
-        size_t own = sizeof(double) * (size_t)kernel->scratch * (size_t)j->x->most_blocks[k];
-        if (own > scratch) scratch = own;
+            sums[k] = sizeof(double) * chunks_most(x, kernel->bind) * (size_t)kernel->parts;
+        scratch[k] = sizeof(double) * (size_t)kernel->scratch * (size_t)x->most_blocks[k];
     }
-    j->scratch = place(&at, scratch);
-    j->block_bytes = kept;
-    return at;
+    x->layout =
+        cuda_lay_out(arena, x->program,
+                     (const size_t *[]){[BUFFER_PARTS] = parts, [BUFFER_SUMS] = sums, [BUFFER_SCRATCH] = scratch});
 }
-static void move_to(Job *j, CUdeviceptr base) {
-    const CudaProgram *p = j->x->program;
+/* The state of the run comes first, then what is cleared when the run begins, then the rest. */
+static size_t state_bytes(const Job *j) {
+    return cuda_aligned(STATUS_BYTES) + cuda_aligned(sizeof(int) * (size_t)(j->x->program->watched.len + 1));
+}
+static CUdeviceptr *place_of(Job *j, const CudaBuffer *b) {
+    switch (b->kind) {
+    case BUFFER_SLOT: return &j->slot[b->index];
+    case BUFFER_PARTS: return &j->parts[b->index];
+    case BUFFER_SUMS: return &j->sums[b->index];
+    default: return &j->scratch[b->index];
+    }
+}
+static bool open_block(Job *j, CUdeviceptr base) {
+    const CudaLayout *l = j->x->layout;
+    size_t state = state_bytes(j);
     j->block = base;
-    j->status += base, j->watch += base, j->scratch += base;
-    for (int i = 0; i < p->slots.len; i++) j->slot[i] += base;
-    for (int i = 0; i < p->parts.len; i++) j->parts[i] += base;
-    for (int k = 0; k < p->kernels.len; k++) j->sums[k] += base;
+    j->status = base;
+    j->watch = base + cuda_aligned(STATUS_BYTES);
+    for (int i = 0; i < l->buffers.len; i++) *place_of(j, &l->buffers.data[i]) = base + state + l->buffers.data[i].at;
+    const char *verify = getenv("AMAL_VERIFY");
+    j->poisoning = verify && *verify;
+    size_t rest = l->bytes - l->cleared;
+    return job_ok(j, j->d->api->fill(base, 0, state + l->cleared, j->d->stream), NULL, "clearing memory") &&
+           (!j->poisoning || !rest ||
+            job_ok(j, j->d->api->fill(base + state + l->cleared, POISON, rest, j->d->stream), NULL, "clearing memory"));
+}
+bool job_poison(Job *j, const CudaOp *done) {
+    const CudaLayout *l = j->x->layout;
+    for (int i = 0; j->poisoning && i < l->buffers.len; i++) {
+        const CudaBuffer *b = &l->buffers.data[i];
+        if (b->last == done->end && !b->cleared &&
+            !job_ok(j, j->d->api->fill(*place_of(j, b), POISON, b->bytes, j->d->stream), done->node, "clearing memory"))
+            return false;
+    }
+    return true;
 }
 /* Arrays that may be streamed: those of rows, read by passes at their own rows only. */
 static bool may_stream(const Job *j, int i) {
@@ -250,8 +266,7 @@ static double missing_bytes(Job *j) {
 static size_t piece_bytes(const Job *j, int64_t rows) {
     size_t all = 0;
     for (int i = 0; i < j->x->program->binds.len; i++)
-        if (j->bind[i].streamed)
-            all += 2 * ((stream_row_bytes(j, i) * (size_t)rows + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+        if (j->bind[i].streamed) all += 2 * cuda_aligned(stream_row_bytes(j, i) * (size_t)rows);
     return all;
 }
 static bool fit(Job *j, size_t block) {
@@ -294,17 +309,17 @@ bool job_plan(Job *j) {
     j->slot = arena_array(j->arena, CUdeviceptr, p->slots.len + 1);
     j->parts = arena_array(j->arena, CUdeviceptr, p->parts.len + 1);
     j->sums = arena_array(j->arena, CUdeviceptr, p->kernels.len + 1);
+    j->scratch = arena_array(j->arena, CUdeviceptr, p->kernels.len + 1);
     j->blocks = arena_array(j->arena, int, p->kernels.len + 1);
     for (int i = 0; i < p->binds.len; i++) find_bind(j, i);
-    size_t block = lay_out(j);
+    size_t block = state_bytes(j) + j->x->layout->bytes;
     if (!fit(j, block)) return false;
     CUdeviceptr base = 0;
     if (!cuda_ok(j->d, j->d->api->memory_new(&base, block), j->rc->diags, (Span){0}, "values", (double)block)) {
         j->failed = true;
         return false;
     }
-    move_to(j, base);
-    if (!job_ok(j, j->d->api->fill(j->block, 0, j->block_bytes, j->d->stream), NULL, "clearing memory")) return false;
+    if (!open_block(j, base)) return false;
     void *pinned = NULL;
     if (!job_ok(j, j->d->api->pinned_new(&pinned, sizeof *j->landing), NULL, "pinning memory of the host"))
         return false;

@@ -1,12 +1,13 @@
 /* run.h: an emitted program on the device. Private to backends/cuda.
  *
  * A Job is one run: its arrays, and what runs are told. Memory is planned before any is taken (memory.c): one block for
- * all values, parts and scratch; the arrays of the sources stay from run to run (device.h); when these do not fit,
+ * all values, parts and scratch, in which those that are never held together lie in the same place (lifetimes.h); the arrays of the sources stay from run to run (device.h); when these do not fit,
  * those that kernels only read at their own rows arrive piece by piece (stream.c). */
 #ifndef AMAL_CUDA_RUN_H
 #define AMAL_CUDA_RUN_H
 #include "backends/cuda/device.h"
 #include "backends/cuda/emit.h"
+#include "backends/cuda/lifetimes.h"
 #include "backends/cuda/nvrtc.h"
 #include "backends/cuda/segments.h"
 
@@ -21,6 +22,7 @@ struct Executable {
     CUmodule module;
     CUfunction *functions; /* by kernel */
     int *most_blocks;      /* by kernel: blocks that run at once */
+    CudaLayout *layout;    /* of all values, parts and scratch */
 };
 
 /* What a bind is on the device. */
@@ -56,10 +58,10 @@ typedef struct Job {
     Matrix *const *inputs;
     Matrix **outputs, **opaque; /* opaque: by node id */
     JobBind *bind;
-    CUdeviceptr *slot, *parts, *sums; /* by slot, reduction, kernel */
+    CUdeviceptr *slot, *parts, *sums, *scratch; /* by slot, reduction, kernel, kernel */
     JobLanding *landing;
-    CUdeviceptr block, scratch, status, watch;
-    size_t block_bytes;
+    CUdeviceptr block, status, watch;
+    bool poisoning; /* what is not held any more becomes no number */
     int *blocks;           /* by kernel: of its last launch */
     const IrNode *last;    /* of the kernel that was launched last */
     struct Stream *stream; /* NULL: nothing is streamed */
@@ -83,6 +85,11 @@ static inline size_t job_number_bytes(bool single) {
 /* The row of the space that each target row reads, the number of the space's rows where none; NULL: no memory. */
 int32_t *job_index_array(const Indicator *ind, int64_t space_rows);
 bool job_plan(Job *j); /* binds, the block, pieces: false: reported (E402, E624, E625) */
+/* x->layout, once the blocks that run at once are known. */
+void job_lay_out(Executable *x);
+/* In tests (AMAL_VERIFY): what was held for the last time by the operation that ends here is filled with what is no
+ * number, so that whoever reads it later does not agree with the interpreter. */
+bool job_poison(Job *j, const CudaOp *done);
 void job_free(Job *j);
 /* stream.c: a kernel over the rows of a space, in pieces when it reads streamed arrays. */
 bool stream_open(Job *j);

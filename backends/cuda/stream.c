@@ -27,9 +27,6 @@ bool stream_needed(const Job *j, const CudaKernel *k) {
         if (k->args.data[i].kind == ARG_BIND && j->bind[k->args.data[i].index].streamed) return true;
     return false;
 }
-static size_t aligned(size_t bytes) {
-    return (bytes + 255) / 256 * 256;
-}
 bool stream_open(Job *j) {
     const CudaDriver *a = j->d->api;
     int n = j->x->program->binds.len;
@@ -48,7 +45,7 @@ bool stream_open(Job *j) {
     for (int i = 0; i < n; i++)
         if (j->bind[i].streamed) {
             s->offset[i] = s->bytes;
-            s->bytes += aligned(stream_row_bytes(j, i) * (size_t)s->rows);
+            s->bytes += cuda_aligned(stream_row_bytes(j, i) * (size_t)s->rows);
         }
     if (!cuda_ok(j->d, a->memory_new(&s->device, 2 * s->bytes), j->rc->diags, (Span){0}, "pieces of the sources",
                  2 * (double)s->bytes)) {
