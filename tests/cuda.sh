@@ -89,21 +89,58 @@ cuda_says() { # code, exit code, arguments
     got=$?
     if [ $got -eq "$exit" ] && grep -q "error\[$code\]" "$tmp/stderr"; then ok; else bad "$code, exit code $exit wanted, got $got: $*" "$(cat "$tmp/stderr")"; fi
 }
-# Which calls of the driver a run of stream.amal makes when the device has so many bytes.
-cuda_calls() { # strategy, bytes, other options
-    local strategy=$1 bytes=$2
-    shift 2
-    SHIM_CALLS="$cuda_folder/calls" SHIM_MEMORY=$bytes timeout 60 "$amal" run tests/cuda/stream.amal --backend cuda --strategy "$strategy" --quiet "$@" >/dev/null 2>"$tmp/stderr" ||
-        bad "tests/cuda/stream.amal in $bytes bytes" "$(cat "$tmp/stderr")"
+# Which calls of the driver a run of a script makes when the device has so many bytes.
+cuda_calls() { # script, strategy, bytes, other options
+    local script=$1 strategy=$2 bytes=$3
+    shift 3
+    SHIM_CALLS="$cuda_folder/calls" SHIM_MEMORY=$bytes timeout 60 "$amal" run "$script" --backend cuda --strategy "$strategy" --quiet "$@" >/dev/null 2>"$tmp/stderr" ||
+        bad "$script in $bytes bytes" "$(cat "$tmp/stderr")"
 }
 # It arrives piece by piece, and its results are those of the interpreter.
-streamed() { # differential or single, strategy, bytes
-    local base="$tmp/stream.amal.$1.json" precision=double
-    [ "$1" != single ] || precision=single
-    cuda_calls "$2" "$3" --precision $precision
-    if grep -q cuEventRecord "$cuda_folder/calls"; then ok; else bad "tests/cuda/stream.amal ($precision, $2, $3 bytes) is not streamed"; fi
-    SHIM_MEMORY=$3 AMAL="$amal" JSON_TOOL="$json" tests/one_case.sh "$1" tests/cuda/stream.amal "$base" cuda "$2" >"$tmp/out"
-    if [ -s "$tmp/out" ]; then bad "tests/cuda/stream.amal ($precision, $2, $3 bytes), streamed" "$(cat "$tmp/out")"; else ok; fi
+streamed() { # script, differential or single, strategy, bytes
+    local base="$tmp/$(basename "$1").$2.json" precision=double
+    [ "$2" != single ] || precision=single
+    cuda_calls "$1" "$3" "$4" --precision $precision
+    if grep -q cuEventRecord "$cuda_folder/calls"; then ok; else bad "$1 ($precision, $3, $4 bytes) is not streamed"; fi
+    SHIM_MEMORY=$4 AMAL="$amal" JSON_TOOL="$json" tests/one_case.sh "$2" "$1" "$base" cuda "$3" >"$tmp/out"
+    if [ -s "$tmp/out" ]; then bad "$1 ($precision, $3, $4 bytes), streamed" "$(cat "$tmp/out")"; else ok; fi
+}
+# Compressed rows of a fact table, a few of them with most of the cells, in less memory than they take.
+cuda_streams_sparse() {
+    local script="$cuda_folder/rows.amal" kind precision
+    awk 'BEGIN { n = 3000; d = 60; cells = 0
+        for (r = 0; r < n; r++) { k = r % 300 == 7 ? 50 : r % 5; for (i = 0; i < k; i++) line[cells++] = r + 1 " " 1 + (r * 7 + i * (k == 50 ? 1 : 13)) % d " " ((r * 31 + i * 17) % 64 - 20) / 8 }
+        print "%%MatrixMarket matrix coordinate real general"; print n, d, cells; for (i = 0; i < cells; i++) print line[i] }' >"$cuda_folder/rows.mtx"
+    awk 'BEGIN { print "id,key,y"; for (r = 0; r < 3000; r++) print r "," r * 13 % 50 "," (r * 7 % 11) / 8 }' >"$cuda_folder/facts.csv"
+    cp tests/cuda/data/keys.csv "$cuda_folder/keys.csv"
+    cat >"$script" <<'END'
+source facts from "facts.csv" { id: int, key: int, y: num, key(id) }
+source rows from "rows.mtx" { rid: rowid, x: vector(60), key(rid) }
+source keys from "keys.csv";
+target T { y: label num, x: feature vector, p: feature num, q: feature num }
+facts(i, k, y) & rows(i, x) & keys(key: k, p: p, q: q) -> T(y, x, p, q);
+algorithm descend(step = 0.001, steps = 6) {
+  fit(X: [n, d], y: [n, 1]) {
+    w = zeros(d, 1);
+    repeat steps { w = w - step * (X' @ (sigmoid(X @ w) - y)); }
+    return w;
+  }
+  predict(X: [m, d]) { return sigmoid(X @ w); }
+}
+train m = descend() on T;
+evaluate m on T with rmse;
+print m.w; print sum(rowsums(features(T)) ^ 2);
+END
+    for kind in differential single; do
+        precision=double
+        [ "$kind" != single ] || precision=single
+        timeout 300 "$amal" run "$script" --backend interp --strategy materialize --precision $precision --json "$tmp/rows.amal.$kind.json" --quiet >/dev/null 2>"$tmp/stderr" ||
+            bad "$script (interp, materialize, $precision)" "$(cat "$tmp/stderr")"
+        streamed "$script" "$kind" factorize 200000
+        streamed "$script" "$kind" materialize 160000
+    done
+    cuda_calls "$script" factorize 100000000
+    if ! grep -q cuEventRecord "$cuda_folder/calls"; then ok; else bad "compressed rows that fit are streamed"; fi
 }
 cuda_errors() {
     local script=tests/differential/star_linear.amal n empty="$cuda_folder/empty" half="$cuda_folder/half"
@@ -166,12 +203,13 @@ cuda_errors() {
     done <"$cuda_folder/calls_measure"
     # arrays that do not fit arrive piece by piece, and are not asked for when they do
     if grep -q cuEventRecord "$cuda_folder/calls"; then ok; else bad "tests/cuda/stream.amal is not streamed"; fi
-    streamed differential factorize 200000
-    streamed single factorize 140000
+    script=tests/cuda/stream.amal
+    streamed $script differential factorize 160000
+    streamed $script single factorize 100000
     # floats take half the memory: what is streamed as doubles fits
-    cuda_calls factorize 200000 --precision single
+    cuda_calls $script factorize 160000 --precision single
     if ! grep -q cuEventRecord "$cuda_folder/calls"; then ok; else bad "tests/cuda/stream.amal in single precision is streamed"; fi
-    cuda_calls factorize 1000000000
+    cuda_calls $script factorize 1000000000
     if ! grep -q cuEventRecord "$cuda_folder/calls" && grep -q cuGraphLaunch "$cuda_folder/calls"; then ok; else bad "what fits is not streamed, and its loop is a graph" "$(cat "$cuda_folder/calls")"; fi
 }
 
@@ -195,6 +233,7 @@ elif command -v "${SHIM_CXX:-c++}" >/dev/null && [ -e "$shim/lib64/libcuda.so.1"
     random_cuda --count 4 --any-order
     random_cuda --count 8 --single
     cuda_errors
+    cuda_streams_sparse
     # shellcheck source=tests/cuda_auto.sh
     . tests/cuda_auto.sh
     auto_run

@@ -62,7 +62,8 @@ typedef enum {
     ARG_CHUNK_ROWS,
     ARG_CHUNK_VALUES,
     ARG_CHUNK_FIRST, /* per key: its first chunk; one more */
-    ARG_CHUNK_COUNT,
+    ARG_CHUNK_BEGIN, /* the chunks of this launch: [begin, end) */
+    ARG_CHUNK_END,
     ARG_KEY_COUNT,
     ARG_LANES, /* threads that share a chunk */
     ARG_CHUNK_SUMS

@@ -31,14 +31,14 @@ typedef union Argument {
     int i;
     double v;
 } Argument;
-static int64_t needed_blocks(const Job *j, const CudaKernel *k, int64_t first, int64_t last) {
+static int64_t needed_blocks(const Job *j, const CudaKernel *k, int64_t count) {
     const JobBind *b = k->bind >= 0 ? &j->bind[k->bind] : NULL;
     int64_t threads = 0;
     switch (k->grid) {
     case GRID_ONE: return 1;
-    case GRID_TILES: return (last - first + k->tile - 1) / k->tile;
+    case GRID_TILES: return (count + k->tile - 1) / k->tile;
     case GRID_CELLS: threads = (k->space ? job_rows(j, k->space) : 1) * k->cells; break;
-    case GRID_CHUNKS: threads = b->chunks * (k->cells ? k->cells : b->lanes); break;
+    case GRID_CHUNKS: threads = count * (k->cells ? k->cells : b->lanes); break;
     case GRID_KEYS: threads = b->keys * k->cells; break;
     case GRID_WARPS: return (k->cells * 32 + k->threads - 1) / k->threads; /* each warp has its cell */
     }
@@ -47,11 +47,11 @@ static int64_t needed_blocks(const Job *j, const CudaKernel *k, int64_t first, i
     return blocks < most ? blocks : most;
 }
 static void argument(const Job *j, int kernel, const CudaArg *a, int64_t first, int64_t last, int fresh,
-                     const CUdeviceptr *bases, Argument *out) {
+                     const JobPiece *piece, Argument *out) {
     const JobBind *b =
         a->kind == ARG_BIND || (a->kind >= ARG_CHUNKS && a->kind < ARG_CHUNK_SUMS) ? &j->bind[a->index] : NULL;
     switch (a->kind) {
-    case ARG_BIND: out->p = bases && b->streamed ? bases[a->index] : b->array ? cuda_resident_at(b->array) : 0; break;
+    case ARG_BIND: out->p = b->streamed ? piece->base[a->index] : b->array ? cuda_resident_at(b->array) : 0; break;
     case ARG_SLOT: out->p = j->slot[a->index]; break;
     case ARG_ROWS: out->n = job_rows(j, a->index); break;
     case ARG_FIRST: out->n = first; break;
@@ -64,25 +64,26 @@ static void argument(const Job *j, int kernel, const CudaArg *a, int64_t first, 
     case ARG_STATUS: out->p = j->status; break;
     case ARG_WATCH: out->p = j->watch; break;
     case ARG_CHUNKS: out->p = cuda_resident_at(b->bounds); break;
-    case ARG_CHUNK_ROWS: out->p = b->rows ? cuda_resident_at(b->rows) : 0; break;
-    case ARG_CHUNK_VALUES: out->p = cuda_resident_at(b->values); break;
+    case ARG_CHUNK_ROWS: out->p = b->streamed ? piece->base[a->index] : b->rows ? cuda_resident_at(b->rows) : 0; break;
+    case ARG_CHUNK_VALUES: out->p = b->streamed ? piece->values : cuda_resident_at(b->values); break;
     case ARG_CHUNK_FIRST: out->p = cuda_resident_at(b->first); break;
-    case ARG_CHUNK_COUNT: out->n = b->chunks; break;
+    case ARG_CHUNK_BEGIN: out->n = first; break;
+    case ARG_CHUNK_END: out->n = last; break;
     case ARG_KEY_COUNT: out->n = b->keys; break;
     case ARG_LANES: out->i = b->lanes; break;
     case ARG_CHUNK_SUMS: out->p = j->sums[a->index]; break;
     }
 }
-bool job_launch(Job *j, int kernel, int64_t first, int64_t last, int fresh, const CUdeviceptr *bases) {
+bool job_launch(Job *j, int kernel, int64_t first, int64_t last, int fresh, const JobPiece *piece) {
     const CudaKernel *k = j->x->program->kernels.data[kernel];
-    int64_t blocks = needed_blocks(j, k, first, last);
+    int64_t blocks = needed_blocks(j, k, piece ? piece->most : last - first);
     if (k->grid == GRID_TILES && blocks > j->x->most_blocks[kernel]) blocks = j->x->most_blocks[kernel];
     if (fresh) j->blocks[kernel] = (int)blocks;
     if (blocks <= 0) return true;
     Argument value[CUDA_ARGS_MOST];
     void *at[CUDA_ARGS_MOST];
     for (int i = 0; i < k->args.len; i++) {
-        argument(j, kernel, &k->args.data[i], first, last, fresh, bases, &value[i]);
+        argument(j, kernel, &k->args.data[i], first, last, fresh, piece, &value[i]);
         at[i] = &value[i];
     }
     j->last = k->node;
@@ -298,7 +299,10 @@ static bool run_op(Job *j, const CudaOp *op) {
     case CUOP_LAUNCH: {
         const CudaKernel *k = j->x->program->kernels.data[op->kernel];
         if (stream_needed(j, k)) return stream_launch(j, op->kernel);
-        return job_launch(j, op->kernel, 0, k->grid == GRID_TILES ? job_rows(j, k->space) : 0, 1, NULL);
+        int64_t all = k->grid == GRID_TILES    ? job_rows(j, k->space)
+                      : k->grid == GRID_CHUNKS ? j->bind[k->bind].chunks
+                                               : 0;
+        return job_launch(j, op->kernel, 0, all, 1, NULL);
     }
     case CUOP_ZERO: {
         size_t bytes = value_bytes(&slots[op->to]);

@@ -12,12 +12,6 @@ static const Integration *root_of(const Integration *in) {
     while (in->parent && !in->owns) in = in->parent;
     return in;
 }
-static int64_t space_of_bind(const Job *j, const CudaBind *b) {
-    const IrTable *t = &j->x->func->tables.data[b->table];
-    if (b->kind == BIND_INDEX) return t->target_space;
-    if (b->kind == BIND_COUNT) return t->block_space[t->data->indicators[b->index].space];
-    return t->block_space[t->data->blocks[b->index].space];
-}
 
 /* ---- binds ---- */
 int32_t *job_index_array(const Indicator *ind, int64_t space_rows) {
@@ -62,8 +56,13 @@ static void find_bind(Job *j, int i) {
         *o = (JobBind){.host = b->single ? NULL : m->data, .bytes = item * rows * (size_t)m->ld, .item = item};
         break;
     case BIND_ROWPTR: *o = (JobBind){.host = m->rowptr, .bytes = 8 * (rows + 1), .item = 8}; break;
-    case BIND_COLIDX: *o = (JobBind){.host = m->colidx, .bytes = 4 * nnz, .item = 4}; break;
-    case BIND_VALUES: *o = (JobBind){.host = b->single ? NULL : m->values, .bytes = item * nnz, .item = item}; break;
+    case BIND_COLIDX:
+        *o = (JobBind){.host = m->colidx, .bytes = 4 * nnz, .item = 4, .most_cells = stream_cells_of(m)};
+        break;
+    case BIND_VALUES:
+        *o = (JobBind){.host = b->single ? NULL : m->values, .bytes = item * nnz, .item = item};
+        o->most_cells = stream_cells_of(m);
+        break;
     case BIND_CODES: *o = (JobBind){.host = m->codes, .bytes = 4 * rows, .item = 4}; break;
     case BIND_COLUMNS:
         *o = (JobBind){.host = in->blocks[b->index].target_cols, .bytes = 4 * (size_t)m->cols, .item = 4};
@@ -100,12 +99,12 @@ static bool is_resident(Job *j, int i) {
     const CudaBind *b = &j->x->program->binds.data[i];
     return b->kind != BIND_INPUT && cuda_resident_find(job_kind(b->kind, b->single, 0), identity_of(j, b));
 }
-static CudaResident *resident(Job *j, const CudaBind *b, int part, const void *host, size_t bytes) {
+/* What stays for later runs, or, where `own`, for this one only. */
+static CudaResident *resident(Job *j, const CudaBind *b, int part, const void *host, size_t bytes, bool own) {
     int kind = job_kind(b->kind, b->single, part);
-    CudaResident *r = b->kind == BIND_INPUT ? NULL : cuda_resident_find(kind, identity_of(j, b));
+    CudaResident *r = own ? NULL : cuda_resident_find(kind, identity_of(j, b));
     if (!r)
-        r = b->kind == BIND_INPUT
-                ? cuda_resident_new(j->d, j->rc->diags, kind, NULL, NULL, host, bytes)
+        r = own ? cuda_resident_new(j->d, j->rc->diags, kind, NULL, NULL, host, bytes)
                 : cuda_resident_new(j->d, j->rc->diags, kind, identity_of(j, b), owner_of(j, b), host, bytes);
     if (r)
         cuda_resident_use(j->d, r, 1);
@@ -126,25 +125,32 @@ static bool bind_segments(Job *j, const CudaBind *b, JobBind *o) {
         o->keys = n[0], o->chunks = n[1], o->lanes = (int)n[2];
         return true;
     }
-    Segments s;
+    Segments *s = o->streamed ? arena_new_of(j->arena, Segments) : &(Segments){0};
     bool made = b->kind == BIND_KEYS ? segments_of_indicator(&in->indicators[b->index],
-                                                             in->spaces[in->indicators[b->index].space].rows, &s)
-                                     : segments_of_sparse(in->blocks[b->index].data, &s);
+                                                             in->spaces[in->indicators[b->index].space].rows, s)
+                                     : segments_of_sparse(in->blocks[b->index].data, s);
     if (!made) return no_memory(j, "rows sorted by key", (double)o->bytes);
-    o->keys = s.keys;
-    o->chunks = s.chunks;
-    o->lanes = s.lanes;
-    const void *values = b->single ? (const void *)s.floats : s.values;
+    o->keys = s->keys;
+    o->chunks = s->chunks;
+    o->lanes = s->lanes;
+    if (o->streamed) { /* entries arrive piece by piece: what they are cut by belongs to this run */
+        o->segments = s;
+        o->first = resident(j, b, 1, s->first, 8 * (size_t)(s->keys + 1), true);
+        o->bounds = o->first ? resident(j, b, 0, s->bounds, 8 * (size_t)(s->chunks + 1), true) : NULL;
+        return o->bounds != NULL;
+    }
+    const void *values = b->single ? (const void *)s->floats : s->values;
+    size_t number = job_number_bytes(b->single), entries = (size_t)s->entries;
     /* the one that says that all are there comes last */
-    bool ok = (o->first = resident(j, b, 1, s.first, 8 * (size_t)(s.keys + 1))) &&
-              (!s.rows || (o->rows = resident(j, b, 2, s.rows, 4 * (size_t)s.entries))) &&
-              (!values || (o->values = resident(j, b, 3, values, job_number_bytes(b->single) * (size_t)s.entries))) &&
-              (o->bounds = resident(j, b, 0, s.bounds, 8 * (size_t)(s.chunks + 1)));
+    bool ok = (o->first = resident(j, b, 1, s->first, 8 * (size_t)(s->keys + 1), false)) &&
+              (!s->rows || (o->rows = resident(j, b, 2, s->rows, 4 * entries, false))) &&
+              (!values || (o->values = resident(j, b, 3, values, number * entries, false))) &&
+              (o->bounds = resident(j, b, 0, s->bounds, 8 * (size_t)(s->chunks + 1), false));
     if (ok) {
         int64_t *n = cuda_resident_numbers(o->bounds);
-        n[0] = s.keys, n[1] = s.chunks, n[2] = s.lanes;
+        n[0] = s->keys, n[1] = s->chunks, n[2] = s->lanes;
     }
-    segments_free(&s);
+    segments_free(s);
     return ok;
 }
 /* What is there only once it is wanted: floats; an index with absent rows, or of rows in order. */
@@ -174,7 +180,7 @@ static bool bring(Job *j, int i) {
     }
     if (!make_host(j, i)) return false;
     if (o->streamed) return true;
-    o->array = resident(j, b, 0, o->host, o->bytes);
+    o->array = resident(j, b, 0, o->host, o->bytes, b->kind == BIND_INPUT);
     mem_free(o->made);
     o->made = NULL;
     return o->array != NULL;
@@ -249,24 +255,17 @@ bool job_poison(Job *j, const CudaOp *done) {
     }
     return true;
 }
-/* Arrays that may be streamed: those of rows, read by passes at their own rows only. */
-static bool may_stream(const Job *j, int i) {
-    const CudaBind *b = &j->x->program->binds.data[i];
-    if (b->anywhere || j->bind[i].streamed) return false;
-    if (b->kind != BIND_DENSE && b->kind != BIND_CODES && b->kind != BIND_INDEX) return false;
-    int64_t space = space_of_bind(j, b);
-    return job_rows(j, (int)space) > 4 * STREAM_ROWS;
-}
+/* What is brought to the device and stays there for the run. */
 static double missing_bytes(Job *j) {
     double all = 0;
-    for (int i = 0; i < j->x->program->binds.len; i++)
-        if (!j->bind[i].streamed && !is_resident(j, i)) all += (double)j->bind[i].bytes;
-    return all;
-}
-static size_t piece_bytes(const Job *j, int64_t rows) {
-    size_t all = 0;
-    for (int i = 0; i < j->x->program->binds.len; i++)
-        if (j->bind[i].streamed) all += 2 * cuda_aligned(stream_row_bytes(j, i) * (size_t)rows);
+    for (int i = 0; i < j->x->program->binds.len; i++) {
+        const CudaBind *b = &j->x->program->binds.data[i];
+        if (is_resident(j, i)) continue;
+        if (!j->bind[i].streamed)
+            all += (double)j->bind[i].bytes;
+        else if (b->kind == BIND_KEYS || b->kind == BIND_SPARSE) /* their chunks */
+            all += 16.0 * (double)chunks_most(j->x, i);
+    }
     return all;
 }
 static bool fit(Job *j, size_t block) {
@@ -282,11 +281,11 @@ static bool fit(Job *j, size_t block) {
     while (need > have) {
         int largest = -1;
         for (int i = 0; i < j->x->program->binds.len; i++)
-            if (may_stream(j, i) && !is_resident(j, i) && (largest < 0 || j->bind[i].bytes > j->bind[largest].bytes))
+            if (stream_may(j, i) && !is_resident(j, i) && (largest < 0 || j->bind[i].bytes > j->bind[largest].bytes))
                 largest = i;
         if (largest < 0) break;
         j->bind[largest].streamed = true;
-        need = (double)block + missing_bytes(j) + (double)piece_bytes(j, STREAM_ROWS);
+        need = (double)block + missing_bytes(j) + 2 * (double)stream_piece_bytes(j, STREAM_ROWS);
     }
     if (need <= have) return true;
     Diag *d = diag_error(j->rc->diags, "E624",
@@ -346,6 +345,7 @@ void job_free(Job *j) {
         for (int k = 0; k < 5; k++)
             if (all[k]) cuda_resident_use(j->d, all[k], -1);
         mem_free(b->made);
+        if (b->segments) segments_free(b->segments);
     }
     if (j->block) a->memory_free(j->block);
     if (j->landing) a->pinned_free(j->landing);

@@ -35,7 +35,8 @@ typedef struct JobBind {
     size_t bytes;
     size_t item; /* bytes a number */
     bool streamed;
-    CUdeviceptr piece[2]; /* streamed: two buffers */
+    Segments *segments; /* KEYS and SPARSE, streamed: on the host */
+    int64_t most_cells; /* COLIDX and VALUES: the most of STREAM_ROWS rows, from a multiple of as many on */
 } JobBind;
 typedef struct JobGraph {
     int body;
@@ -92,18 +93,24 @@ void job_lay_out(Executable *x);
 bool job_poison(Job *j, const CudaOp *done);
 void job_free(Job *j);
 /* stream.c: a kernel over the rows of a space, in pieces when it reads streamed arrays. */
+/* Whether bind i is an array of rows that passes read at their own rows only, or one of rows sorted by key. */
+bool stream_may(const Job *j, int i);
 bool stream_open(Job *j);
 void stream_close(Job *j);
 bool stream_needed(const Job *j, const CudaKernel *k);
 bool stream_launch(Job *j, int kernel);
-size_t stream_row_bytes(const Job *j, int bind);
 enum { STREAM_ROWS = 256 }; /* a piece has a multiple of these rows */
-int64_t stream_piece_rows(const Job *j, size_t most);
+size_t stream_piece_bytes(const Job *j, int64_t rows); /* of all that is streamed, `rows` at a time */
+int64_t stream_cells_of(const Matrix *m); /* most_cells of a CSR matrix */
+/* Of one launch: what its kernel takes for the arrays that are streamed. */
+typedef struct JobPiece {
+    CUdeviceptr *base, values; /* by bind: where its row or entry 0 would be; values of a SPARSE */
+    int64_t most;              /* rows or chunks of the largest piece: all have as many blocks */
+} JobPiece;
 /* launch.c */
 bool job_ok(Job *j, CUresult r, const IrNode *at, const char *doing);
-/* Rows first … last; parts go on from what is there unless fresh. Bases: by bind, NULL or how far its rows
- * are from where they would be (streams). */
-bool job_launch(Job *j, int kernel, int64_t first, int64_t last, int fresh, const CUdeviceptr *bases);
+/* Rows or chunks first … last; parts go on from what is there unless fresh. piece: NULL where nothing is streamed. */
+bool job_launch(Job *j, int kernel, int64_t first, int64_t last, int fresh, const JobPiece *piece);
 bool job_run(Job *j, const CudaBody *b);
 bool job_status(Job *j);
 int64_t job_rows(const Job *j, int space);
