@@ -55,6 +55,7 @@ typedef struct Backend {
     double (*compile_seconds)(const Executable *x);
     const char *(*text)(const Executable *x); /* what was compiled; NULL: a backend that compiles nothing */
     bool profiles;            /* its runs fill a profile */
+    bool plain_passes;        /* each of its passes runs over the rows of one space (ir_fuse_plain) */
 } Backend;
 /* What runs report alike, on whatever backend: a number that names no column (E406); a carried value that stopped being
  * finite (E405). Always false. */

@@ -142,6 +142,20 @@ END
     cuda_calls "$script" factorize 100000000
     if ! grep -q cuEventRecord "$cuda_folder/calls"; then ok; else bad "compressed rows that fit are streamed"; fi
 }
+# A profiled run says what its passes took, and computes the same.
+cuda_profiled() {
+    local script=tests/cuda/stream.amal memory
+    for memory in 1000000000 160000; do # in a loop that is a graph otherwise, and streamed
+        SHIM_MEMORY=$memory timeout 60 "$amal" run "$script" --backend cuda --strategy factorize --profile --json "$cuda_folder/profiled.json" >"$tmp/out" 2>"$tmp/stderr" || bad "$script --profile" "$(cat "$tmp/stderr")"
+        if grep -qE '^  profile: [0-9.]+ (us|ms|s) in passes over rows' "$tmp/out" && grep -qE '^  pass [0-9]+ over 3000 rows of T: 12 calls, [0-9.]+ (ms|s)' "$tmp/out" &&
+            grep -qE '^ +[0-9]+ +[0-9.]+ (us|ms|s)  repeat rounds \{ w = w' "$tmp/out"; then ok; else bad "$script --profile ($memory bytes)" "$(cat "$tmp/out")"; fi
+        if "$json" compare "$tmp/stream.amal.differential.json" "$cuda_folder/profiled.json" 1e-9 >"$tmp/out" 2>&1; then ok; else bad "a profiled run ($memory bytes) computes something else" "$(cat "$tmp/out")"; fi
+    done
+    timeout 60 "$amal" explain "$script" --backend cuda --run --json "$cuda_folder/plan.json" --html "$cuda_folder/plan.html" >/dev/null 2>"$tmp/stderr" || bad "$script: explain --run" "$(cat "$tmp/stderr")"
+    # 12 rounds of descent and 5 of the groups: a point each
+    if grep -q '"backend": "cuda"' "$cuda_folder/plan.json" && grep -q '"in_passes": [0-9.]*[1-9]' "$cuda_folder/plan.json" && grep -q '"calls": 12' "$cuda_folder/plan.json" &&
+        grep -q '"name": "w"' "$cuda_folder/plan.json" && grep -q '"name": "C"' "$cuda_folder/plan.json"; then ok; else bad "explain --run with cuda: passes and curves"; fi
+}
 cuda_errors() {
     local script=tests/differential/star_linear.amal n empty="$cuda_folder/empty" half="$cuda_folder/half"
     mkdir -p "$empty/lib64" "$half/lib64"
@@ -234,6 +248,7 @@ elif command -v "${SHIM_CXX:-c++}" >/dev/null && [ -e "$shim/lib64/libcuda.so.1"
     random_cuda --count 8 --single
     cuda_errors
     cuda_streams_sparse
+    cuda_profiled
     # shellcheck source=tests/cuda_auto.sh
     . tests/cuda_auto.sh
     auto_run

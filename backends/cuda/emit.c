@@ -31,9 +31,9 @@ int cu_new_slot(Cu *e, int64_t rows, int64_t cols, int rspace, const char *name)
 /* NAME_vID: nothing else that kernels take ends so. */
 static int slot_for(Cu *e, const IrNode *n) {
     const char *name = n->name && *n->name ? n->name : NULL;
-    name = name
-               ? arena_printf(e->arena, "%s%s_v%d", isdigit((unsigned char)*name) ? "v" : "", emit_text_name(e->arena, name), n->id)
-               : arena_printf(e->arena, "v_%d", n->id);
+    name = name ? arena_printf(e->arena, "%s%s_v%d", isdigit((unsigned char)*name) ? "v" : "",
+                               emit_text_name(e->arena, name), n->id)
+                : arena_printf(e->arena, "v_%d", n->id);
     return cu_new_slot(e, n->rows, n->cols, n->rspace, name);
 }
 int cu_slot(const CudaProgram *p, const IrNode *n) {
@@ -195,7 +195,7 @@ const char *cu_value(Cu *e, const IrNode *n, bool written) {
 CudaKernel *cu_kernel_begin(Cu *e, const char *name, CudaGrid grid, int threads, const IrNode *node) {
     cu_flush(e);
     e->kernel = arena_new_of(e->arena, CudaKernel);
-    *e->kernel = (CudaKernel){.name = name, .grid = grid, .threads = threads, .node = node, .bind = -1};
+    *e->kernel = (CudaKernel){.name = name, .grid = grid, .threads = threads, .node = node, .bind = -1, .of = e->of};
     e->top = e->lines = e->tail = (Buf){0};
     e->indent = 1;
     return e->kernel;
@@ -216,6 +216,8 @@ void cu_kernel_end(Cu *e) {
     buf_puts(t, "}\n\n");
     buf_free(&e->top), buf_free(&e->lines), buf_free(&e->tail);
     e->kernel = NULL;
+    k->leads = k->of && e->leads;
+    if (k->of) e->leads = false;
     vec_push(e->arena, &e->out->kernels, k);
     CudaOp op = {.kind = CUOP_LAUNCH, .kernel = e->out->kernels.len - 1, .node = k->node};
     vec_push(e->arena, &e->body->ops, op);

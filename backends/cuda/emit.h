@@ -92,7 +92,9 @@ typedef struct CudaKernel {
     int64_t scratch;    /* doubles a block */
     int64_t parts;      /* doubles a block, of all its reductions: bounds the blocks */
     const IrNode *node; /* whose line a failure names */
-    const FusePass *pass;
+    const FusePass *pass; /* it goes over its rows in tiles */
+    const FusePass *of;   /* it belongs to this pass; its first kernel leads */
+    bool leads;
 } CudaKernel;
 typedef struct CudaParts { /* of one reduction: blocks x cells */
     int kernel;
@@ -154,6 +156,8 @@ typedef struct Cu {
     Buf top, lines, tail;
     int indent;
     const FusePass *pass;
+    const FusePass *of; /* kernels that are begun belong to it */
+    bool leads;         /* the next of them is its first */
     int tile;
     bool *staged, *scratched; /* by node id: rows copied to shared memory; a local too wide for it */
     bool own_rows;            /* cu_stored_cell is asked for the tile's own rows */

@@ -1,6 +1,6 @@
 /* launch.c: walks the program: launches, copies, loops (as graphs where a body only launches), conditionals, operators
  * on the host. What fails is reported at the line of the operator that was being launched. */
-#include "backends/cuda/run.h"
+#include "backends/cuda/timing.h"
 #include "backends/interp/eval.h"
 #include <math.h>
 
@@ -165,6 +165,7 @@ static bool run_host(Job *j, const CudaOp *op) {
     KernelContext k = {.threads = j->rc->threads};
     Matrix **m = mem_alloc(sizeof *m * (size_t)(n->nargs + 1));
     bool *temporary = mem_alloc((size_t)n->nargs + 1), ok = job_status(j);
+    double began = time_now(); /* what was launched before it is over */
     for (int a = 0; a < n->nargs && ok; a++) ok = (m[a] = host_operand(j, &k, n->args[a], &temporary[a])) != NULL;
     Matrix *r = ok ? interp_eval_node(&k, j->x->func, n, m) : NULL;
     if (r && op->to >= 0) {
@@ -190,12 +191,13 @@ static bool run_host(Job *j, const CudaOp *op) {
         if (temporary[a]) mat_free(m[a]);
     mem_free(m);
     mem_free(temporary);
+    if (j->rc->profile) profile_add(&j->rc->profile->kernels[n->id], time_now() - began);
     return ok;
 }
 
 /* ---- graphs ---- */
 static bool may_capture(const Job *j, const CudaBody *b) {
-    if (!b->plain || j->capturing) return false;
+    if (!b->plain || j->capturing || j->timing) return false;
     for (int i = 0; i < b->ops.len; i++)
         if (b->ops.data[i].kind == CUOP_LAUNCH && stream_needed(j, j->x->program->kernels.data[b->ops.data[i].kernel]))
             return false;
@@ -254,8 +256,10 @@ static bool run_loop(Job *j, const CudaOp *op) {
     int64_t of = count >= 1 ? count < 9e15 ? (int64_t)count : INT64_MAX : 0, batch = 1, launched = 0;
     bool graph = of >= GRAPH_ROUNDS && may_capture(j, op->body), outermost = j->depth++ == 0, ok = true;
     double began = time_now();
+    if (outermost) ok = timing_carried(j, op->node, 0);
     for (int64_t at = 1; ok && at <= of; at++) {
         ok = graph ? run_graph(j, op->body) : job_run(j, op->body);
+        if (ok && outermost) ok = timing_carried(j, op->node, at);
         if (!ok) break;
         if (outermost) {
             j->iterations++;
@@ -276,12 +280,12 @@ static bool run_loop(Job *j, const CudaOp *op) {
     return ok;
 }
 static bool run_while(Job *j, const CudaOp *op) {
-    bool outermost = j->depth++ == 0, ok = true;
-    for (int64_t at = 1;; at++) {
+    bool outermost = j->depth++ == 0, ok = !outermost || timing_carried(j, op->node, 0);
+    for (int64_t at = 1; ok; at++) {
         double more = 0;
         ok = job_run(j, op->other) && read_number(j, op->from, op->node, &more);
         if (!ok || !(more != 0)) break;
-        ok = job_run(j, op->body);
+        ok = job_run(j, op->body) && (!outermost || timing_carried(j, op->node, at));
         if (ok && outermost) {
             j->iterations++;
             j->at = at;
@@ -298,11 +302,12 @@ static bool run_op(Job *j, const CudaOp *op) {
     switch (op->kind) {
     case CUOP_LAUNCH: {
         const CudaKernel *k = j->x->program->kernels.data[op->kernel];
-        if (stream_needed(j, k)) return stream_launch(j, op->kernel);
+        if (!timing_begin(j, k)) return false;
+        if (stream_needed(j, k)) return stream_launch(j, op->kernel) && timing_end(j, k);
         int64_t all = k->grid == GRID_TILES    ? job_rows(j, k->space)
                       : k->grid == GRID_CHUNKS ? j->bind[k->bind].chunks
                                                : 0;
-        return job_launch(j, op->kernel, 0, all, 1, NULL);
+        return job_launch(j, op->kernel, 0, all, 1, NULL) && timing_end(j, k);
     }
     case CUOP_ZERO: {
         size_t bytes = value_bytes(&slots[op->to]);

@@ -66,6 +66,7 @@ typedef struct Job {
     int *blocks;           /* by kernel: of its last launch */
     const IrNode *last;    /* of the kernel that was launched last */
     struct Stream *stream; /* NULL: nothing is streamed */
+    struct Timing *timing; /* NULL: no profile is wanted */
     VEC(JobGraph) graphs;
     Arena *arena;
     int depth; /* loops around */
