@@ -34,8 +34,7 @@ static const char kernels[] =
     "}\n";
 
 static size_t source_bytes(const Matrix *m) {
-    int64_t halved = !m->single ? 0 : m->kind == MAT_DENSE ? m->rows * m->ld : m->values ? m->rowptr[m->rows] : 0;
-    return mat_bytes(m) - 4 * (size_t)halved + 4 * (size_t)m->cols;
+    return mat_bytes_floats(m) + 4 * (size_t)m->cols;
 }
 bool gather_applies(Job *j, const Integration *in, int index) {
     if (!in->materialized || !in->parent || in->blocks[index].data->kind != MAT_DENSE || !in->rows || !in->cols)

@@ -192,3 +192,8 @@ size_t mat_bytes(const Matrix *m) {
     size_t nnz = (size_t)mat_nnz(m);
     return total + (rows + 1) * sizeof(int64_t) + nnz * (sizeof(int32_t) + (m->values ? sizeof(double) : 0));
 }
+size_t mat_bytes_floats(const Matrix *m) {
+    if (!m->single || m->kind == MAT_CODES || (m->kind == MAT_CSR && !m->values)) return mat_bytes(m);
+    size_t numbers = m->kind == MAT_DENSE ? (size_t)(m->rows * m->ld) : (size_t)mat_nnz(m);
+    return mat_bytes(m) - (sizeof(double) - sizeof(float)) * numbers;
+}

@@ -39,4 +39,5 @@ double mat_get(const Matrix *m, int64_t r, int64_t c);
 const float *mat_floats(Matrix *m, int threads);
 int64_t mat_nnz(const Matrix *m);                               /* stored cells: dense counts all */
 size_t mat_bytes(const Matrix *m);
+size_t mat_bytes_floats(const Matrix *m); /* the same, with the numbers of a `single` matrix as floats */
 #endif
