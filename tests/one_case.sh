@@ -7,10 +7,11 @@
 #   one_case.sh single SCRIPT BASE BACKEND STRATEGY                   the same with --precision single
 #   one_case.sh reference SCRIPT DATA BACKEND STRATEGY                as SCRIPT's .expect says
 #   one_case.sh emit SCRIPT FOLDER cuda STRATEGY                      the CUDA of each training, into a folder of FOLDER
+#   one_case.sh emit_single SCRIPT FOLDER cuda STRATEGY               the same with --precision single
 set -u
 kind=$1 script=$2 against=$3 backend=$4 strategy=$5 rewrite=${6:-}
 precision=double
-[ "$kind" != single ] || precision=single
+case "$kind" in *single) precision=single ;; esac
 name="$script ($backend, $strategy, $precision${rewrite:+, without $rewrite})"
 out=$(mktemp)
 said=$(mktemp)
@@ -20,15 +21,15 @@ wrong() {
     head -25 "$said" | sed 's/^/        /'
     exit 0
 }
-folder="$against/${script//\//_}-$strategy"
+folder="$against/${script//\//_}-$strategy-$precision"
 sort=never absorb=never
 case "$strategy" in
 sorted) strategy=factorize sort=always ;;
 absorbed) strategy=factorize absorb=always ;;
 arranged) strategy=factorize sort=always absorb=always ;;
 esac
-if [ "$kind" = emit ]; then
-    timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" explain "$script" --backend "$backend" --strategy "$strategy" --sort $sort --absorb $absorb --dump-cuda "$folder" >/dev/null 2>"$said" || wrong
+if [[ "$kind" = emit* ]]; then
+    timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" explain "$script" --backend "$backend" --strategy "$strategy" --sort $sort --absorb $absorb --precision $precision --dump-cuda "$folder" >/dev/null 2>"$said" || wrong
     [ -n "$(find "$folder" -name '*.cu' 2>/dev/null)" ] || ! grep -q '^ *train ' "$script" || { echo "no CUDA was emitted" >"$said" && wrong; }
     exit 0
 fi

@@ -3,5 +3,7 @@
 #include "backends/cuda/gather.h"
 
 void cuda_fixed_texts(KernelSink *sink) {
-    carry_add(sink, "join", gather_text());
+    Arena *arena = arena_new();
+    for (int single = 0; single < 2; single++) carry_add(sink, "join", gather_text(arena, single));
+    arena_free(arena);
 }

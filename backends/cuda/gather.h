@@ -9,8 +9,8 @@
 
 /* Whether block `index` of `in` can be made so: T of a materialized target, dense, from blocks that fit. */
 bool gather_applies(Job *j, const Integration *in, int index);
-/* The CUDA that makes it. */
-const char *gather_text(void);
+/* The CUDA that makes it, of doubles or of floats. */
+const char *gather_text(Arena *arena, bool single);
 /* T as a new resident. NULL: reported. */
 CudaResident *gather_target(Job *j, const Integration *in, int kind);
 #endif
