@@ -12,8 +12,43 @@ for script in tests/differential/*.amal tests/cuda/*.amal; do
     case "$script" in */_*) ;; *) cuda_scripts+=("$script") ;; esac
 done
 
+# Wide on both sides: what cuBLAS is for. Facts have 130 features, keys 110; the classes are as many as the features of a factor.
+awk -v n=150 'BEGIN { printf "key,y"; for (c = 0; c < 130; c++) printf ",a%d", c; print ""
+    for (r = 0; r < n; r++) { printf "%d,%.2f", (r * r + 3 * r) % 45, (r % 7 - 3) / 4
+        for (c = 0; c < 130; c++) printf ",%.3f", ((r * 31 + c * 17 + r * c) % 101 - 50) / 200; print "" } }' >"$cuda_folder/wide_facts.csv"
+awk 'BEGIN { printf "key"; for (c = 0; c < 110; c++) printf ",b%d", c; print ""
+    for (r = 0; r < 40; r++) { printf "%d", r; for (c = 0; c < 110; c++) printf ",%.3f", ((r * 13 + c * 29 + r * c) % 97 - 48) / 200; print "" } }' >"$cuda_folder/wide_keys.csv"
+awk 'function all(stem, n, form,    c, s) { for (c = 0; c < n; c++) { s = form; gsub(/@/, stem c, s); printf ", %s", s } }
+    BEGIN { printf "source facts from \"wide_facts.csv\";\nsource keys from \"wide_keys.csv\";\ntarget T { y: label num"
+    all("a", 130, "@: feature num"); all("b", 110, "@: feature num"); printf " }\nfacts(key: k, y: y"; all("a", 130, "@: @"); printf "), keys(key: k"
+    all("b", 110, "@: @"); printf ") -> T(y: y"; all("a", 130, "@: @"); all("b", 110, "@: @"); print ");" }' >"$cuda_folder/wide.amal"
+cat >>"$cuda_folder/wide.amal" <<'S'
+algorithm normal() { fit(X: [n, d], y: [n, 1]) { w = solve(X' @ X + 5 * eye(d), X' @ y); return w; } }
+algorithm reweighted(rounds = 3) {
+  fit(X: [n, d], y: [n, 1]) {
+    w = zeros(d, 1);
+    repeat rounds { p = sigmoid(X @ w); w = w - solve(X' @ (X * (p * (1 - p))) + 5 * eye(d), X' @ (p - y)); }
+    return w;
+  }
+}
+algorithm factors(rounds = 6) {
+  fit(X: [n, d]) {
+    W = X[1..96, ]';
+    repeat rounds { Z = X @ W; W = (X' @ Z) / n + W / 2; }
+    H = sigmoid(X @ W);
+    return rowsums(W), H' @ H;
+  }
+}
+train a = normal() on T;
+print a.w;
+train b = reweighted() on T;
+print b.w;
+train c = factors() on T;
+S
+cuda_scripts+=("$cuda_folder/wide.amal")
+
 # ---- declarations ----
-if [ -e "$toolkit/include/cuda.h" ] && [ -e "$toolkit/include/nvrtc.h" ]; then
+if [ -e "$toolkit/include/cuda.h" ] && [ -e "$toolkit/include/nvrtc.h" ] && [ -e "$toolkit/include/cublas_v2.h" ]; then
     if ${CC:-cc} -std=gnu17 -Wall -Wextra -Werror -fsyntax-only -I. -I"$toolkit/include" tests/cuda/check_driver.c >"$tmp/out" 2>&1; then
         ok
     else
@@ -150,12 +185,43 @@ cuda_errors() {
     if ! grep -q cuEventRecord "$cuda_folder/calls" && grep -q cuGraphLaunch "$cuda_folder/calls"; then ok; else bad "what fits is not streamed, and its loop is a graph" "$(cat "$cuda_folder/calls")"; fi
 }
 
+# What cuBLAS is asked for, and what happens without it.
+cuda_products() {
+    local script="$cuda_folder/wide.amal" base="$tmp/wide.amal.cuda.json" way symbol calls code got none="$cuda_folder/no_blas"
+    for way in "factorize 0" "materialize 0" "factorize 1700000" "materialize 700000"; do
+        SHIM_MEMORY=${way#* } AMAL="$amal" JSON_TOOL="$json" SHIM_CALLS="$cuda_folder/calls_blas" tests/one_case.sh differential "$script" "$base" cuda "${way% *}" >"$tmp/out"
+        if [ -s "$tmp/out" ]; then bad "wide products, $way" "$(cat "$tmp/out")"; else ok; fi
+        if grep -q cublasDsyrk_v2 "$cuda_folder/calls_blas" && grep -q cublasDgemm_v2 "$cuda_folder/calls_blas"; then ok; else bad "wide products are cuBLAS's, $way" "$(cat "$cuda_folder/calls_blas")"; fi
+    done
+    while read -r symbol calls; do
+        case "$symbol" in cublas*) ;; *) continue ;; esac
+        for n in 1 "$calls"; do
+            for code in 3 13; do # no memory; it failed
+                SHIM_FAIL="$symbol:$n:$code" SHIM_MEMORY=700000 timeout 60 "$amal" run "$script" --backend cuda --strategy materialize --quiet >"$tmp/stdout" 2>"$tmp/stderr"
+                got=$?
+                if [ $got -eq 3 ] && grep -qE 'error\[E62[45]\].*cuBLAS' "$tmp/stderr"; then ok; else bad "call $n of $symbol returns $code: exit code $got" "$(cat "$tmp/stderr")"; fi
+            done
+        done
+    done <"$cuda_folder/calls_blas"
+    mkdir -p "$none/lib64"
+    cp "$shim/lib64/libcuda.so.1" "$none/lib64/libcuda.so.1"
+    cp "$shim/lib64/libcuda.so.1" "$none/lib64/libnvrtc.so.13"
+    echo 'int nothing_here;' | ${CC:-cc} -shared -fPIC -x c -o "$none/lib64/libcublas.so.13" -
+    CUDA_HOME="$none" AMAL="$amal" JSON_TOOL="$json" SHIM_CALLS="$cuda_folder/calls_blas" tests/one_case.sh differential "$script" "$base" cuda factorize >"$tmp/out"
+    if [ -s "$tmp/out" ] || grep -q cublas "$cuda_folder/calls_blas"; then bad "wide products without cuBLAS" "$(cat "$tmp/out")"; else ok; fi
+    CUDA_HOME="$none" timeout 60 "$amal" run "$script" --backend cuda --quiet >/dev/null 2>"$tmp/stderr"
+    if [ "$(grep -c 'warning\[W608\]' "$tmp/stderr")" = 3 ]; then ok; else bad "W608 says that cuBLAS is missing, once for each training" "$(cat "$tmp/stderr")"; fi
+    CUDA_HOME="$none" "$amal" doctor >"$tmp/stdout"
+    if grep -qE '^ +-- +cuBLAS +cuBLAS is too old' "$tmp/stdout"; then ok; else bad "amal doctor without cuBLAS" "$(cat "$tmp/stdout")"; fi
+}
+
 if [ -n "${AMAL_TEST_GPU:-}" ]; then
     if "$amal" doctor | grep -qE '^ +ok +GPU'; then
         cuda_differential
         random_cuda --count 200
         random_cuda --count 40 --any-order
         random_cuda --count 40 --plain
+        random_cuda --count 40 --products
         cuda_sanitized
     else
         bad "make test-gpu" "$("$amal" doctor | grep -A1 GPU)"
@@ -167,6 +233,8 @@ elif command -v "${SHIM_CXX:-c++}" >/dev/null && [ -e "$shim/lib64/libcuda.so.1"
     SHIM_ORDER=backward random_cuda --count 14
     SHIM_ORDER=mixed random_cuda --count 14
     random_cuda --count 4 --any-order
+    random_cuda --count 30 --products
+    cuda_products
     cuda_errors
     # shellcheck source=tests/cuda_auto.sh
     . tests/cuda_auto.sh

@@ -34,7 +34,13 @@ static int slot_for(Cu *e, const IrNode *n) {
     name = name
                ? arena_printf(e->arena, "%s%s_v%d", isdigit((unsigned char)*name) ? "v" : "", emit_text_name(e->arena, name), n->id)
                : arena_printf(e->arena, "v_%d", n->id);
-    return cu_new_slot(e, n->rows, n->cols, n->rspace, name);
+    int slot = cu_new_slot(e, n->rows, n->cols, n->rspace, name);
+    if (e->factored[n->id] && !FUSE(n)->stored && !e->spilled[n->id]) {
+        CudaSlot *s = &e->out->slots.data[slot];
+        s->panel = true;
+        if (s->rows > cu_panel_rows(n)) s->rows = cu_panel_rows(n);
+    }
+    return slot;
 }
 int cu_slot(const CudaProgram *p, const IrNode *n) {
     if (n->op == IR_PROJ) {
@@ -75,6 +81,7 @@ static void declare_region(Cu *e, const IrRegion *r) {
             if (u && FUSE(u)->kind == FUSE_ROW && !FUSE(u)->stored && u->home == r) e->spilled[u->id] = true;
         }
     }
+    cu_choose_products(e, r);
     for (int i = 0; i < r->nodes.len; i++) {
         const IrNode *n = r->nodes.data[i];
         if (keeps_value(e, n)) e->out->slot_of[n->id] = slot_for(e, n);
@@ -363,12 +370,14 @@ static void emit_region(Cu *e, const IrRegion *r) {
     }
 }
 
-CudaProgram *cuda_emit(FusePlan *plan, bool deterministic) {
+CudaProgram *cuda_emit(FusePlan *plan, bool deterministic, bool blas) {
     IrFunc *f = plan->func;
-    Cu em = {.plan = plan, .f = f, .arena = plan->arena, .deterministic = deterministic}, *e = &em;
+    Cu em = {.plan = plan, .f = f, .arena = plan->arena, .deterministic = deterministic, .blas = blas}, *e = &em;
     e->out = arena_new_of(e->arena, CudaProgram);
     int nodes = f->next_id + 1;
     e->spilled = arena_array(e->arena, bool, nodes);
+    e->product = arena_array(e->arena, bool, nodes);
+    e->factored = arena_array(e->arena, bool, nodes);
     e->staged = arena_array(e->arena, bool, nodes);
     e->scratched = arena_array(e->arena, bool, nodes);
     e->dirty = arena_array(e->arena, bool, nodes);

@@ -43,6 +43,7 @@ typedef struct CudaSlot {
     int rspace; /* 0: small */
     const char *name;
     bool input_copy;
+    bool panel; /* of one pass, which goes over its rows in pieces: it has the rows of a piece only */
 } CudaSlot;
 typedef enum {
     ARG_BIND,  /* pointer */
@@ -72,6 +73,18 @@ typedef struct CudaArg {
     const char *name, *type;
     bool written;
 } CudaArg;
+/* A product that cuBLAS makes, of rows that lie in memory: before or after the kernel of its pass, and over the same
+ * rows. What it reads and writes are arguments of that kernel too. Dense, row after row. */
+typedef struct CudaOperand {
+    CudaArgKind kind; /* ARG_BIND or ARG_SLOT */
+    int index;
+    int64_t ld;
+} CudaOperand;
+typedef struct CudaProduct {
+    const IrNode *node; /* rows @ small; rows' @ rows, added up; the same with itself: one half of it, see cu_halves */
+    CudaOperand x, y, to;
+    bool adds, half, before;
+} CudaProduct;
 typedef enum {
     GRID_ONE,    /* one block */
     GRID_TILES,  /* tiles of the rows of `space`, as many blocks as the device runs at once */
@@ -91,6 +104,9 @@ typedef struct CudaKernel {
     int64_t parts;      /* doubles a block, of all its reductions: bounds the blocks */
     const IrNode *node; /* whose line a failure names */
     const FusePass *pass;
+    VEC(CudaProduct) products;
+    int64_t panel; /* rows of a piece; 0: all at once */
+    bool idle;     /* nothing is left to it but its products: it is not launched */
 } CudaKernel;
 typedef struct CudaParts { /* of one reduction: blocks x cells */
     int kernel;
@@ -127,8 +143,18 @@ typedef struct CudaProgram {
     int *outputs;                /* per result: slot, or -1: opaque, held by the host */
     VEC(const IrNode *) host;    /* operators that run on the host */
 } CudaProgram;
-/* deterministic: sums by key without atomics. */
-CudaProgram *cuda_emit(FusePlan *plan, bool deterministic);
+/* deterministic: sums by key without atomics. blas: wide products are left to cuBLAS. */
+CudaProgram *cuda_emit(FusePlan *plan, bool deterministic, bool blas);
+/* A product that cuBLAS is wanted for; NULL: none. */
+const IrNode *cuda_wide_product(const FusePlan *plan);
+/* What is wide, and how much memory a piece of rows takes that a product waits for. Tests take other numbers. */
+typedef struct CudaWidth {
+    int64_t side;       /* both sides of the small matrix have so many cells at least, and */
+    int64_t rectangles; /* it has more squares of 8 x 8 than this */
+    int64_t cells;      /* of a piece: about, but … */
+    int64_t rows;       /* … a multiple of these rows; even */
+} CudaWidth;
+extern CudaWidth cuda_width;
 /* The slot of a value that is kept (carried values and results of control resolved); -1: a leaf that is no slot, or
  * opaque. */
 int cu_slot(const CudaProgram *p, const IrNode *n);
@@ -143,9 +169,11 @@ typedef struct Cu {
     IrFunc *f;
     Arena *arena;
     CudaProgram *out;
-    bool deterministic;
-    Buf text;      /* finished kernels */
-    bool *spilled; /* by node id: a row value that a segment kernel reads: kept */
+    bool deterministic, blas;
+    Buf text;       /* finished kernels */
+    bool *spilled;  /* by node id: a row value that a segment kernel reads: kept */
+    bool *product;  /* by node id: cuBLAS makes it */
+    bool *factored; /* by node id: a row value of the pass that cuBLAS reads or writes: kept, if for a piece only */
     /* the kernel being emitted */
     CudaKernel *kernel;
     Buf top, lines, tail;
@@ -210,6 +238,12 @@ void cu_reduce_node(Cu *e, const IrNode *n);
 void cu_finish(Cu *e, const FusePass *pass, int kernel);
 void cu_segments(Cu *e, const IrNode *n);
 void cu_small_node(Cu *e, const IrNode *n);
+/* emit_product.c: which products are cuBLAS's; those of the pass being emitted; what follows its kernel. */
+void cu_choose_products(Cu *e, const IrRegion *r);
+bool cu_is_product(const Cu *e, const IrNode *n);
+int64_t cu_panel_rows(const IrNode *n);
+void cu_products(Cu *e, const FusePass *pass);
+void cu_halves(Cu *e, const FusePass *pass);
 /* Statements of the open small kernel. */
 void cu_small_begin(Cu *e, const IrNode *n);
 void cu_copy(Cu *e, int to, const IrNode *from);

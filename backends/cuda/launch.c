@@ -46,13 +46,21 @@ static int64_t needed_blocks(const Job *j, const CudaKernel *k, int64_t first, i
             most = (int64_t)j->d->multiprocessors * BLOCKS_A_PROCESSOR;
     return blocks < most ? blocks : most;
 }
+CUdeviceptr job_array(const Job *j, CudaArgKind kind, int index, int64_t first, const CUdeviceptr *bases) {
+    if (kind == ARG_SLOT) {
+        const CudaSlot *s = &j->x->program->slots.data[index];
+        return j->slot[index] - (s->panel ? sizeof(double) * (CUdeviceptr)(first * s->cols) : 0);
+    }
+    const JobBind *b = &j->bind[index];
+    return bases && b->streamed ? bases[index] : b->array ? cuda_resident_at(b->array) : 0;
+}
 static void argument(const Job *j, const CudaArg *a, int64_t first, int64_t last, int fresh, const CUdeviceptr *bases,
                      Argument *out) {
     const JobBind *b =
-        a->kind == ARG_BIND || (a->kind >= ARG_CHUNKS && a->kind < ARG_CHUNK_SUMS) ? &j->bind[a->index] : NULL;
+        a->kind >= ARG_CHUNKS && a->kind < ARG_CHUNK_SUMS ? &j->bind[a->index] : NULL;
     switch (a->kind) {
-    case ARG_BIND: out->p = bases && b->streamed ? bases[a->index] : b->array ? cuda_resident_at(b->array) : 0; break;
-    case ARG_SLOT: out->p = j->slot[a->index]; break;
+    case ARG_BIND:
+    case ARG_SLOT: out->p = job_array(j, a->kind, a->index, first, bases); break;
     case ARG_ROWS: out->n = job_rows(j, a->index); break;
     case ARG_FIRST: out->n = first; break;
     case ARG_LAST: out->n = last; break;
@@ -298,7 +306,7 @@ static bool run_op(Job *j, const CudaOp *op) {
     case CUOP_LAUNCH: {
         const CudaKernel *k = j->x->program->kernels.data[op->kernel];
         if (stream_needed(j, k)) return stream_launch(j, op->kernel);
-        return job_launch(j, op->kernel, 0, k->grid == GRID_TILES ? job_rows(j, k->space) : 0, 1, NULL);
+        return job_pass(j, op->kernel, 0, k->grid == GRID_TILES ? job_rows(j, k->space) : 0, 1, NULL);
     }
     case CUOP_ZERO: {
         size_t bytes = value_bytes(&slots[op->to]);

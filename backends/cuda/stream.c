@@ -92,7 +92,7 @@ bool stream_launch(Job *j, int kernel) {
     int64_t rows = job_rows(j, k->space);
     CUdeviceptr *bases = mem_alloc(sizeof *bases * (size_t)(j->x->program->binds.len + 1));
     bool ok = true;
-    if (!rows) ok = job_launch(j, kernel, 0, 0, 1, bases);
+    if (!rows) ok = job_pass(j, kernel, 0, 0, 1, bases);
     for (int64_t first = 0, piece = 0; ok && first < rows; first += s->rows, piece++) {
         int half = (int)(piece % 2);
         int64_t last = first + s->rows < rows ? first + s->rows : rows;
@@ -110,7 +110,7 @@ bool stream_launch(Job *j, int kernel) {
         s->used[half] = true;
         ok = ok && job_ok(j, a->event_record(s->copied[half], j->d->copies), k->node, "ordering its work") &&
              job_ok(j, a->stream_after(j->d->stream, s->copied[half], 0), k->node, "ordering its work") &&
-             job_launch(j, kernel, first, last, piece == 0, bases) &&
+             job_pass(j, kernel, first, last, piece == 0, bases) &&
              job_ok(j, a->event_record(s->done[half], j->d->stream), k->node, "ordering its work");
     }
     mem_free(bases);
