@@ -31,7 +31,7 @@ static bool with_blas(Diags *ds, const FusePlan *plan) {
     const char *why;
     if (!n || cuda_blas(&why)) return n != NULL;
     const IrNode *x = n->args[0];
-    Diag *d = diag_warn(ds, "W608", n->span, "the wide products of %s run in amal's own kernels, which are slower: %s",
+    Diag *d = diag_warn(ds, "W608", n->span, "the wide products of %s are made without cuBLAS, which is slower: %s",
                         plan->func->name, why);
     diag_note(d, (Span){0}, "this one takes %lld columns to %lld", (long long)x->cols, (long long)n->cols);
     diag_help(d, "install cuBLAS (the package libcublas of the CUDA toolkit), or name the toolkit's folder in CUDA_HOME");
@@ -73,8 +73,9 @@ static bool load(Executable *x, Diags *ds) {
         !cuda_ok(d, d->api->module_load(&x->module, x->code.image), ds, (Span){0}, "loading the kernels", 0))
         return false;
     if (x->functions) return true;
-    for (int k = 0; k < n; k++)
-        if (x->program->kernels.data[k]->products.len && !product_open(d, ds)) return false;
+    bool products = x->program->products.len > 0;
+    for (int k = 0; k < n; k++) products = products || x->program->kernels.data[k]->products.len;
+    if (products && !product_open(d, ds)) return false;
     x->functions = mem_alloc(sizeof *x->functions * (size_t)(n + 1));
     x->most_blocks = mem_alloc(sizeof *x->most_blocks * (size_t)(n + 1));
     size_t free_bytes = 0, total = 0;
@@ -166,6 +167,11 @@ static void cuda_describe(const Executable *x, Buf *out) {
                 buf_puts(out, "\n");
             }
         }
+    }
+    for (int i = 0; i < p->products.len; i++) {
+        buf_puts(out, "  by cuBLAS: ");
+        ir_print_expr(out, p->products.data[i]->node, 1);
+        buf_puts(out, "\n");
     }
     for (int i = 0; i < p->host.len; i++) {
         const IrNode *n = p->host.data[i];

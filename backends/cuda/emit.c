@@ -229,7 +229,8 @@ void cu_flush(Cu *e) {
 void cu_op(Cu *e, CudaOp op) {
     cu_flush(e);
     vec_push(e->arena, &e->body->ops, op);
-    if (op.kind != CUOP_ZERO && op.kind != CUOP_COPY && op.kind != CUOP_SWAP) e->body->plain = false;
+    if (op.kind != CUOP_ZERO && op.kind != CUOP_COPY && op.kind != CUOP_SWAP && op.kind != CUOP_PRODUCT)
+        e->body->plain = false;
 }
 static CudaBody *body_begin(Cu *e) {
     cu_flush(e);
@@ -348,6 +349,7 @@ static void emit_if(Cu *e, const IrNode *n) {
     cu_op(e, op);
 }
 static void emit_host(Cu *e, const IrNode *n) {
+    if (cu_small_product(e, n)) return;
     vec_push(e->arena, &e->out->host, n);
     cu_op(e, (CudaOp){.kind = CUOP_HOST, .to = FUSE(n)->opaque ? -1 : cu_slot(e->out, n), .node = n});
 }

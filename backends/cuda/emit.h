@@ -73,8 +73,9 @@ typedef struct CudaArg {
     const char *name, *type;
     bool written;
 } CudaArg;
-/* A product that cuBLAS makes, of rows that lie in memory: before or after the kernel of its pass, and over the same
- * rows. What it reads and writes are arguments of that kernel too. Dense, row after row. */
+/* A product that cuBLAS makes, of dense values row after row. One of a pass is made before or after its kernel, and
+ * over the same rows; what it reads and writes are arguments of that kernel too. One of small values is an operation.
+ */
 typedef struct CudaOperand {
     CudaArgKind kind; /* ARG_BIND or ARG_SLOT */
     int index;
@@ -83,7 +84,7 @@ typedef struct CudaOperand {
 typedef struct CudaProduct {
     const IrNode *node; /* rows @ small; rows' @ rows, added up; the same with itself: one half of it, see cu_halves */
     CudaOperand x, y, to;
-    bool adds, half, before;
+    bool adds, half, before, small;
 } CudaProduct;
 typedef enum {
     GRID_ONE,    /* one block */
@@ -114,7 +115,17 @@ typedef struct CudaParts { /* of one reduction: blocks x cells */
 } CudaParts;
 
 /* ---- what the host does ---- */
-typedef enum { CUOP_LAUNCH, CUOP_ZERO, CUOP_COPY, CUOP_SWAP, CUOP_HOST, CUOP_LOOP, CUOP_WHILE, CUOP_IF } CudaOpKind;
+typedef enum {
+    CUOP_LAUNCH,
+    CUOP_PRODUCT,
+    CUOP_ZERO,
+    CUOP_COPY,
+    CUOP_SWAP,
+    CUOP_HOST,
+    CUOP_LOOP,
+    CUOP_WHILE,
+    CUOP_IF
+} CudaOpKind;
 typedef struct CudaBody CudaBody;
 typedef struct CudaOp {
     CudaOpKind kind;
@@ -123,11 +134,12 @@ typedef struct CudaOp {
                      from is the condition. -1: a constant, `number` */
     double number;
     const IrNode *node;
-    CudaBody *body, *other; /* LOOP, WHILE: body, other is the condition's; IF: both sides */
+    const CudaProduct *product; /* PRODUCT */
+    CudaBody *body, *other;     /* LOOP, WHILE: body, other is the condition's; IF: both sides */
 } CudaOp;
 struct CudaBody {
     VEC(CudaOp) ops;
-    bool plain; /* launches, zeroes, copies and swaps only: may be captured as a graph */
+    bool plain; /* launches, products, zeroes, copies and swaps only: may be captured as a graph */
     int id;
 };
 typedef struct CudaProgram {
@@ -138,10 +150,11 @@ typedef struct CudaProgram {
     VEC(CudaParts) parts;
     CudaBody *body;
     int nbodies, nwatched;
-    VEC(const IrNode *) watched; /* carried values, by number in the watch */
-    int *slot_of;                /* by node id: slot of a kept value; -1: none */
-    int *outputs;                /* per result: slot, or -1: opaque, held by the host */
-    VEC(const IrNode *) host;    /* operators that run on the host */
+    VEC(const IrNode *) watched;       /* carried values, by number in the watch */
+    int *slot_of;                      /* by node id: slot of a kept value; -1: none */
+    int *outputs;                      /* per result: slot, or -1: opaque, held by the host */
+    VEC(const IrNode *) host;          /* operators that run on the host */
+    VEC(const CudaProduct *) products; /* of small values */
 } CudaProgram;
 /* deterministic: sums by key without atomics. blas: wide products are left to cuBLAS. */
 CudaProgram *cuda_emit(FusePlan *plan, bool deterministic, bool blas);
@@ -244,6 +257,7 @@ bool cu_is_product(const Cu *e, const IrNode *n);
 int64_t cu_panel_rows(const IrNode *n);
 void cu_products(Cu *e, const FusePass *pass);
 void cu_halves(Cu *e, const FusePass *pass);
+bool cu_small_product(Cu *e, const IrNode *n); /* false: it is not cuBLAS's */
 /* Statements of the open small kernel. */
 void cu_small_begin(Cu *e, const IrNode *n);
 void cu_copy(Cu *e, int to, const IrNode *from);

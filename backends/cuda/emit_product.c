@@ -8,7 +8,10 @@
  *
  * cuBLAS reads rows that lie in memory: a dense block, a value kept by an earlier pass, or one that this pass writes.
  * The last is not kept whole for it: the pass then goes over its rows in pieces, and the value has the rows of one
- * piece, which stay in the L2 cache between the kernel that writes them and the product. */
+ * piece, which stay in the L2 cache between the kernel that writes them and the product.
+ *
+ * Products of small values that are too much for the kernels of such values are cuBLAS's too: the host, which makes
+ * them without it, would have to be waited for. */
 #include "backends/cuda/emit.h"
 
 /* 128 squares of 8 x 8: what the 128 threads of a block have in registers (emit_reduce.c). A piece: 16 MB. */
@@ -30,7 +33,20 @@ static bool is_wide_product(const IrFunc *f, const IrNode *n) {
     if (FUSE(n)->kind != FUSE_ROW || !is_wide(x->cols, n->cols)) return false;
     return y->op != IR_CONST && y->op != IR_FULL && y->op != IR_IOTA;
 }
+/* Of small values, but too large for one of the kernels that make these: otherwise the host makes it. */
+static bool has_memory(const IrNode *x) {
+    return x->op != IR_CONST && x->op != IR_FULL && x->op != IR_IOTA && !x->rspace && !x->cspace && !FUSE(x)->opaque;
+}
+static bool is_small_product(const IrNode *n) {
+    return FUSE(n)->kind == FUSE_KERNEL && n->op == IR_MATMUL && !FUSE(n)->opaque && !n->rspace && !n->cspace &&
+           has_memory(n->args[0]) && has_memory(n->args[1]);
+}
 const IrNode *cuda_wide_product(const FusePlan *plan) {
+    for (int r = 0; r < plan->regions.len; r++)
+        for (int k = 0; k < plan->regions.data[r]->steps.len; k++) {
+            const IrNode *n = plan->regions.data[r]->steps.data[k].node;
+            if (n && is_small_product(n)) return n;
+        }
     for (int p = 0; p < plan->passes.len; p++)
         for (int k = 0; k < plan->passes.data[p]->nodes.len; k++) {
             const IrNode *n = plan->passes.data[p]->nodes.data[k];
@@ -104,7 +120,7 @@ void cu_products(Cu *e, const FusePass *pass) {
     CudaKernel *kernel = e->kernel;
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
-        if (e->factored[n->id] && !FUSE(n)->stored && !e->spilled[n->id] &&
+        if (e->factored[n->id] && !FUSE(n)->stored && !e->spilled[n->id] && n->rows > cu_panel_rows(n) &&
             (!kernel->panel || kernel->panel > cu_panel_rows(n)))
             kernel->panel = cu_panel_rows(n);
         if (!cu_is_product(e, n)) continue;
@@ -132,4 +148,20 @@ void cu_halves(Cu *e, const FusePass *pass) {
         LINE("}");
         cu_kernel_end(e);
     }
+}
+bool cu_small_product(Cu *e, const IrNode *n) {
+    if (!e->blas || !is_small_product(n)) return false;
+    CudaProduct *p = arena_new_of(e->arena, CudaProduct);
+    *p = (CudaProduct){.node = n, .small = true};
+    CudaOperand *const o[] = {&p->x, &p->y, &p->to};
+    const IrNode *const v[] = {n->args[0], n->args[1], n};
+    for (int k = 0; k < 3; k++) {
+        bool input = v[k]->op == IR_INPUT;
+        *o[k] = (CudaOperand){.kind = input ? ARG_BIND : ARG_SLOT, .ld = v[k]->cols};
+        o[k]->index = input ? cu_bind_index(e, BIND_INPUT, 0, (int)v[k]->i0) : cu_slot(e->out, v[k]);
+        if (input) e->out->binds.data[o[k]->index].anywhere = true;
+    }
+    vec_push(e->arena, &e->out->products, p);
+    cu_op(e, (CudaOp){.kind = CUOP_PRODUCT, .product = p, .node = n});
+    return true;
 }

@@ -308,6 +308,7 @@ static bool run_op(Job *j, const CudaOp *op) {
         if (stream_needed(j, k)) return stream_launch(j, op->kernel);
         return job_pass(j, op->kernel, 0, k->grid == GRID_TILES ? job_rows(j, k->space) : 0, 1, NULL);
     }
+    case CUOP_PRODUCT: return job_product(j, op->product);
     case CUOP_ZERO: {
         size_t bytes = value_bytes(&slots[op->to]);
         return !bytes ||

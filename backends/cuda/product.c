@@ -49,6 +49,12 @@ static const double *at_row(const Job *j, const CudaOperand *o, int64_t row, int
     return (const double *)(job_array(j, o->kind, o->index, first, bases) +
                             sizeof(double) * (CUdeviceptr)(row * o->ld));
 }
+static bool done(Job *j, const IrNode *n, cublasStatus_t status) {
+    if (reported(j->rc->diags, n->span, status, "running this product")) return true;
+    j->failed = true;
+    if (!j->capturing) j->d->api->stream_wait(j->d->stream);
+    return false;
+}
 static bool multiply(Job *j, const CudaProduct *p, int64_t first, int64_t last, int fresh, const CUdeviceptr *bases) {
     static const double zero = 0, one = 1;
     const IrNode *n = p->node;
@@ -74,10 +80,18 @@ static bool multiply(Job *j, const CudaProduct *p, int64_t first, int64_t last, 
     else
         status = blas.api->gemm(blas.handle, n->tb ? CUBLAS_OP_T : CUBLAS_OP_N, CUBLAS_OP_N, width, rows, inner, &one,
                                 y, ldy, x, ldx, &zero, to, ld);
-    if (reported(j->rc->diags, n->span, status, "running this product")) return true;
-    j->failed = true;
-    if (!j->capturing) j->d->api->stream_wait(j->d->stream);
-    return false;
+    return done(j, n, status);
+}
+bool job_product(Job *j, const CudaProduct *p) {
+    static const double zero = 0, one = 1;
+    const IrNode *n = p->node, *x = n->args[0];
+    int64_t inner = n->ta ? x->rows : x->cols;
+    double *to = (double *)at_row(j, &p->to, 0, 0, NULL);
+    j->last = n;
+    return done(j, n,
+                blas.api->gemm(blas.handle, n->tb ? CUBLAS_OP_T : CUBLAS_OP_N, n->ta ? CUBLAS_OP_T : CUBLAS_OP_N,
+                               (int)n->cols, (int)n->rows, (int)inner, &one, at_row(j, &p->y, 0, 0, NULL), (int)p->y.ld,
+                               at_row(j, &p->x, 0, 0, NULL), (int)p->x.ld, &zero, to, (int)p->to.ld));
 }
 static bool multiply_all(Job *j, const CudaKernel *k, bool before, int64_t first, int64_t last, int fresh,
                          const CUdeviceptr *bases) {

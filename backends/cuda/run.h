@@ -94,6 +94,7 @@ bool job_launch(Job *j, int kernel, int64_t first, int64_t last, int fresh, cons
 CUdeviceptr job_array(const Job *j, CudaArgKind kind, int index, int64_t first, const CUdeviceptr *bases);
 /* product.c: a kernel with the products of its pass, over rows first … last. */
 bool job_pass(Job *j, int kernel, int64_t first, int64_t last, int fresh, const CUdeviceptr *bases);
+bool job_product(Job *j, const CudaProduct *p); /* of small values */
 bool product_open(const CudaDevice *d, Diags *ds);
 bool job_run(Job *j, const CudaBody *b);
 bool job_status(Job *j);
