@@ -226,6 +226,46 @@ cuda_products() {
     CUDA_HOME="$none" "$amal" doctor >"$tmp/stdout"
     if grep -qE '^ +-- +cuBLAS +cuBLAS is too old' "$tmp/stdout"; then ok; else bad "amal doctor without cuBLAS" "$(cat "$tmp/stdout")"; fi
 }
+# Rows that are found on the GPU are those that the host finds, and it is said where they were found.
+cuda_joins() {
+    local script="$cuda_folder/star.amal" twice="$cuda_folder/twice.amal" run symbol got
+    timeout 900 "$build/tests/differential/random_mappings" --count 400 --seed 7000 --compiled 0 --gpu 1 >"$tmp/out" 2>&1
+    add_counts "random_mappings --gpu" $? "$tmp/out"
+    awk 'BEGIN { print "a,b,c,y"; for (r = 0; r < 400000; r++) printf "%d,%s,%d,%d\n", (r * 7919) % 61, "t" (r * 31 % 53), r % 100 ? (r * r) % 47 : -1, r % 9 }' >"$cuda_folder/star_facts.csv"
+    awk 'BEGIN { print "k,x"; for (r = 0; r < 60; r++) printf "%d,%d\n", 59 - r, r % 11 }' >"$cuda_folder/star_a.csv"
+    awk 'BEGIN { print "k,x"; for (r = 0; r < 50; r++) printf "t%d,%d\n", r, r % 7 }' >"$cuda_folder/star_b.csv"
+    awk 'BEGIN { print "k,x,n"; for (r = 0; r < 47; r++) printf "%d,%d,%d\n", r, r % 5, r % 8 }' >"$cuda_folder/star_c.csv"
+    awk 'BEGIN { print "n,x"; for (r = 0; r < 7; r++) printf "%d,%d\n", r, r }' >"$cuda_folder/star_n.csv"
+    cat >"$script" <<'S'
+source F from "star_facts.csv";
+source A from "star_a.csv";
+source B from "star_b.csv";
+source C from "star_c.csv";
+source N from "star_n.csv";
+target T { y: label num, a: feature num, b: feature num, c: feature num missing 0, n: feature num missing 0 }
+F(a: a, b: b, c: c, y: y), A(k: a, x: p), B(k: b, x: q), C(k: c, n: m, x: r)?, N(n: m, x: u)? -> T(y: y, a: p, b: q, c: r, n: u);
+algorithm sums() { fit(X: [n, d], y: [n, 1]) { w = X' @ y; return w; } }
+train s = sums() on T;
+S
+    sed 's/star_b.csv/star_b2.csv/' "$script" >"$twice"
+    { cat "$cuda_folder/star_b.csv" && echo t3,1; } >"$cuda_folder/star_b2.csv"
+    run=(timeout 300 "$amal" run "$script" --no-cache)
+    "${run[@]}" --backend c --quiet --json "$tmp/star.c.json" >/dev/null 2>"$tmp/stderr" || bad "$script (c)" "$(cat "$tmp/stderr")"
+    SHIM_CALLS="$cuda_folder/calls_join" "${run[@]}" --backend cuda --json "$tmp/star.json" >"$tmp/out" 2>&1
+    if grep -q '^  joined on the GPU$' "$tmp/out" && "$json" compare "$tmp/star.c.json" "$tmp/star.json" 1e-9 >>"$tmp/out" 2>&1; then ok; else bad "a join on the GPU" "$(cat "$tmp/out")"; fi
+    timeout 300 "$amal" run "$twice" --no-cache --backend cuda >"$tmp/out" 2>&1
+    if grep -q '^  joined on the host: a table has two rows of one key$' "$tmp/out"; then ok; else bad "a join that the GPU does not make" "$(cat "$tmp/out")"; fi
+    timeout 60 "$amal" run tests/differential/star_linear.amal --no-cache --backend cuda >"$tmp/out" 2>&1
+    if grep -q '^  joined on the host: its tables are too small' "$tmp/out"; then ok; else bad "a join that does not pay" "$(cat "$tmp/out")"; fi
+    [ -z "${AMAL_TEST_GPU:-}" ] || return # what follows is the shim's
+    SHIM_MEMORY=1000000 "${run[@]}" --backend cuda >"$tmp/out" 2>&1
+    if grep -q "^  joined on the host: the GPU's memory is too small" "$tmp/out"; then ok; else bad "a join without memory" "$(cat "$tmp/out")"; fi
+    for symbol in cuMemGetInfo_v2 cuMemAlloc_v2 cuMemsetD8Async cuMemcpyHtoDAsync_v2 cuMemcpyDtoHAsync_v2 cuLaunchKernel cuModuleLoadData cuModuleGetFunction cuStreamSynchronize; do
+        SHIM_FAIL="$symbol:1:719" "${run[@]}" --backend cuda --quiet >"$tmp/stdout" 2>"$tmp/stderr"
+        got=$?
+        if [ $got -eq 3 ] && grep -q 'error\[E625\]' "$tmp/stderr"; then ok; else bad "a join where call 1 of $symbol fails: exit code $got" "$(cat "$tmp/stderr")"; fi
+    done
+}
 
 if [ -n "${AMAL_TEST_GPU:-}" ]; then
     if "$amal" doctor | grep -qE '^ +ok +GPU'; then
@@ -234,6 +274,7 @@ if [ -n "${AMAL_TEST_GPU:-}" ]; then
         random_cuda --count 40 --any-order
         random_cuda --count 40 --plain
         random_cuda --count 40 --products
+        cuda_joins
         cuda_sanitized
     else
         bad "make test-gpu" "$("$amal" doctor | grep -A1 GPU)"
@@ -247,6 +288,7 @@ elif command -v "${SHIM_CXX:-c++}" >/dev/null && [ -e "$shim/lib64/libcuda.so.1"
     random_cuda --count 4 --any-order
     random_cuda --count 30 --products
     cuda_products
+    cuda_joins
     cuda_errors
     # shellcheck source=tests/cuda_auto.sh
     . tests/cuda_auto.sh
