@@ -56,8 +56,7 @@ CUdeviceptr job_array(const Job *j, CudaArgKind kind, int index, int64_t first, 
 }
 static void argument(const Job *j, const CudaArg *a, int64_t first, int64_t last, int fresh, const CUdeviceptr *bases,
                      Argument *out) {
-    const JobBind *b =
-        a->kind >= ARG_CHUNKS && a->kind < ARG_CHUNK_SUMS ? &j->bind[a->index] : NULL;
+    const JobBind *b = a->kind >= ARG_CHUNKS && a->kind < ARG_CHUNK_SUMS ? &j->bind[a->index] : NULL;
     switch (a->kind) {
     case ARG_BIND:
     case ARG_SLOT: out->p = job_array(j, a->kind, a->index, first, bases); break;
@@ -208,6 +207,15 @@ static bool may_capture(const Job *j, const CudaBody *b) {
             return false;
     return true;
 }
+/* A library may load code when it is called for the first time, which a capture does not allow. */
+static bool has_products(const Job *j, const CudaBody *b) {
+    for (int i = 0; i < b->ops.len; i++) {
+        const CudaOp *op = &b->ops.data[i];
+        if (op->kind == CUOP_PRODUCT) return true;
+        if (op->kind == CUOP_LAUNCH && j->x->program->kernels.data[op->kernel]->products.len) return true;
+    }
+    return false;
+}
 static void swap_slots(Job *j, const CudaOp *op) {
     CUdeviceptr p = j->slot[op->to];
     j->slot[op->to] = j->slot[op->from];
@@ -260,9 +268,10 @@ static bool run_loop(Job *j, const CudaOp *op) {
     if (op->from >= 0 && !read_number(j, op->from, op->node, &count)) return false;
     int64_t of = count >= 1 ? count < 9e15 ? (int64_t)count : INT64_MAX : 0, batch = 1, launched = 0;
     bool graph = of >= GRAPH_ROUNDS && may_capture(j, op->body), outermost = j->depth++ == 0, ok = true;
+    bool first_plain = graph && has_products(j, op->body);
     double began = time_now();
     for (int64_t at = 1; ok && at <= of; at++) {
-        ok = graph ? run_graph(j, op->body) : job_run(j, op->body);
+        ok = graph && !(first_plain && at == 1) ? run_graph(j, op->body) : job_run(j, op->body);
         if (!ok) break;
         if (outermost) {
             j->iterations++;

@@ -5,7 +5,8 @@
  *
  * One handle works on the one stream of the device, with a workspace that is its own and of one size: then the same
  * product gives the same bits in every run on the same GPU, and what it does can be captured in a graph. Atomics are
- * off, as a new handle has them; arithmetic is that of doubles. */
+ * off, as a new handle has them; arithmetic is that of doubles. The first iteration of a loop is not captured
+ * (launch.c), since cuBLAS loads code when it meets a shape for the first time. */
 #include "backends/cuda/run.h"
 
 enum { WORKSPACE_MOST = 32 << 20 };

@@ -157,6 +157,9 @@ int shim_add(CUstream s, void (*call)(const void *given), const void *given, siz
     memcpy(w.arguments, given, bytes);
     return add(s, w);
 }
+int shim_captures(CUstream s) {
+    return s->capture != NULL;
+}
 static void no_capture(void) {
     for (CUstream s = streams; s; s = s->next)
         if (s->capture) shim_fault("a call that ends a capture");

@@ -8,6 +8,7 @@ void shim_fault(const char *what); /* a use that the real library does not allow
 void shim_check_range(CUdeviceptr p, size_t bytes);
 /* Done when somebody waits for it, or with the graph that is being captured. */
 int shim_add(CUstream s, void (*call)(const void *given), const void *given, size_t bytes);
+int shim_captures(CUstream s);
 #define CALL(symbol)                                                                                                   \
     do {                                                                                                               \
         int result_ = shim_call(#symbol);                                                                              \

@@ -1,5 +1,6 @@
 /* shim_blas.c: libcublas for tests without a GPU: the products as plain loops over columns, as the real one reads them.
- * What is not set (stream, workspace) or does not lie in one allocation of the device ends the program. */
+ * What is not set (stream, workspace), does not lie in one allocation of the device, or is captured before a product of
+ * its shape was made ends the program. */
 #include "tests/cuda/shim.h"
 #include <stdbool.h>
 #include <stdlib.h>
@@ -56,11 +57,29 @@ static void check(const void *at, int r, int c, int ld) {
     if (r < 0 || c < 0 || ld < r || ld < 1) shim_fault("a matrix whose columns overlap");
     if (r && c) shim_check_range((CUdeviceptr)at, sizeof(double) * ((size_t)(c - 1) * (size_t)ld + (size_t)r));
 }
+/* The real one loads code for a shape when it is first asked for it. */
+static void meet(const Product *p, bool captured) {
+    enum { SHAPES = 4096 };
+    static struct {
+        bool ta, tb, half;
+        int m, n, k;
+    } met[SHAPES];
+    static int nmet;
+    for (int i = 0; i < nmet; i++)
+        if (met[i].ta == p->ta && met[i].tb == p->tb && met[i].half == p->half && met[i].m == p->m &&
+            met[i].n == p->n && met[i].k == p->k)
+            return;
+    if (captured) shim_fault("the first product of a shape is captured");
+    if (nmet == SHAPES) return;
+    met[nmet].ta = p->ta, met[nmet].tb = p->tb, met[nmet].half = p->half;
+    met[nmet].m = p->m, met[nmet].n = p->n, met[nmet++].k = p->k;
+}
 static cublasStatus_t later(cublasHandle_t handle, const Product *p) {
     if (!handle->stream || !handle->workspace) shim_fault("a product without a stream and a workspace");
     check(p->a, p->ta ? p->k : p->m, p->ta ? p->m : p->k, p->lda);
     check(p->b, p->tb ? p->n : p->k, p->tb ? p->k : p->n, p->ldb);
     check(p->c, p->m, p->n, p->ldc);
+    meet(p, shim_captures(handle->stream));
     return shim_add(handle->stream, multiply, p, sizeof *p);
 }
 cublasStatus_t cublasDgemm_v2(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, int m, int n,
