@@ -8,7 +8,8 @@ CudaForesight cuda_foresee(IrFunc *f, const BackendOptions *o) {
     CudaForesight out = {0};
     char arch[24];
     const char *why;
-    CudaProgram *p = cuda_emit(ir_fuse_plain(f), !o->any_order);
+    FusePlan *plan = ir_fuse_plain(f);
+    CudaProgram *p = cuda_emit(plan, !o->any_order, cuda_wide_product(plan) && cuda_blas(&why));
     out.text_bytes = strlen(p->text);
     for (int k = 0; k < p->kernels.len && !out.refused; k++)
         if (p->kernels.data[k]->args.len > CUDA_ARGS_MOST)
