@@ -41,7 +41,6 @@ typedef struct BackendOptions {
 typedef struct Executable Executable; /* each backend's own */
 typedef struct Backend {
     const char *name, *help;
-    bool single;      /* takes numbers in single precision (integration_round) */
     bool sorted_rows; /* honours IrSpace.order and Indicator.segments */
     bool (*available)(const char **why_not);
     /* Reports what is missing by codes of its own; NULL: `available` is asked. */
@@ -56,6 +55,7 @@ typedef struct Backend {
     double (*compile_seconds)(const Executable *x);
     const char *(*text)(const Executable *x); /* what was compiled; NULL: a backend that compiles nothing */
     bool profiles;            /* its runs fill a profile */
+    bool plain_passes;        /* each of its passes runs over the rows of one space (ir_fuse_plain) */
 } Backend;
 /* What runs report alike, on whatever backend: a number that names no column (E406); a carried value that stopped being
  * finite (E405). Always false. */

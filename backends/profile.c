@@ -2,7 +2,7 @@
 #include "backends/profile.h"
 #include <math.h>
 
-enum { MOST_POINTS = 1024, MOST_CURVES = 32, MOST_CELLS = 1 << 20 };
+enum { MOST_POINTS = 1024, MOST_CURVES = 32 };
 
 RunProfile *profile_new(Arena *arena) {
     RunProfile *p = arena_new_of(arena, RunProfile);
@@ -36,7 +36,7 @@ void profile_carried(RunProfile *p, const IrNode *loop, int carried, const char 
                      int64_t cells) {
     ProfileCurve *c = find_curve(p, loop, carried);
     if (at == 0) {
-        if (c || p->curves.len == MOST_CURVES || cells <= 0 || cells > MOST_CELLS) return;
+        if (c || p->curves.len == MOST_CURVES || cells <= 0 || cells > PROFILE_CELLS_MOST) return;
         ProfileCurve fresh = {.loop = loop, .name = name, .carried = carried, .cells = cells, .every = 1};
         fresh.last = arena_array(p->arena, double, cells);
         memcpy(fresh.last, v, sizeof(double) * (size_t)cells);

@@ -6,6 +6,7 @@
 #define AMAL_PROFILE_H
 #include "ir/ir.h"
 
+enum { PROFILE_CELLS_MOST = 1 << 20 }; /* of a carried value: larger ones have no curve */
 typedef struct ProfileTime {
     double seconds;
     int64_t calls;

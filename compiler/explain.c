@@ -218,7 +218,7 @@ bool explain_training(Run *r, const char *key, const Stmt *s, const Integration 
     p->each = arena_array(r->arena, IrCost, p->func->next_id + 1);
     IrCost all = ir_cost_each(p->func, r->o->threads, p->each);
     p->predicted = all.seconds;
-    p->plan = ir_fuse(p->func);
+    p->plan = run_training_backend(r)->plain_passes ? ir_fuse_plain(p->func) : ir_fuse(p->func);
     buf_puts(out, "],\n \"estimate\": ");
     put_cost(out, &all);
     buf_puts(out, ", \"passes\": ");

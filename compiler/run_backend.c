@@ -46,10 +46,6 @@ static bool find_gpu(Weighing *w, bool automatic, const char **why) {
     bool kept = gpu_kept(&w->gpu, &unmeasured);
     *why = unmeasured;
     if (!kept && !automatic) return false; /* the device is asked when it is used */
-    if (!backend_cuda.single && r->o->precision && !strcmp(r->o->precision, "single")) {
-        *why = "the cuda backend does not read single precision";
-        return false;
-    }
     const CudaDevice *d = cuda_device_found(&missing);
     if (!d) w->absent = arena_strdup(r->arena, missing);
     if (!d && !(kept && r->o->explain)) {

@@ -40,11 +40,6 @@ const Backend *run_training_backend(const Run *r) {
 }
 
 static bool check_available(Run *r, const Backend *b, Span at, const BackendOptions *o) {
-    if (!b->single && r->o->precision && !strcmp(r->o->precision, "single")) {
-        Diag *d = diag_error(r->ds, "E605", at, "the %s backend does not read single precision", b->name);
-        diag_help(d, "leave out `precision single`, or run with --backend c");
-        return false;
-    }
     if (b->check) return b->check(r->ds, at, o);
     const char *why = NULL;
     if (b->available(&why)) return true;

@@ -47,7 +47,7 @@ IrCost ir_cost_gpu(const IrFunc *f, const IrGpu *gpu) {
 double ir_array_bytes(const Integration *in, bool (*there)(void *user, const void *array), void *user) {
     double bytes = 0;
     for (int b = 0; b < in->nblocks; b++)
-        if (!there || !there(user, in->blocks[b].data)) bytes += (double)mat_bytes(in->blocks[b].data);
+        if (!there || !there(user, in->blocks[b].data)) bytes += (double)mat_bytes_floats(in->blocks[b].data);
     for (int i = 0; i < in->nindicators; i++) {
         const Indicator *ind = &in->indicators[i];
         if (!ind->identity && (!there || !there(user, ind))) bytes += (double)sizeof(int32_t) * (double)ind->rows;

@@ -523,7 +523,9 @@ void fuse_verify(const FusePlan *p) {
 }
 
 static double node_bytes(const IrFunc *f, const IrNode *n) {
-    if (n->op == IR_DATA) return (double)mat_bytes(fuse_block(f, n)->data);
+    const Matrix *m = n->op == IR_DATA ? fuse_block(f, n)->data : NULL;
+    if (m && fuse_is_single(f, n)) return 4.0 * (double)m->rows * (double)m->ld;
+    if (m) return (double)mat_bytes(m);
     return 8.0 * (double)n->rows * (double)n->cols;
 }
 void fuse_pass_bytes(const FusePlan *p, const FusePass *pass, double *read, double *written) {

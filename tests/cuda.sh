@@ -79,7 +79,10 @@ cuda_compiles() {
     newest=$("$amal" explain "${cuda_scripts[0]}" --backend cuda --gpu-arch sm_1 2>&1 | grep -oE 'sm_[0-9]+' | tail -1)
     : >"$tmp/cases"
     for arch in sm_80 sm_90 "$newest"; do
-        for script in "${cuda_scripts[@]}"; do echo "compile $script - cuda $arch" >>"$tmp/cases"; done
+        for script in "${cuda_scripts[@]}"; do
+            echo "compile $script - cuda $arch" >>"$tmp/cases"
+            echo "compile_single $script - cuda $arch" >>"$tmp/cases"
+        done
     done
     run_cases "$tmp/cases"
 }
@@ -90,17 +93,21 @@ else
 fi
 
 # ---- running ----
-# Scripts as the interpreter on the materialized target, the rest as $1 says.
+# Scripts as the interpreter on the materialized target, in double and in single precision.
 cuda_differential() {
-    local script base strategy
+    local script base kind precision strategy
     : >"$tmp/cases"
     for script in "${cuda_scripts[@]}"; do
-        base="$tmp/$(basename "$script").cuda.json"
-        if ! timeout 300 "$amal" run "$script" --backend interp --strategy materialize --json "$base" --quiet >/dev/null 2>"$tmp/stderr"; then
-            bad "$script (interp, materialize)" "$(cat "$tmp/stderr")"
-            continue
-        fi
-        for strategy in factorize sorted materialize; do echo "differential $script \"$base\" cuda $strategy" >>"$tmp/cases"; done
+        for kind in differential single; do
+            precision=double
+            [ "$kind" != single ] || precision=single
+            base="$tmp/$(basename "$script").$kind.json"
+            if ! timeout 300 "$amal" run "$script" --backend interp --strategy materialize --precision $precision --json "$base" --quiet >/dev/null 2>"$tmp/stderr"; then
+                bad "$script (interp, materialize, $precision)" "$(cat "$tmp/stderr")"
+                continue
+            fi
+            for strategy in factorize sorted materialize; do echo "$kind $script \"$base\" cuda $strategy" >>"$tmp/cases"; done
+        done
     done
     run_cases "$tmp/cases"
 }
@@ -131,6 +138,73 @@ cuda_says() { # code, exit code, arguments
     timeout 60 "$amal" "$@" >"$tmp/stdout" 2>"$tmp/stderr"
     got=$?
     if [ $got -eq "$exit" ] && grep -q "error\[$code\]" "$tmp/stderr"; then ok; else bad "$code, exit code $exit wanted, got $got: $*" "$(cat "$tmp/stderr")"; fi
+}
+# Which calls of the driver a run of a script makes when the device has so many bytes.
+cuda_calls() { # script, strategy, bytes, other options
+    local script=$1 strategy=$2 bytes=$3
+    shift 3
+    SHIM_CALLS="$cuda_folder/calls" SHIM_MEMORY=$bytes timeout 60 "$amal" run "$script" --backend cuda --strategy "$strategy" --quiet "$@" >/dev/null 2>"$tmp/stderr" ||
+        bad "$script in $bytes bytes" "$(cat "$tmp/stderr")"
+}
+# It arrives piece by piece, and its results are those of the interpreter.
+streamed() { # script, differential or single, strategy, bytes
+    local base="$tmp/$(basename "$1").$2.json" precision=double
+    [ "$2" != single ] || precision=single
+    cuda_calls "$1" "$3" "$4" --precision $precision
+    if grep -q cuEventRecord "$cuda_folder/calls"; then ok; else bad "$1 ($precision, $3, $4 bytes) is not streamed"; fi
+    SHIM_MEMORY=$4 AMAL="$amal" JSON_TOOL="$json" tests/one_case.sh "$2" "$1" "$base" cuda "$3" >"$tmp/out"
+    if [ -s "$tmp/out" ]; then bad "$1 ($precision, $3, $4 bytes), streamed" "$(cat "$tmp/out")"; else ok; fi
+}
+# Compressed rows of a fact table, a few of them with most of the cells, in less memory than they take.
+cuda_streams_sparse() {
+    local script="$cuda_folder/rows.amal" kind precision
+    awk 'BEGIN { n = 3000; d = 60; cells = 0
+        for (r = 0; r < n; r++) { k = r % 300 == 7 ? 50 : r % 5; for (i = 0; i < k; i++) line[cells++] = r + 1 " " 1 + (r * 7 + i * (k == 50 ? 1 : 13)) % d " " ((r * 31 + i * 17) % 64 - 20) / 8 }
+        print "%%MatrixMarket matrix coordinate real general"; print n, d, cells; for (i = 0; i < cells; i++) print line[i] }' >"$cuda_folder/rows.mtx"
+    awk 'BEGIN { print "id,key,y"; for (r = 0; r < 3000; r++) print r "," r * 13 % 50 "," (r * 7 % 11) / 8 }' >"$cuda_folder/facts.csv"
+    cp tests/cuda/data/keys.csv "$cuda_folder/keys.csv"
+    cat >"$script" <<'END'
+source facts from "facts.csv" { id: int, key: int, y: num, key(id) }
+source rows from "rows.mtx" { rid: rowid, x: vector(60), key(rid) }
+source keys from "keys.csv";
+target T { y: label num, x: feature vector, p: feature num, q: feature num }
+facts(i, k, y) & rows(i, x) & keys(key: k, p: p, q: q) -> T(y, x, p, q);
+algorithm descend(step = 0.001, steps = 6) {
+  fit(X: [n, d], y: [n, 1]) {
+    w = zeros(d, 1);
+    repeat steps { w = w - step * (X' @ (sigmoid(X @ w) - y)); }
+    return w;
+  }
+  predict(X: [m, d]) { return sigmoid(X @ w); }
+}
+train m = descend() on T;
+evaluate m on T with rmse;
+print m.w; print sum(rowsums(features(T)) ^ 2);
+END
+    for kind in differential single; do
+        precision=double
+        [ "$kind" != single ] || precision=single
+        timeout 300 "$amal" run "$script" --backend interp --strategy materialize --precision $precision --json "$tmp/rows.amal.$kind.json" --quiet >/dev/null 2>"$tmp/stderr" ||
+            bad "$script (interp, materialize, $precision)" "$(cat "$tmp/stderr")"
+        streamed "$script" "$kind" factorize 200000
+        streamed "$script" "$kind" materialize 160000
+    done
+    cuda_calls "$script" factorize 100000000
+    if ! grep -q cuEventRecord "$cuda_folder/calls"; then ok; else bad "compressed rows that fit are streamed"; fi
+}
+# A profiled run says what its passes took, and computes the same.
+cuda_profiled() {
+    local script=tests/cuda/stream.amal memory
+    for memory in 1000000000 160000; do # in a loop that is a graph otherwise, and streamed
+        SHIM_MEMORY=$memory timeout 60 "$amal" run "$script" --backend cuda --strategy factorize --profile --json "$cuda_folder/profiled.json" >"$tmp/out" 2>"$tmp/stderr" || bad "$script --profile" "$(cat "$tmp/stderr")"
+        if grep -qE '^  profile: [0-9.]+ (us|ms|s) in passes over rows' "$tmp/out" && grep -qE '^  pass [0-9]+ over 3000 rows of T: 12 calls, [0-9.]+ (ms|s)' "$tmp/out" &&
+            grep -qE '^ +[0-9]+ +[0-9.]+ (us|ms|s)  repeat rounds \{ w = w' "$tmp/out"; then ok; else bad "$script --profile ($memory bytes)" "$(cat "$tmp/out")"; fi
+        if "$json" compare "$tmp/stream.amal.differential.json" "$cuda_folder/profiled.json" 1e-9 >"$tmp/out" 2>&1; then ok; else bad "a profiled run ($memory bytes) computes something else" "$(cat "$tmp/out")"; fi
+    done
+    timeout 60 "$amal" explain "$script" --backend cuda --run --json "$cuda_folder/plan.json" --html "$cuda_folder/plan.html" >/dev/null 2>"$tmp/stderr" || bad "$script: explain --run" "$(cat "$tmp/stderr")"
+    # 12 rounds of descent and 5 of the groups: a point each
+    if grep -q '"backend": "cuda"' "$cuda_folder/plan.json" && grep -q '"in_passes": [0-9.]*[1-9]' "$cuda_folder/plan.json" && grep -q '"calls": 12' "$cuda_folder/plan.json" &&
+        grep -q '"name": "w"' "$cuda_folder/plan.json" && grep -q '"name": "C"' "$cuda_folder/plan.json"; then ok; else bad "explain --run with cuda: passes and curves"; fi
 }
 cuda_errors() {
     local script=tests/differential/star_linear.amal n empty="$cuda_folder/empty" half="$cuda_folder/half"
@@ -193,10 +267,13 @@ cuda_errors() {
     done <"$cuda_folder/calls_measure"
     # arrays that do not fit arrive piece by piece, and are not asked for when they do
     if grep -q cuEventRecord "$cuda_folder/calls"; then ok; else bad "tests/cuda/stream.amal is not streamed"; fi
-    base="$tmp/stream.amal.cuda.json"
-    SHIM_MEMORY=200000 AMAL="$amal" JSON_TOOL="$json" tests/one_case.sh differential tests/cuda/stream.amal "$base" cuda factorize >"$tmp/out"
-    if [ -s "$tmp/out" ]; then bad "tests/cuda/stream.amal, streamed" "$(cat "$tmp/out")"; else ok; fi
-    SHIM_CALLS="$cuda_folder/calls" timeout 60 "$amal" run tests/cuda/stream.amal --backend cuda --strategy factorize --quiet >/dev/null 2>&1
+    script=tests/cuda/stream.amal
+    streamed $script differential factorize 160000
+    streamed $script single factorize 100000
+    # floats take half the memory: what is streamed as doubles fits
+    cuda_calls $script factorize 160000 --precision single
+    if ! grep -q cuEventRecord "$cuda_folder/calls"; then ok; else bad "tests/cuda/stream.amal in single precision is streamed"; fi
+    cuda_calls $script factorize 1000000000
     if ! grep -q cuEventRecord "$cuda_folder/calls" && grep -q cuGraphLaunch "$cuda_folder/calls"; then ok; else bad "what fits is not streamed, and its loop is a graph" "$(cat "$cuda_folder/calls")"; fi
 }
 
@@ -289,6 +366,7 @@ if [ -n "${AMAL_TEST_GPU:-}" ]; then
         random_cuda --count 40 --plain
         random_cuda --count 40 --products
         cuda_joins
+        random_cuda --count 40 --single
         cuda_sanitized
     else
         bad "make test-gpu" "$("$amal" doctor | grep -A1 GPU)"
@@ -303,7 +381,10 @@ elif command -v "${SHIM_CXX:-c++}" >/dev/null && [ -e "$shim/lib64/libcuda.so.1"
     random_cuda --count 30 --products
     cuda_products
     cuda_joins
+    random_cuda --count 8 --single
     cuda_errors
+    cuda_streams_sparse
+    cuda_profiled
     # shellcheck source=tests/cuda_auto.sh
     . tests/cuda_auto.sh
     auto_run

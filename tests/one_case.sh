@@ -6,10 +6,11 @@
 #   one_case.sh single SCRIPT BASE BACKEND STRATEGY                   the same with --precision single
 #   one_case.sh reference SCRIPT DATA BACKEND STRATEGY                as SCRIPT's .expect says
 #   one_case.sh compile SCRIPT - cuda ARCH                            what is emitted for each training compiles for ARCH
+#   one_case.sh compile_single SCRIPT - cuda ARCH                     the same with --precision single
 set -u
 kind=$1 script=$2 against=$3 backend=$4 strategy=$5 rewrite=${6:-}
 precision=double
-[ "$kind" != single ] || precision=single
+case "$kind" in *single) precision=single ;; esac
 name="$script ($backend, $strategy, $precision${rewrite:+, without $rewrite})"
 out=$(mktemp)
 said=$(mktemp)
@@ -19,8 +20,8 @@ wrong() {
     head -25 "$said" | sed 's/^/        /'
     exit 0
 }
-if [ "$kind" = compile ]; then
-    timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" explain "$script" --backend "$backend" --gpu-arch "$strategy" >/dev/null 2>"$said" || wrong
+if [[ "$kind" = compile* ]]; then
+    timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" explain "$script" --backend "$backend" --gpu-arch "$strategy" --precision $precision >/dev/null 2>"$said" || wrong
     exit 0
 fi
 sort=never

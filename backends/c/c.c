@@ -410,7 +410,6 @@ static const char *c_text(const Executable *x) {
 }
 
 const Backend backend_c = {.name = "c",
-                           .single = true,
                            .sorted_rows = true,
                            .help = "emits fused C, compiled by the system's compiler",
                            .available = c_available,

@@ -1,6 +1,6 @@
 /* cuda.c: the CUDA backend: fuse, emit, compile by NVRTC, run on the device (run.h). Looking at a plan (`amal explain`)
  * needs NVRTC only; running needs a driver and a GPU. */
-#include "backends/cuda/run.h"
+#include "backends/cuda/timing.h"
 
 static void index_nodes(Executable *x, IrRegion *r) {
     for (int i = 0; i < r->params.len; i++) x->by_id[r->params.data[i]->id] = r->params.data[i];
@@ -98,6 +98,7 @@ static bool load(Executable *x, Diags *ds) {
         }
         x->most_blocks[k] = (int)most;
     }
+    job_lay_out(x);
     return true;
 }
 static bool bring_outputs(Job *j) {
@@ -135,7 +136,9 @@ static bool cuda_run(Executable *x, RunContext *rc, Matrix *const *inputs, Matri
     Job j = {.x = x, .rc = rc, .d = x->device, .inputs = inputs, .outputs = outputs, .arena = arena_new()};
     j.last_progress = start;
     j.opaque = arena_array(j.arena, Matrix *, x->func->next_id + 1);
-    bool ok = job_plan(&j) && job_run(&j, x->program->body) && job_status(&j) && bring_outputs(&j);
+    bool ok = job_plan(&j) && timing_open(&j) && job_run(&j, x->program->body) && job_status(&j) && timing_take(&j) &&
+              bring_outputs(&j);
+    timing_close(&j);
     job_free(&j);
     for (int i = 0; i < x->func->next_id; i++) mat_free(j.opaque[i]);
     for (int k = 0; !ok && k < x->func->body->results.len; k++) {
@@ -173,6 +176,9 @@ static void cuda_describe(const Executable *x, Buf *out) {
         ir_print_expr(out, p->products.data[i]->node, 1);
         buf_puts(out, "\n");
     }
+    const CudaLayout *l = cuda_lay_out(x->plan->arena, x->program, NULL);
+    buf_printf(out, "  values take %.2f MB of the GPU's memory; %.2f MB if each had its own\n", (double)l->bytes / 1e6,
+               (double)l->apart / 1e6);
     for (int i = 0; i < p->host.len; i++) {
         const IrNode *n = p->host.data[i];
         int line = 0, column = 0;
@@ -207,4 +213,6 @@ const Backend backend_cuda = {.name = "cuda",
                               .release = cuda_release,
                               .describe = cuda_describe,
                               .compile_seconds = cuda_compile_seconds,
-                              .text = cuda_text};
+                              .text = cuda_text,
+                              .profiles = true,
+                              .plain_passes = true};

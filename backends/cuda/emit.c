@@ -31,9 +31,9 @@ int cu_new_slot(Cu *e, int64_t rows, int64_t cols, int rspace, const char *name)
 /* NAME_vID: nothing else that kernels take ends so. */
 static int slot_for(Cu *e, const IrNode *n) {
     const char *name = n->name && *n->name ? n->name : NULL;
-    name = name
-               ? arena_printf(e->arena, "%s%s_v%d", isdigit((unsigned char)*name) ? "v" : "", emit_text_name(e->arena, name), n->id)
-               : arena_printf(e->arena, "v_%d", n->id);
+    name = name ? arena_printf(e->arena, "%s%s_v%d", isdigit((unsigned char)*name) ? "v" : "",
+                               emit_text_name(e->arena, name), n->id)
+                : arena_printf(e->arena, "v_%d", n->id);
     int slot = cu_new_slot(e, n->rows, n->cols, n->rspace, name);
     if (e->factored[n->id] && !FUSE(n)->stored && !e->spilled[n->id]) {
         CudaSlot *s = &e->out->slots.data[slot];
@@ -114,6 +114,8 @@ int cu_bind_index(Cu *e, CudaBindKind kind, int table, int index) {
         what = in->spaces[indicator ? in->indicators[index].space : in->blocks[index].space].name;
     }
     CudaBind b = {.kind = kind, .table = table, .index = index};
+    if (kind == BIND_DENSE || kind == BIND_VALUES || kind == BIND_SPARSE)
+        b.single = e->f->tables.data[table].data->blocks[index].data->single;
     b.name = arena_printf(e->arena, "%s_%s_%d%s", stem[kind], emit_text_name(e->arena, what), index,
                           table ? arena_printf(e->arena, "_%d", table) : "");
     vec_push(e->arena, &e->out->binds, b);
@@ -146,7 +148,8 @@ static void name_argument(Cu *e, CudaArg *a) {
         [ARG_CHUNK_ROWS] = {"by_key_", "const int32_t *__restrict__", true},
         [ARG_CHUNK_VALUES] = {"cells_", "const double *__restrict__", true},
         [ARG_CHUNK_FIRST] = {"first_", "const int64_t *__restrict__", true},
-        [ARG_CHUNK_COUNT] = {"chunk_count_", "int64_t", true},
+        [ARG_CHUNK_BEGIN] = {"chunk_begin_", "int64_t", true},
+        [ARG_CHUNK_END] = {"chunk_end_", "int64_t", true},
         [ARG_KEY_COUNT] = {"key_count_", "int64_t", true},
         [ARG_LANES] = {"lanes_", "int", true},
         [ARG_CHUNK_SUMS] = {"sums_", "double *", true},
@@ -156,15 +159,18 @@ static void name_argument(Cu *e, CudaArg *a) {
                                                          "const int32_t *__restrict__", "const int32_t *__restrict__",
                                                          "const double *__restrict__",  "const int32_t *__restrict__",
                                                          "const double *__restrict__",  "const int32_t *__restrict__"};
+    static const char floats[] = "const float *__restrict__";
     if (a->kind == ARG_BIND) {
-        a->name = e->out->binds.data[a->index].name;
-        a->type = bind_type[e->out->binds.data[a->index].kind];
+        const CudaBind *b = &e->out->binds.data[a->index];
+        a->name = b->name;
+        a->type = b->single ? floats : bind_type[b->kind];
     } else if (a->kind == ARG_SLOT) {
         a->name = e->out->slots.data[a->index].name;
     } else {
         a->name = known[a->kind].numbered ? arena_printf(e->arena, "%s%d", known[a->kind].name, a->index)
                                           : known[a->kind].name;
         a->type = known[a->kind].type;
+        if (a->kind == ARG_CHUNK_VALUES && e->out->binds.data[a->index].single) a->type = floats;
     }
 }
 static CudaArg *argument(Cu *e, CudaArgKind kind, int index) {
@@ -196,7 +202,7 @@ const char *cu_value(Cu *e, const IrNode *n, bool written) {
 CudaKernel *cu_kernel_begin(Cu *e, const char *name, CudaGrid grid, int threads, const IrNode *node) {
     cu_flush(e);
     e->kernel = arena_new_of(e->arena, CudaKernel);
-    *e->kernel = (CudaKernel){.name = name, .grid = grid, .threads = threads, .node = node, .bind = -1};
+    *e->kernel = (CudaKernel){.name = name, .grid = grid, .threads = threads, .node = node, .bind = -1, .of = e->of};
     e->top = e->lines = e->tail = (Buf){0};
     e->indent = 1;
     return e->kernel;
@@ -217,6 +223,8 @@ void cu_kernel_end(Cu *e) {
     buf_puts(t, "}\n\n");
     buf_free(&e->top), buf_free(&e->lines), buf_free(&e->tail);
     e->kernel = NULL;
+    k->leads = k->of && e->leads;
+    if (k->of) e->leads = false;
     vec_push(e->arena, &e->out->kernels, k);
     CudaOp op = {.kind = CUOP_LAUNCH, .kernel = e->out->kernels.len - 1, .node = k->node};
     vec_push(e->arena, &e->body->ops, op);
@@ -388,6 +396,7 @@ CudaProgram *cuda_emit(FusePlan *plan, bool deterministic, bool blas) {
     declare_region(e, f->body);
     e->out->body = body_begin(e);
     emit_region(e, f->body);
+    e->out->noutputs = f->body->results.len;
     e->out->outputs = arena_array(e->arena, int, f->body->results.len + 1);
     for (int k = 0; k < f->body->results.len; k++) {
         const IrNode *v = f->body->results.data[k];

@@ -10,7 +10,7 @@
  * consecutive small operators, one block copy_K       a value laid out anew
  *
  * Text depends on the plan only, never on addresses or numbers of rows, as in the C backend. Values are packed: a row
- * of c columns takes c doubles; a value over the rows of a space has one more row, of zeros, which "none" reads. */
+ * of c columns takes c doubles; a value that a gather may read at "none" has one more row, of zeros. */
 #ifndef AMAL_CUDA_EMIT_H
 #define AMAL_CUDA_EMIT_H
 #include "ir/fuse.h"
@@ -36,14 +36,15 @@ typedef struct CudaBind {
     int table, index; /* block, indicator, input or space */
     const char *name;
     bool anywhere; /* some kernel reads rows other than its own: it cannot arrive piece by piece */
+    bool single;   /* its numbers are floats: of a block in single precision */
 } CudaBind;
 /* A value kept in the device's memory from one kernel to the next. */
 typedef struct CudaSlot {
     int64_t rows, cols;
     int rspace; /* 0: small */
     const char *name;
-    bool input_copy;
-    bool panel; /* of one pass, which goes over its rows in pieces: it has the rows of a piece only */
+    bool none_row; /* read at the row after its last, which is zeros, for "none" */
+    bool panel;    /* of one pass, which goes over its rows in pieces: it has the rows of a piece only */
 } CudaSlot;
 typedef enum {
     ARG_BIND,  /* pointer */
@@ -62,7 +63,8 @@ typedef enum {
     ARG_CHUNK_ROWS,
     ARG_CHUNK_VALUES,
     ARG_CHUNK_FIRST, /* per key: its first chunk; one more */
-    ARG_CHUNK_COUNT,
+    ARG_CHUNK_BEGIN, /* the chunks of this launch: [begin, end) */
+    ARG_CHUNK_END,
     ARG_KEY_COUNT,
     ARG_LANES, /* threads that share a chunk */
     ARG_CHUNK_SUMS
@@ -104,7 +106,9 @@ typedef struct CudaKernel {
     int64_t scratch;    /* doubles a block */
     int64_t parts;      /* doubles a block, of all its reductions: bounds the blocks */
     const IrNode *node; /* whose line a failure names */
-    const FusePass *pass;
+    const FusePass *pass; /* it goes over its rows in tiles */
+    const FusePass *of;   /* it belongs to this pass; its first kernel leads */
+    bool leads;
     VEC(CudaProduct) products;
     int64_t panel; /* rows of a piece; 0: all at once */
     bool idle;     /* nothing is left to it but its products: it is not launched */
@@ -135,6 +139,7 @@ typedef struct CudaOp {
     double number;
     const IrNode *node;
     const CudaProduct *product; /* PRODUCT */
+    int at, end;                /* its number in the order of the walk, and that of its end (lifetimes.h) */
     CudaBody *body, *other;     /* LOOP, WHILE: body, other is the condition's; IF: both sides */
 } CudaOp;
 struct CudaBody {
@@ -152,7 +157,7 @@ typedef struct CudaProgram {
     int nbodies, nwatched;
     VEC(const IrNode *) watched;       /* carried values, by number in the watch */
     int *slot_of;                      /* by node id: slot of a kept value; -1: none */
-    int *outputs;                      /* per result: slot, or -1: opaque, held by the host */
+    int *outputs, noutputs;            /* per result: slot, or -1: opaque, held by the host */
     VEC(const IrNode *) host;          /* operators that run on the host */
     VEC(const CudaProduct *) products; /* of small values */
 } CudaProgram;
@@ -192,6 +197,8 @@ typedef struct Cu {
     Buf top, lines, tail;
     int indent;
     const FusePass *pass;
+    const FusePass *of; /* kernels that are begun belong to it */
+    bool leads;         /* the next of them is its first */
     int tile;
     bool *staged, *scratched; /* by node id: rows copied to shared memory; a local too wide for it */
     bool own_rows;            /* cu_stored_cell is asked for the tile's own rows */

@@ -105,8 +105,11 @@ const char *cu_stored_cell(Cu *e, const IrNode *n, const char *row, const char *
     case IR_FULL: return cu_constant(e, n);
     case IR_IOTA: return arena_printf(e->arena, "(double)(%s + 1)", row_number(e, n, row));
     case IR_COUNT: return at_row(e, cu_bind(e, BIND_COUNT, n->table, n->indicator), 1, 1, row, j);
-    case IR_DATA:
-        return at_row(e, cu_bind(e, BIND_DENSE, n->table, n->block), n->cols, fuse_block(e->f, n)->data->ld, row, j);
+    case IR_DATA: {
+        const char *cell =
+            at_row(e, cu_bind(e, BIND_DENSE, n->table, n->block), n->cols, fuse_block(e->f, n)->data->ld, row, j);
+        return fuse_is_single(e->f, n) ? arena_printf(e->arena, "(double)%s", cell) : cell;
+    }
     default: return at_row(e, cu_value(e, n, false), n->cols, n->cols, row, j);
     }
 }
@@ -118,10 +121,15 @@ static const char *gather_cell(Cu *e, const IrNode *n, const char *b, const char
     const IrNode *u = n->args[0];
     const Indicator *ind = &e->f->tables.data[n->table].data->indicators[n->indicator];
     const char *row = arena_printf(e->arena, "%s[i + %s]", cu_row_bind(e, BIND_INDEX, n->table, n->indicator), b);
-    /* values kept by kernels have one more row, of zeros, for "none"; leaves have not */
+    /* values kept by kernels may have one more row, of zeros, for "none"; leaves have not */
     bool leaf = u->op == IR_DATA || u->op == IR_COUNT || u->op == IR_FULL || u->op == IR_INPUT || u->op == IR_IOTA;
     const char *cell = cu_stored_cell(e, u, arena_printf(e->arena, "(int64_t)%s", row), u->cols == 1 ? "0" : j);
-    if (ind->total || (!leaf && n->num == 0)) return cell;
+    if (ind->total) return cell;
+    int slot = leaf ? -1 : cu_slot(e->out, u);
+    if (slot >= 0 && n->num == 0) {
+        e->out->slots.data[slot].none_row = true;
+        return cell;
+    }
     return arena_printf(e->arena, "(%s < %s ? %s : %s)", row, cu_arg(e, ARG_ROWS, u->rspace), cell,
                         cu_number(e, n->num));
 }

@@ -166,6 +166,8 @@ static void main_kernel(Cu *e, const FusePass *pass) {
 void cu_pass(Cu *e, const FusePass *pass) {
     cu_check_columns(e, pass);
     cu_flush(e);
+    e->of = pass;
+    e->leads = true;
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
         if (FUSE(n)->kind != FUSE_REDUCE) continue;
@@ -181,4 +183,5 @@ void cu_pass(Cu *e, const FusePass *pass) {
         const IrNode *n = pass->nodes.data[k];
         if (FUSE(n)->kind == FUSE_REDUCE && cu_needs_segments(e, n) && !is_early(e, pass, n)) cu_segments(e, n);
     }
+    e->of = NULL;
 }

@@ -253,13 +253,15 @@ void cu_segments(Cu *e, const IrNode *n) {
     k->bind = bind;
     k->cells = width >= WIDE_KEYS ? width : 0;
     const char *chunks = cu_arg(e, ARG_CHUNKS, bind), *rows = cu_arg(e, ARG_CHUNK_ROWS, bind);
-    const char *count = cu_arg(e, ARG_CHUNK_COUNT, bind), *sums = cu_arg(e, ARG_CHUNK_SUMS, e->out->kernels.len);
+    const char *begin = cu_arg(e, ARG_CHUNK_BEGIN, bind), *end = cu_arg(e, ARG_CHUNK_END, bind);
+    const char *sums = cu_arg(e, ARG_CHUNK_SUMS, e->out->kernels.len);
     const char *value = segment_value(e, n, d);
     const char *each = values ? arena_printf(e->arena, "%s[at] * %s", cu_arg(e, ARG_CHUNK_VALUES, bind), value) : value;
     k->parts = width;
     if (width >= WIDE_KEYS) { /* threads share the columns: rows are read as they lie */
-        LINE("for (int64_t q = (int64_t)blockIdx.x * %d + threadIdx.x; q < %s * %lld; q += (int64_t)gridDim.x * %d) {",
-             CUDA_THREADS, count, (long long)width, CUDA_THREADS);
+        LINE("for (int64_t q = %s * %lld + (int64_t)blockIdx.x * %d + threadIdx.x; q < %s * %lld;", begin,
+             (long long)width, CUDA_THREADS, end, (long long)width);
+        LINE("     q += (int64_t)gridDim.x * %d) {", CUDA_THREADS);
         LINE("    const int64_t chunk = q / %lld, last = %s[chunk + 1];", (long long)width, chunks);
         LINE("    const int k = (int)(q %% %lld);", (long long)width);
         LINE("    (void)k;");
@@ -274,9 +276,10 @@ void cu_segments(Cu *e, const IrNode *n) {
     } else { /* `lanes` threads share a chunk */
         const char *lanes = cu_arg(e, ARG_LANES, bind);
         LINE("const int lane = threadIdx.x %% %s, per = %d / %s;", lanes, CUDA_THREADS, lanes);
-        LINE("for (int64_t first = (int64_t)blockIdx.x * per; first < %s; first += (int64_t)gridDim.x * per) {", count);
+        LINE("for (int64_t first = %s + (int64_t)blockIdx.x * per; first < %s; first += (int64_t)gridDim.x * per) {",
+             begin, end);
         LINE("    const int64_t chunk = first + threadIdx.x / %s;", lanes);
-        LINE("    const bool there = chunk < %s;", count);
+        LINE("    const bool there = chunk < %s;", end);
         LINE("    const int64_t begin = there ? %s[chunk] : 0, last = there ? %s[chunk + 1] : 0;", chunks, chunks);
         for (int c = 0; c < width; c++) LINE("    double s%d = 0;", c);
         LINE("    for (int64_t at = begin + lane; at < last; at += %s) {", lanes);

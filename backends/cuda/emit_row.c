@@ -66,12 +66,17 @@ static void csr_loop(Cu *e, const IrNode *x) {
     const char *rp = cu_row_bind(e, BIND_ROWPTR, x->table, x->block);
     LINE("    for (int64_t p = %s[i + b]; p < %s[i + b + 1]; p++)", rp, rp);
 }
-static const char *csr_column(Cu *e, const IrNode *x) {
-    return arena_printf(e->arena, "%s[p]", cu_row_bind(e, BIND_COLIDX, x->table, x->block));
+/* An array of a block, read at the tile's own rows or at others. */
+static const char *block_bind(Cu *e, CudaBindKind kind, const IrNode *x, bool own) {
+    return own ? cu_row_bind(e, kind, x->table, x->block) : cu_bind(e, kind, x->table, x->block);
 }
-static const char *csr_value(Cu *e, const IrNode *x) {
-    if (!fuse_block(e->f, x)->data->values) return "1.0";
-    return arena_printf(e->arena, "%s[p]", cu_row_bind(e, BIND_VALUES, x->table, x->block));
+static const char *csr_column(Cu *e, const IrNode *x, bool own) {
+    return arena_printf(e->arena, "%s[p]", block_bind(e, BIND_COLIDX, x, own));
+}
+static const char *csr_value(Cu *e, const IrNode *x, bool own) {
+    const Matrix *m = fuse_block(e->f, x)->data;
+    if (!m->values) return "1.0";
+    return arena_printf(e->arena, "%s%s[p]", m->single ? "(double)" : "", block_bind(e, BIND_VALUES, x, own));
 }
 static const char *code_of(Cu *e, const IrNode *x) {
     return arena_printf(e->arena, "%s[i + b]", cu_row_bind(e, BIND_CODES, x->table, x->block));
@@ -103,7 +108,7 @@ static void row_product(Cu *e, const IrNode *n) {
     if (cu_is_csr(e, x)) {
         LINE("    double s = 0;");
         csr_loop(e, x);
-        LINE("        s += %s * %s;", csr_value(e, x), small_at(e, n, csr_column(e, x), j));
+        LINE("        s += %s * %s;", csr_value(e, x, true), small_at(e, n, csr_column(e, x, true), j));
     } else if (cu_is_codes(e, x)) {
         LINE("    const int a = %s;", code_of(e, x));
         LINE("    const double s = a < 0 ? 0 : %s;", small_at(e, n, "a", j));
@@ -126,7 +131,7 @@ static void row_reduce(Cu *e, const IrNode *n) {
         LINE("    double s = 0;");
         if (cu_is_csr(e, x)) {
             csr_loop(e, x);
-            LINE("        s += %s;", csr_value(e, x));
+            LINE("        s += %s;", csr_value(e, x, true));
         } else {
             LINE("    for (int j = 0; j < %lld; j++) s += %s;", (long long)x->cols,
                  cu_cell(e, x, "b", x->cols == 1 ? "0" : "j"));
@@ -166,11 +171,11 @@ static void row_expand(Cu *e, const IrNode *n) {
         LINE("    const int64_t r = %s;", row);
         if (!here) LINE("    if (r >= %s) continue;", cu_arg(e, ARG_ROWS, x->rspace));
         if (cu_is_csr(e, x)) {
-            const char *rp = cu_bind(e, BIND_ROWPTR, x->table, x->block);
+            const char *rp = block_bind(e, BIND_ROWPTR, x, here);
             LINE("    for (int64_t p = %s[r]; p < %s[r + 1]; p++) %s = %s;", rp, rp,
-                 result(e, n, arena_printf(e->arena, "%s[%s]", cols, csr_column(e, x))), csr_value(e, x));
+                 result(e, n, arena_printf(e->arena, "%s[%s]", cols, csr_column(e, x, here))), csr_value(e, x, here));
         } else if (cu_is_codes(e, x)) {
-            const char *codes = cu_bind(e, BIND_CODES, x->table, x->block);
+            const char *codes = block_bind(e, BIND_CODES, x, here);
             LINE("    if (%s[r] >= 0) %s = 1;", codes, result(e, n, arena_printf(e->arena, "%s[%s[r]]", cols, codes)));
         } else {
             const char *v = here ? cu_cell(e, x, "b", x->cols == 1 ? "0" : "j")

@@ -1,6 +1,6 @@
 /* launch.c: walks the program: launches, copies, loops (as graphs where a body only launches), conditionals, operators
  * on the host. What fails is reported at the line of the operator that was being launched. */
-#include "backends/cuda/run.h"
+#include "backends/cuda/timing.h"
 #include "backends/interp/eval.h"
 #include <math.h>
 
@@ -31,14 +31,14 @@ typedef union Argument {
     int i;
     double v;
 } Argument;
-static int64_t needed_blocks(const Job *j, const CudaKernel *k, int64_t first, int64_t last) {
+static int64_t needed_blocks(const Job *j, const CudaKernel *k, int64_t count) {
     const JobBind *b = k->bind >= 0 ? &j->bind[k->bind] : NULL;
     int64_t threads = 0;
     switch (k->grid) {
     case GRID_ONE: return 1;
-    case GRID_TILES: return (last - first + k->tile - 1) / k->tile;
+    case GRID_TILES: return (count + k->tile - 1) / k->tile;
     case GRID_CELLS: threads = (k->space ? job_rows(j, k->space) : 1) * k->cells; break;
-    case GRID_CHUNKS: threads = b->chunks * (k->cells ? k->cells : b->lanes); break;
+    case GRID_CHUNKS: threads = count * (k->cells ? k->cells : b->lanes); break;
     case GRID_KEYS: threads = b->keys * k->cells; break;
     case GRID_WARPS: return (k->cells * 32 + k->threads - 1) / k->threads; /* each warp has its cell */
     }
@@ -46,20 +46,20 @@ static int64_t needed_blocks(const Job *j, const CudaKernel *k, int64_t first, i
             most = (int64_t)j->d->multiprocessors * BLOCKS_A_PROCESSOR;
     return blocks < most ? blocks : most;
 }
-CUdeviceptr job_array(const Job *j, CudaArgKind kind, int index, int64_t first, const CUdeviceptr *bases) {
+CUdeviceptr job_array(const Job *j, CudaArgKind kind, int index, int64_t first, const JobPiece *piece) {
     if (kind == ARG_SLOT) {
         const CudaSlot *s = &j->x->program->slots.data[index];
         return j->slot[index] - (s->panel ? sizeof(double) * (CUdeviceptr)(first * s->cols) : 0);
     }
     const JobBind *b = &j->bind[index];
-    return bases && b->streamed ? bases[index] : b->array ? cuda_resident_at(b->array) : 0;
+    return b->streamed ? piece->base[index] : b->array ? cuda_resident_at(b->array) : 0;
 }
-static void argument(const Job *j, const CudaArg *a, int64_t first, int64_t last, int fresh, const CUdeviceptr *bases,
-                     Argument *out) {
+static void argument(const Job *j, int kernel, const CudaArg *a, int64_t first, int64_t last, int fresh,
+                     const JobPiece *piece, Argument *out) {
     const JobBind *b = a->kind >= ARG_CHUNKS && a->kind < ARG_CHUNK_SUMS ? &j->bind[a->index] : NULL;
     switch (a->kind) {
     case ARG_BIND:
-    case ARG_SLOT: out->p = job_array(j, a->kind, a->index, first, bases); break;
+    case ARG_SLOT: out->p = job_array(j, a->kind, a->index, first, piece); break;
     case ARG_ROWS: out->n = job_rows(j, a->index); break;
     case ARG_FIRST: out->n = first; break;
     case ARG_LAST: out->n = last; break;
@@ -67,29 +67,30 @@ static void argument(const Job *j, const CudaArg *a, int64_t first, int64_t last
     case ARG_NUMBER: out->v = j->x->by_id[a->index]->num; break;
     case ARG_PARTS: out->p = j->parts[a->index]; break;
     case ARG_BLOCKS: out->i = j->blocks[a->index]; break;
-    case ARG_SCRATCH: out->p = j->scratch; break;
+    case ARG_SCRATCH: out->p = j->scratch[kernel]; break;
     case ARG_STATUS: out->p = j->status; break;
     case ARG_WATCH: out->p = j->watch; break;
     case ARG_CHUNKS: out->p = cuda_resident_at(b->bounds); break;
-    case ARG_CHUNK_ROWS: out->p = b->rows ? cuda_resident_at(b->rows) : 0; break;
-    case ARG_CHUNK_VALUES: out->p = cuda_resident_at(b->values); break;
+    case ARG_CHUNK_ROWS: out->p = b->streamed ? piece->base[a->index] : b->rows ? cuda_resident_at(b->rows) : 0; break;
+    case ARG_CHUNK_VALUES: out->p = b->streamed ? piece->values : cuda_resident_at(b->values); break;
     case ARG_CHUNK_FIRST: out->p = cuda_resident_at(b->first); break;
-    case ARG_CHUNK_COUNT: out->n = b->chunks; break;
+    case ARG_CHUNK_BEGIN: out->n = first; break;
+    case ARG_CHUNK_END: out->n = last; break;
     case ARG_KEY_COUNT: out->n = b->keys; break;
     case ARG_LANES: out->i = b->lanes; break;
     case ARG_CHUNK_SUMS: out->p = j->sums[a->index]; break;
     }
 }
-bool job_launch(Job *j, int kernel, int64_t first, int64_t last, int fresh, const CUdeviceptr *bases) {
+bool job_launch(Job *j, int kernel, int64_t first, int64_t last, int fresh, const JobPiece *piece) {
     const CudaKernel *k = j->x->program->kernels.data[kernel];
-    int64_t blocks = needed_blocks(j, k, first, last);
+    int64_t blocks = needed_blocks(j, k, piece ? piece->most : last - first);
     if (k->grid == GRID_TILES && blocks > j->x->most_blocks[kernel]) blocks = j->x->most_blocks[kernel];
     if (fresh) j->blocks[kernel] = (int)blocks;
     if (blocks <= 0) return true;
     Argument value[CUDA_ARGS_MOST];
     void *at[CUDA_ARGS_MOST];
     for (int i = 0; i < k->args.len; i++) {
-        argument(j, &k->args.data[i], first, last, fresh, bases, &value[i]);
+        argument(j, kernel, &k->args.data[i], first, last, fresh, piece, &value[i]);
         at[i] = &value[i];
     }
     j->last = k->node;
@@ -171,6 +172,7 @@ static bool run_host(Job *j, const CudaOp *op) {
     KernelContext k = {.threads = j->rc->threads};
     Matrix **m = mem_alloc(sizeof *m * (size_t)(n->nargs + 1));
     bool *temporary = mem_alloc((size_t)n->nargs + 1), ok = job_status(j);
+    double began = time_now(); /* what was launched before it is over */
     for (int a = 0; a < n->nargs && ok; a++) ok = (m[a] = host_operand(j, &k, n->args[a], &temporary[a])) != NULL;
     Matrix *r = ok ? interp_eval_node(&k, j->x->func, n, m) : NULL;
     if (r && op->to >= 0) {
@@ -196,12 +198,13 @@ static bool run_host(Job *j, const CudaOp *op) {
         if (temporary[a]) mat_free(m[a]);
     mem_free(m);
     mem_free(temporary);
+    if (j->rc->profile) profile_add(&j->rc->profile->kernels[n->id], time_now() - began);
     return ok;
 }
 
 /* ---- graphs ---- */
 static bool may_capture(const Job *j, const CudaBody *b) {
-    if (!b->plain || j->capturing) return false;
+    if (!b->plain || j->capturing || j->timing) return false;
     for (int i = 0; i < b->ops.len; i++)
         if (b->ops.data[i].kind == CUOP_LAUNCH && stream_needed(j, j->x->program->kernels.data[b->ops.data[i].kernel]))
             return false;
@@ -270,8 +273,10 @@ static bool run_loop(Job *j, const CudaOp *op) {
     bool graph = of >= GRAPH_ROUNDS && may_capture(j, op->body), outermost = j->depth++ == 0, ok = true;
     bool first_plain = graph && has_products(j, op->body);
     double began = time_now();
+    if (outermost) ok = timing_carried(j, op->node, 0);
     for (int64_t at = 1; ok && at <= of; at++) {
         ok = graph && !(first_plain && at == 1) ? run_graph(j, op->body) : job_run(j, op->body);
+        if (ok && outermost) ok = timing_carried(j, op->node, at);
         if (!ok) break;
         if (outermost) {
             j->iterations++;
@@ -292,12 +297,12 @@ static bool run_loop(Job *j, const CudaOp *op) {
     return ok;
 }
 static bool run_while(Job *j, const CudaOp *op) {
-    bool outermost = j->depth++ == 0, ok = true;
-    for (int64_t at = 1;; at++) {
+    bool outermost = j->depth++ == 0, ok = !outermost || timing_carried(j, op->node, 0);
+    for (int64_t at = 1; ok; at++) {
         double more = 0;
         ok = job_run(j, op->other) && read_number(j, op->from, op->node, &more);
         if (!ok || !(more != 0)) break;
-        ok = job_run(j, op->body);
+        ok = job_run(j, op->body) && (!outermost || timing_carried(j, op->node, at));
         if (ok && outermost) {
             j->iterations++;
             j->at = at;
@@ -314,8 +319,12 @@ static bool run_op(Job *j, const CudaOp *op) {
     switch (op->kind) {
     case CUOP_LAUNCH: {
         const CudaKernel *k = j->x->program->kernels.data[op->kernel];
-        if (stream_needed(j, k)) return stream_launch(j, op->kernel);
-        return job_pass(j, op->kernel, 0, k->grid == GRID_TILES ? job_rows(j, k->space) : 0, 1, NULL);
+        if (!timing_begin(j, k)) return false;
+        if (stream_needed(j, k)) return stream_launch(j, op->kernel) && timing_end(j, k);
+        int64_t all = k->grid == GRID_TILES    ? job_rows(j, k->space)
+                      : k->grid == GRID_CHUNKS ? j->bind[k->bind].chunks
+                                               : 0;
+        return job_pass(j, op->kernel, 0, all, 1, NULL) && timing_end(j, k);
     }
     case CUOP_PRODUCT: return job_product(j, op->product);
     case CUOP_ZERO: {
@@ -341,6 +350,6 @@ static bool run_op(Job *j, const CudaOp *op) {
 }
 bool job_run(Job *j, const CudaBody *b) {
     for (int i = 0; i < b->ops.len; i++)
-        if (!run_op(j, &b->ops.data[i])) return false;
+        if (!run_op(j, &b->ops.data[i]) || !job_poison(j, &b->ops.data[i])) return false;
     return true;
 }

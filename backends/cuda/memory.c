@@ -6,17 +6,11 @@
 #include "backends/cuda/gather.h"
 #include <stdlib.h>
 
-enum { MARGIN_MOST = 256 << 20, ALIGNMENT = 256 };
+enum { MARGIN_MOST = 256 << 20, POISON = 0xff }; /* doubles of such bytes are no numbers */
 
 static const Integration *root_of(const Integration *in) {
     while (in->parent && !in->owns) in = in->parent;
     return in;
-}
-static int64_t space_of_bind(const Job *j, const CudaBind *b) {
-    const IrTable *t = &j->x->func->tables.data[b->table];
-    if (b->kind == BIND_INDEX) return t->target_space;
-    if (b->kind == BIND_COUNT) return t->block_space[t->data->indicators[b->index].space];
-    return t->block_space[t->data->blocks[b->index].space];
 }
 
 /* ---- binds ---- */
@@ -56,11 +50,19 @@ static void find_bind(Job *j, int i) {
     const Indicator *ind = indicator ? &in->indicators[b->index] : NULL;
     const Matrix *m = indicator ? NULL : in->blocks[b->index].data;
     size_t rows = m ? (size_t)m->rows : 0, nnz = m && m->kind == MAT_CSR ? (size_t)m->rowptr[m->rows] : 0;
+    size_t item = job_number_bytes(b->single);
     switch (b->kind) {
-    case BIND_DENSE: *o = (JobBind){.host = m->data, .bytes = 8 * rows * (size_t)m->ld, .item = 8}; break;
+    case BIND_DENSE:
+        *o = (JobBind){.host = b->single ? NULL : m->data, .bytes = item * rows * (size_t)m->ld, .item = item};
+        break;
     case BIND_ROWPTR: *o = (JobBind){.host = m->rowptr, .bytes = 8 * (rows + 1), .item = 8}; break;
-    case BIND_COLIDX: *o = (JobBind){.host = m->colidx, .bytes = 4 * nnz, .item = 4}; break;
-    case BIND_VALUES: *o = (JobBind){.host = m->values, .bytes = 8 * nnz, .item = 8}; break;
+    case BIND_COLIDX:
+        *o = (JobBind){.host = m->colidx, .bytes = 4 * nnz, .item = 4, .most_cells = stream_cells_of(m)};
+        break;
+    case BIND_VALUES:
+        *o = (JobBind){.host = b->single ? NULL : m->values, .bytes = item * nnz, .item = item};
+        o->most_cells = stream_cells_of(m);
+        break;
     case BIND_CODES: *o = (JobBind){.host = m->codes, .bytes = 4 * rows, .item = 4}; break;
     case BIND_COLUMNS:
         *o = (JobBind){.host = in->blocks[b->index].target_cols, .bytes = 4 * (size_t)m->cols, .item = 4};
@@ -72,7 +74,9 @@ static void find_bind(Job *j, int i) {
         *o = (JobBind){.host = ind->idx && ind->total ? ind->idx : NULL, .bytes = 4 * (size_t)ind->rows, .item = 4};
         break;
     case BIND_KEYS: *o = (JobBind){.bytes = 4 * (size_t)ind->rows + 16 * (size_t)in->spaces[ind->space].rows}; break;
-    case BIND_SPARSE: *o = (JobBind){.bytes = 12 * (m->kind == MAT_CODES ? rows : nnz) + 16 * (size_t)m->cols}; break;
+    case BIND_SPARSE:
+        *o = (JobBind){.bytes = (4 + item) * (m->kind == MAT_CODES ? rows : nnz) + 16 * (size_t)m->cols};
+        break;
     default: break;
     }
 }
@@ -93,14 +97,14 @@ static const Integration *owner_of(const Job *j, const CudaBind *b) {
 }
 static bool is_resident(Job *j, int i) {
     const CudaBind *b = &j->x->program->binds.data[i];
-    return b->kind != BIND_INPUT && cuda_resident_find(b->kind * KIND_PARTS, identity_of(j, b));
+    return b->kind != BIND_INPUT && cuda_resident_find(job_kind(b->kind, b->single, 0), identity_of(j, b));
 }
-static CudaResident *resident(Job *j, const CudaBind *b, int part, const void *host, size_t bytes) {
-    int kind = b->kind * KIND_PARTS + part;
-    CudaResident *r = b->kind == BIND_INPUT ? NULL : cuda_resident_find(kind, identity_of(j, b));
+/* What stays for later runs, or, where `own`, for this one only. */
+static CudaResident *resident(Job *j, const CudaBind *b, int part, const void *host, size_t bytes, bool own) {
+    int kind = job_kind(b->kind, b->single, part);
+    CudaResident *r = own ? NULL : cuda_resident_find(kind, identity_of(j, b));
     if (!r)
-        r = b->kind == BIND_INPUT
-                ? cuda_resident_new(j->d, j->rc->diags, kind, NULL, NULL, host, bytes)
+        r = own ? cuda_resident_new(j->d, j->rc->diags, kind, NULL, NULL, host, bytes)
                 : cuda_resident_new(j->d, j->rc->diags, kind, identity_of(j, b), owner_of(j, b), host, bytes);
     if (r)
         cuda_resident_use(j->d, r, 1);
@@ -111,41 +115,54 @@ static CudaResident *resident(Job *j, const CudaBind *b, int part, const void *h
 /* Rows sorted by key: the numbers of keys and chunks stay with the first of their arrays. */
 static bool bind_segments(Job *j, const CudaBind *b, JobBind *o) {
     const Integration *in = j->x->func->tables.data[b->table].data;
-    CudaResident *there = cuda_resident_find(b->kind * KIND_PARTS, identity_of(j, b));
+    CudaResident *there = cuda_resident_find(job_kind(b->kind, b->single, 0), identity_of(j, b));
     if (there) {
         CudaResident **part[] = {&o->bounds, &o->first, &o->rows, &o->values};
         for (int k = 0; k < 4; k++)
-            if ((*part[k] = cuda_resident_find(b->kind * KIND_PARTS + k, identity_of(j, b))))
+            if ((*part[k] = cuda_resident_find(job_kind(b->kind, b->single, k), identity_of(j, b))))
                 cuda_resident_use(j->d, *part[k], 1);
         const int64_t *n = cuda_resident_numbers(there);
         o->keys = n[0], o->chunks = n[1], o->lanes = (int)n[2];
         return true;
     }
-    Segments s;
+    Segments *s = o->streamed ? arena_new_of(j->arena, Segments) : &(Segments){0};
     bool made = b->kind == BIND_KEYS ? segments_of_indicator(&in->indicators[b->index],
-                                                             in->spaces[in->indicators[b->index].space].rows, &s)
-                                     : segments_of_sparse(in->blocks[b->index].data, &s);
+                                                             in->spaces[in->indicators[b->index].space].rows, s)
+                                     : segments_of_sparse(in->blocks[b->index].data, s);
     if (!made) return no_memory(j, "rows sorted by key", (double)o->bytes);
-    o->keys = s.keys;
-    o->chunks = s.chunks;
-    o->lanes = s.lanes;
+    o->keys = s->keys;
+    o->chunks = s->chunks;
+    o->lanes = s->lanes;
+    if (o->streamed) { /* entries arrive piece by piece: what they are cut by belongs to this run */
+        o->segments = s;
+        o->first = resident(j, b, 1, s->first, 8 * (size_t)(s->keys + 1), true);
+        o->bounds = o->first ? resident(j, b, 0, s->bounds, 8 * (size_t)(s->chunks + 1), true) : NULL;
+        return o->bounds != NULL;
+    }
+    const void *values = b->single ? (const void *)s->floats : s->values;
+    size_t number = job_number_bytes(b->single), entries = (size_t)s->entries;
     /* the one that says that all are there comes last */
-    bool ok = (o->first = resident(j, b, 1, s.first, 8 * (size_t)(s.keys + 1))) &&
-              (!s.rows || (o->rows = resident(j, b, 2, s.rows, 4 * (size_t)s.entries))) &&
-              (!s.values || (o->values = resident(j, b, 3, s.values, 8 * (size_t)s.entries))) &&
-              (o->bounds = resident(j, b, 0, s.bounds, 8 * (size_t)(s.chunks + 1)));
+    bool ok = (o->first = resident(j, b, 1, s->first, 8 * (size_t)(s->keys + 1), false)) &&
+              (!s->rows || (o->rows = resident(j, b, 2, s->rows, 4 * entries, false))) &&
+              (!values || (o->values = resident(j, b, 3, values, number * entries, false))) &&
+              (o->bounds = resident(j, b, 0, s->bounds, 8 * (size_t)(s->chunks + 1), false));
     if (ok) {
         int64_t *n = cuda_resident_numbers(o->bounds);
-        n[0] = s.keys, n[1] = s.chunks, n[2] = s.lanes;
+        n[0] = s->keys, n[1] = s->chunks, n[2] = s->lanes;
     }
-    segments_free(&s);
+    segments_free(s);
     return ok;
 }
-static bool make_host(Job *j, int i) { /* an index with absent rows, or of rows in order */
+/* What is there only once it is wanted: floats; an index with absent rows, or of rows in order. */
+static bool make_host(Job *j, int i) {
     const CudaBind *b = &j->x->program->binds.data[i];
     JobBind *o = &j->bind[i];
-    if (b->kind != BIND_INDEX || o->host || is_resident(j, i)) return true;
+    if ((b->kind != BIND_INDEX && !b->single) || o->host || is_resident(j, i)) return true;
     const Integration *in = j->x->func->tables.data[b->table].data;
+    if (b->single) {
+        o->host = mat_floats(in->blocks[b->index].data, j->rc->threads);
+        return o->host || no_memory(j, "numbers in single precision", (double)o->bytes);
+    }
     const Indicator *ind = &in->indicators[b->index];
     o->made = job_index_array(ind, in->spaces[ind->space].rows);
     o->host = o->made;
@@ -155,33 +172,25 @@ static bool bring(Job *j, int i) {
     const CudaBind *b = &j->x->program->binds.data[i];
     JobBind *o = &j->bind[i];
     if (b->kind == BIND_KEYS || b->kind == BIND_SPARSE) return bind_segments(j, b, o);
-    if (!make_host(j, i)) return false;
-    if (o->streamed) return true;
     const Integration *in = b->kind == BIND_DENSE ? j->x->func->tables.data[b->table].data : NULL;
-    if (in && !is_resident(j, i) && gather_applies(j, in, b->index)) {
-        o->array = gather_target(j, in, b->kind * KIND_PARTS);
+    if (in && !o->streamed && !is_resident(j, i) && gather_applies(j, in, b->index)) {
+        o->array = gather_target(j, in, job_kind(b->kind, b->single, 0));
         if (o->array) cuda_resident_use(j->d, o->array, 1);
         return o->array != NULL;
     }
-    o->array = resident(j, b, 0, o->host, o->bytes);
+    if (!make_host(j, i)) return false;
+    if (o->streamed) return true;
+    o->array = resident(j, b, 0, o->host, o->bytes, b->kind == BIND_INPUT);
     mem_free(o->made);
     o->made = NULL;
     return o->array != NULL;
 }
 
 /* ---- the block ---- */
-static size_t place(size_t *at, size_t bytes) {
-    size_t here = *at;
-    *at += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    return here;
-}
-static size_t slot_bytes(const CudaSlot *s) {
-    return sizeof(double) * (size_t)(s->rows + (s->rspace != 0)) * (size_t)s->cols;
-}
 /* Chunks of a bind before they are made: never fewer than there will be. */
-static size_t chunks_most(const Job *j, int bind) {
-    const CudaBind *b = &j->x->program->binds.data[bind];
-    const Integration *in = j->x->func->tables.data[b->table].data;
+static size_t chunks_most(const Executable *x, int bind) {
+    const CudaBind *b = &x->program->binds.data[bind];
+    const Integration *in = x->func->tables.data[b->table].data;
     if (b->kind == BIND_KEYS) {
         const Indicator *ind = &in->indicators[b->index];
         return (size_t)in->spaces[ind->space].rows + (size_t)ind->rows / SEGMENT_CHUNK + 1;
@@ -190,55 +199,73 @@ static size_t chunks_most(const Job *j, int bind) {
     size_t entries = m->kind == MAT_CODES ? (size_t)m->rows : (size_t)m->rowptr[m->rows];
     return (size_t)m->cols + entries / SEGMENT_CHUNK + 1;
 }
-/* Offsets of everything in the block; its size. */
-static size_t lay_out(Job *j) {
-    const CudaProgram *p = j->x->program;
-    size_t at = 0, scratch = 0;
-    j->status = place(&at, STATUS_BYTES);
-    j->watch = place(&at, sizeof(int) * (size_t)(p->watched.len + 1));
-    for (int i = 0; i < p->slots.len; i++) j->slot[i] = place(&at, slot_bytes(&p->slots.data[i]));
-    size_t kept = at; /* cleared when the run begins: rows of zeros that "none" reads */
-    for (int i = 0; i < p->parts.len; i++)
-        j->parts[i] = place(&at, sizeof(double) * (size_t)p->parts.data[i].cells *
-                                     (size_t)j->x->most_blocks[p->parts.data[i].kernel]);
+void job_lay_out(Executable *x) {
+    const CudaProgram *p = x->program;
+    Arena *arena = x->plan->arena;
+    size_t *parts = arena_array(arena, size_t, p->parts.len + 1),
+           *sums = arena_array(arena, size_t, p->kernels.len + 1),
+           *scratch = arena_array(arena, size_t, p->kernels.len + 1);
+    for (int i = 0; i < p->parts.len; i++) {
+        const CudaParts *of = &p->parts.data[i];
+        parts[i] = sizeof(double) * (size_t)of->cells * (size_t)x->most_blocks[of->kernel];
+    }
     for (int k = 0; k < p->kernels.len; k++) {
         const CudaKernel *kernel = p->kernels.data[k];
         if (kernel->grid == GRID_CHUNKS)
-            j->sums[k] = place(&at, sizeof(double) * chunks_most(j, kernel->bind) * (size_t)kernel->parts);
-        size_t own = sizeof(double) * (size_t)kernel->scratch * (size_t)j->x->most_blocks[k];
-        if (own > scratch) scratch = own;
+            sums[k] = sizeof(double) * chunks_most(x, kernel->bind) * (size_t)kernel->parts;
+        scratch[k] = sizeof(double) * (size_t)kernel->scratch * (size_t)x->most_blocks[k];
     }
-    j->scratch = place(&at, scratch);
-    j->block_bytes = kept;
-    return at;
+    x->layout =
+        cuda_lay_out(arena, x->program,
+                     (const size_t *[]){[BUFFER_PARTS] = parts, [BUFFER_SUMS] = sums, [BUFFER_SCRATCH] = scratch});
 }
-static void move_to(Job *j, CUdeviceptr base) {
-    const CudaProgram *p = j->x->program;
+/* The state of the run comes first, then what is cleared when the run begins, then the rest. */
+static size_t state_bytes(const Job *j) {
+    return cuda_aligned(STATUS_BYTES) + cuda_aligned(sizeof(int) * (size_t)(j->x->program->watched.len + 1));
+}
+static CUdeviceptr *place_of(Job *j, const CudaBuffer *b) {
+    switch (b->kind) {
+    case BUFFER_SLOT: return &j->slot[b->index];
+    case BUFFER_PARTS: return &j->parts[b->index];
+    case BUFFER_SUMS: return &j->sums[b->index];
+    default: return &j->scratch[b->index];
+    }
+}
+static bool open_block(Job *j, CUdeviceptr base) {
+    const CudaLayout *l = j->x->layout;
+    size_t state = state_bytes(j);
     j->block = base;
-    j->status += base, j->watch += base, j->scratch += base;
-    for (int i = 0; i < p->slots.len; i++) j->slot[i] += base;
-    for (int i = 0; i < p->parts.len; i++) j->parts[i] += base;
-    for (int k = 0; k < p->kernels.len; k++) j->sums[k] += base;
+    j->status = base;
+    j->watch = base + cuda_aligned(STATUS_BYTES);
+    for (int i = 0; i < l->buffers.len; i++) *place_of(j, &l->buffers.data[i]) = base + state + l->buffers.data[i].at;
+    const char *verify = getenv("AMAL_VERIFY");
+    j->poisoning = verify && *verify;
+    size_t rest = l->bytes - l->cleared;
+    return job_ok(j, j->d->api->fill(base, 0, state + l->cleared, j->d->stream), NULL, "clearing memory") &&
+           (!j->poisoning || !rest ||
+            job_ok(j, j->d->api->fill(base + state + l->cleared, POISON, rest, j->d->stream), NULL, "clearing memory"));
 }
-/* Arrays that may be streamed: those of rows, read by passes at their own rows only. */
-static bool may_stream(const Job *j, int i) {
-    const CudaBind *b = &j->x->program->binds.data[i];
-    if (b->anywhere || j->bind[i].streamed) return false;
-    if (b->kind != BIND_DENSE && b->kind != BIND_CODES && b->kind != BIND_INDEX) return false;
-    int64_t space = space_of_bind(j, b);
-    return job_rows(j, (int)space) > 4 * STREAM_ROWS;
+bool job_poison(Job *j, const CudaOp *done) {
+    const CudaLayout *l = j->x->layout;
+    for (int i = 0; j->poisoning && i < l->buffers.len; i++) {
+        const CudaBuffer *b = &l->buffers.data[i];
+        if (b->last == done->end && !b->cleared &&
+            !job_ok(j, j->d->api->fill(*place_of(j, b), POISON, b->bytes, j->d->stream), done->node, "clearing memory"))
+            return false;
+    }
+    return true;
 }
+/* What is brought to the device and stays there for the run. */
 static double missing_bytes(Job *j) {
     double all = 0;
-    for (int i = 0; i < j->x->program->binds.len; i++)
-        if (!j->bind[i].streamed && !is_resident(j, i)) all += (double)j->bind[i].bytes;
-    return all;
-}
-static size_t piece_bytes(const Job *j, int64_t rows) {
-    size_t all = 0;
-    for (int i = 0; i < j->x->program->binds.len; i++)
-        if (j->bind[i].streamed)
-            all += 2 * ((stream_row_bytes(j, i) * (size_t)rows + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    for (int i = 0; i < j->x->program->binds.len; i++) {
+        const CudaBind *b = &j->x->program->binds.data[i];
+        if (is_resident(j, i)) continue;
+        if (!j->bind[i].streamed)
+            all += (double)j->bind[i].bytes;
+        else if (b->kind == BIND_KEYS || b->kind == BIND_SPARSE) /* their chunks */
+            all += 16.0 * (double)chunks_most(j->x, i);
+    }
     return all;
 }
 static bool fit(Job *j, size_t block) {
@@ -254,11 +281,11 @@ static bool fit(Job *j, size_t block) {
     while (need > have) {
         int largest = -1;
         for (int i = 0; i < j->x->program->binds.len; i++)
-            if (may_stream(j, i) && !is_resident(j, i) && (largest < 0 || j->bind[i].bytes > j->bind[largest].bytes))
+            if (stream_may(j, i) && !is_resident(j, i) && (largest < 0 || j->bind[i].bytes > j->bind[largest].bytes))
                 largest = i;
         if (largest < 0) break;
         j->bind[largest].streamed = true;
-        need = (double)block + missing_bytes(j) + (double)piece_bytes(j, STREAM_ROWS);
+        need = (double)block + missing_bytes(j) + 2 * (double)stream_piece_bytes(j, STREAM_ROWS);
     }
     if (need <= have) return true;
     Diag *d = diag_error(j->rc->diags, "E624",
@@ -281,17 +308,17 @@ bool job_plan(Job *j) {
     j->slot = arena_array(j->arena, CUdeviceptr, p->slots.len + 1);
     j->parts = arena_array(j->arena, CUdeviceptr, p->parts.len + 1);
     j->sums = arena_array(j->arena, CUdeviceptr, p->kernels.len + 1);
+    j->scratch = arena_array(j->arena, CUdeviceptr, p->kernels.len + 1);
     j->blocks = arena_array(j->arena, int, p->kernels.len + 1);
     for (int i = 0; i < p->binds.len; i++) find_bind(j, i);
-    size_t block = lay_out(j);
+    size_t block = state_bytes(j) + j->x->layout->bytes;
     if (!fit(j, block)) return false;
     CUdeviceptr base = 0;
     if (!cuda_ok(j->d, j->d->api->memory_new(&base, block), j->rc->diags, (Span){0}, "values", (double)block)) {
         j->failed = true;
         return false;
     }
-    move_to(j, base);
-    if (!job_ok(j, j->d->api->fill(j->block, 0, j->block_bytes, j->d->stream), NULL, "clearing memory")) return false;
+    if (!open_block(j, base)) return false;
     void *pinned = NULL;
     if (!job_ok(j, j->d->api->pinned_new(&pinned, sizeof *j->landing), NULL, "pinning memory of the host"))
         return false;
@@ -318,6 +345,7 @@ void job_free(Job *j) {
         for (int k = 0; k < 5; k++)
             if (all[k]) cuda_resident_use(j->d, all[k], -1);
         mem_free(b->made);
+        if (b->segments) segments_free(b->segments);
     }
     if (j->block) a->memory_free(j->block);
     if (j->landing) a->pinned_free(j->landing);

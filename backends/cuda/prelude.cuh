@@ -64,7 +64,7 @@ static inline double lanes_sum(double s, int lanes) {
     return s;
 }
 
-/* m rows of COLS numbers, LD apart in memory, into shared memory, STRIDE apart. */
+/* m rows of COLS numbers, LD apart in memory, into shared memory, STRIDE apart. Floats become doubles here, once each. */
 template <int COLS, int LD, int STRIDE, int THREADS>
 static inline void copy_rows(double *to, const double *from, int m) {
     if (COLS == LD && COLS % 2 == 0) { /* rows lie one after the other, and i is even: pairs are aligned */
@@ -80,6 +80,23 @@ static inline void copy_rows(double *to, const double *from, int m) {
             const int b = q / COLS, j = q % COLS;
             to[b * STRIDE + j] = from[(int64_t)b * LD + j];
         }
+    }
+}
+template <int COLS, int LD, int STRIDE, int THREADS>
+static inline void copy_rows(double *to, const float *from, int m) {
+    int done = 0;
+    if (COLS == LD) { /* a tile begins at a multiple of 32 rows: fours are aligned, and go over the ends of rows */
+        const float4 *fours = (const float4 *)from;
+        done = m * COLS / 4 * 4;
+        for (int q = threadIdx.x; q < done / 4; q += THREADS) {
+            const float4 v = fours[q];
+            const float each[4] = {v.x, v.y, v.z, v.w};
+            for (int u = 0; u < 4; u++) to[(4 * q + u) / COLS * STRIDE + (4 * q + u) % COLS] = each[u];
+        }
+    }
+    for (int q = done + threadIdx.x; q < m * COLS; q += THREADS) {
+        const int b = q / COLS, j = q % COLS;
+        to[b * STRIDE + j] = from[(int64_t)b * LD + j];
     }
 }
 

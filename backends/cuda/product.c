@@ -46,8 +46,8 @@ bool product_open(const CudaDevice *d, Diags *ds) {
     d->api->memory_free(workspace);
     return false;
 }
-static const double *at_row(const Job *j, const CudaOperand *o, int64_t row, int64_t first, const CUdeviceptr *bases) {
-    return (const double *)(job_array(j, o->kind, o->index, first, bases) +
+static const double *at_row(const Job *j, const CudaOperand *o, int64_t row, int64_t first, const JobPiece *piece) {
+    return (const double *)(job_array(j, o->kind, o->index, first, piece) +
                             sizeof(double) * (CUdeviceptr)(row * o->ld));
 }
 static bool done(Job *j, const IrNode *n, cublasStatus_t status) {
@@ -56,20 +56,20 @@ static bool done(Job *j, const IrNode *n, cublasStatus_t status) {
     if (!j->capturing) j->d->api->stream_wait(j->d->stream);
     return false;
 }
-static bool multiply(Job *j, const CudaProduct *p, int64_t first, int64_t last, int fresh, const CUdeviceptr *bases) {
+static bool multiply(Job *j, const CudaProduct *p, int64_t first, int64_t last, int fresh, const JobPiece *piece) {
     static const double zero = 0, one = 1;
     const IrNode *n = p->node;
     int rows = (int)(last - first), width = (int)n->cols, inner = (int)n->args[0]->cols;
     int ldx = (int)p->x.ld, ldy = (int)p->y.ld, ld = (int)p->to.ld;
     if (!rows) {
-        CUdeviceptr to = job_array(j, p->to.kind, p->to.index, first, bases);
+        CUdeviceptr to = job_array(j, p->to.kind, p->to.index, first, piece);
         return !p->adds || !fresh ||
                job_ok(j, j->d->api->fill(to, 0, sizeof(double) * (size_t)(n->rows * n->cols), j->d->stream), n,
                       "clearing memory");
     }
-    const double *x = at_row(j, &p->x, first, first, bases), *more = fresh ? &zero : &one;
-    const double *y = at_row(j, &p->y, p->adds ? first : 0, first, bases);
-    double *to = (double *)at_row(j, &p->to, p->adds ? 0 : first, first, bases);
+    const double *x = at_row(j, &p->x, first, first, piece), *more = fresh ? &zero : &one;
+    const double *y = at_row(j, &p->y, p->adds ? first : 0, first, piece);
+    double *to = (double *)at_row(j, &p->to, p->adds ? 0 : first, first, piece);
     j->last = n;
     cublasStatus_t status;
     if (p->half)
@@ -95,21 +95,21 @@ bool job_product(Job *j, const CudaProduct *p) {
                                at_row(j, &p->x, 0, 0, NULL), (int)p->x.ld, &zero, to, (int)p->to.ld));
 }
 static bool multiply_all(Job *j, const CudaKernel *k, bool before, int64_t first, int64_t last, int fresh,
-                         const CUdeviceptr *bases) {
+                         const JobPiece *piece) {
     for (int i = 0; i < k->products.len; i++)
-        if (k->products.data[i].before == before && !multiply(j, &k->products.data[i], first, last, fresh, bases))
+        if (k->products.data[i].before == before && !multiply(j, &k->products.data[i], first, last, fresh, piece))
             return false;
     return true;
 }
-bool job_pass(Job *j, int kernel, int64_t first, int64_t last, int fresh, const CUdeviceptr *bases) {
+bool job_pass(Job *j, int kernel, int64_t first, int64_t last, int fresh, const JobPiece *piece) {
     const CudaKernel *k = j->x->program->kernels.data[kernel];
-    if (!k->products.len) return job_launch(j, kernel, first, last, fresh, bases);
+    if (!k->products.len) return job_launch(j, kernel, first, last, fresh, piece);
     int64_t at = first, end;
     do {
         end = k->panel && last - at > k->panel ? at + k->panel : last;
-        if (!multiply_all(j, k, true, at, end, fresh, bases) ||
-            (!k->idle && !job_launch(j, kernel, at, end, fresh, bases)) ||
-            !multiply_all(j, k, false, at, end, fresh, bases))
+        if (!multiply_all(j, k, true, at, end, fresh, piece) ||
+            (!k->idle && !job_launch(j, kernel, at, end, fresh, piece)) ||
+            !multiply_all(j, k, false, at, end, fresh, piece))
             return false;
         fresh = 0;
         at = end;

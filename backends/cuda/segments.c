@@ -6,6 +6,7 @@ void segments_free(Segments *s) {
     mem_free(s->first);
     mem_free(s->rows);
     mem_free(s->values);
+    mem_free(s->floats);
     *s = (Segments){0};
 }
 /* From the numbers of entries (count[k]) to chunks. */
@@ -75,7 +76,13 @@ bool segments_of_sparse(const Matrix *m, Segments *s) {
     }
     ok = ok && cut(s, at);
     ok = ok && (s->rows = mem_try((size_t)s->entries + 1, sizeof *s->rows)) != NULL;
-    if (ok && !codes && m->values) ok = (s->values = mem_try((size_t)s->entries + 1, sizeof *s->values)) != NULL;
+    if (ok && !codes && m->values) {
+        size_t n = (size_t)s->entries + 1;
+        if (m->single)
+            ok = (s->floats = mem_try(n, sizeof *s->floats)) != NULL;
+        else
+            ok = (s->values = mem_try(n, sizeof *s->values)) != NULL;
+    }
     for (int64_t k = 0, sum = 0; ok && k < m->cols; k++) {
         int64_t n = at[k];
         at[k] = sum;
@@ -88,6 +95,7 @@ bool segments_of_sparse(const Matrix *m, Segments *s) {
         }
         for (int64_t p = m->rowptr[r]; p < m->rowptr[r + 1]; p++) {
             if (s->values) s->values[at[m->colidx[p]]] = m->values[p];
+            if (s->floats) s->floats[at[m->colidx[p]]] = (float)m->values[p];
             s->rows[at[m->colidx[p]]++] = (int32_t)r;
         }
     }

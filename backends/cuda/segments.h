@@ -14,7 +14,8 @@ typedef struct Segments {
     int64_t *bounds; /* chunks + 1: entries of chunk c are [bounds[c], bounds[c + 1]) */
     int64_t *first;  /* keys + 1: chunks of key k are [first[k], first[k + 1]) */
     int32_t *rows;   /* of each entry; NULL: entry e is row e (the rows are sorted by key already) */
-    double *values;  /* of each entry; NULL: ones */
+    double *values;  /* of each entry; NULL: ones, or floats */
+    float *floats;   /* the same, of a matrix in single precision */
     int lanes;       /* threads that share a chunk: a power of two up to 32 */
 } Segments;
 bool segments_of_indicator(const Indicator *ind, int64_t space_rows, Segments *out); /* false: no memory */

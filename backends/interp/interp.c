@@ -507,7 +507,6 @@ static double interp_compile_seconds(const Executable *x) {
 
 const Backend backend_interp = {
     .name = "interp",
-    .single = true,
     .sorted_rows = true,
     .profiles = true,
     .help = "walks the plan with the runtime's kernels: no compiler needed, slower",

@@ -121,20 +121,22 @@ Matrix *mat_to_dense(const Matrix *m) {
 }
 
 typedef struct Floats {
-    const Matrix *m;
+    const double *from;
+    int64_t count;
     float *to;
 } Floats;
 static void make_floats(void *ctx, int part, int nparts) {
     const Floats *z = ctx;
-    int64_t n = z->m->rows * z->m->ld, end = n * (part + 1) / nparts;
-    for (int64_t i = n * part / nparts; i < end; i++) z->to[i] = (float)z->m->data[i];
+    int64_t end = z->count * (part + 1) / nparts;
+    for (int64_t i = z->count * part / nparts; i < end; i++) z->to[i] = (float)z->from[i];
 }
 const float *mat_floats(Matrix *m, int threads) {
-    AMAL_CHECK(m->kind == MAT_DENSE && m->single && m->owned);
+    AMAL_CHECK((m->kind == MAT_DENSE || (m->kind == MAT_CSR && m->values)) && m->single && m->owned);
     if (m->floats) return m->floats;
-    int64_t n = matrix_cells(m->rows, m->ld);
+    int64_t n = m->kind == MAT_DENSE ? matrix_cells(m->rows, m->ld) : m->rowptr[m->rows];
     float *to = n < 0 ? NULL : matrix_array(n, sizeof *to);
-    if (to) thread_run(threads > 0 ? threads : 1, make_floats, &(Floats){m, to});
+    Floats z = {m->kind == MAT_DENSE ? m->data : m->values, n, to};
+    if (to) thread_run(threads > 0 ? threads : 1, make_floats, &z);
     return m->floats = to;
 }
 
@@ -189,4 +191,9 @@ size_t mat_bytes(const Matrix *m) {
     }
     size_t nnz = (size_t)mat_nnz(m);
     return total + (rows + 1) * sizeof(int64_t) + nnz * (sizeof(int32_t) + (m->values ? sizeof(double) : 0));
+}
+size_t mat_bytes_floats(const Matrix *m) {
+    if (!m->single || m->kind == MAT_CODES || (m->kind == MAT_CSR && !m->values)) return mat_bytes(m);
+    size_t numbers = m->kind == MAT_DENSE ? (size_t)(m->rows * m->ld) : (size_t)mat_nnz(m);
+    return mat_bytes(m) - (sizeof(double) - sizeof(float)) * numbers;
 }

@@ -6,8 +6,8 @@
  *   MAT_CODES  a one-hot block: row r is 1 in column codes[r], or all zero when codes[r] < 0
  * Sizes are int64; column numbers and codes int32 (a matrix with 2^31 columns or more is refused where it is made).
  * Ownership: a Matrix owns its arrays when `owned`; mat_free releases them. Booleans are 0/1.
- * Single precision: when `single`, every number is one that a float holds; mat_floats() makes the floats of a dense
- * matrix that owns its arrays. */
+ * Single precision: when `single`, every number is one that a float holds; mat_floats() makes the floats of a matrix
+ * that owns its arrays. */
 #ifndef AMAL_MATRIX_H
 #define AMAL_MATRIX_H
 #include "compiler/base.h"
@@ -23,7 +23,7 @@ typedef struct Matrix {
     int32_t *codes;
     bool owned;
     bool single;
-    float *floats; /* dense: the numbers of data, ld apart; NULL: not made */
+    float *floats; /* the numbers of data, ld apart, or those of values; NULL: not made */
 } Matrix;
 
 Matrix *mat_new_dense(int64_t rows, int64_t cols);             /* zeros; NULL: no memory */
@@ -34,8 +34,10 @@ Matrix *mat_copy(const Matrix *m);
 Matrix *mat_to_dense(const Matrix *m);                          /* NULL: no memory */
 void mat_free(Matrix *m);
 double mat_get(const Matrix *m, int64_t r, int64_t c);
-/* The numbers of a dense `single` matrix as floats; made once. NULL: no memory. */
+/* The numbers of a `single` matrix as floats: of a dense one, or those that a CSR one stores; made once. NULL: no
+ * memory. */
 const float *mat_floats(Matrix *m, int threads);
 int64_t mat_nnz(const Matrix *m);                               /* stored cells: dense counts all */
 size_t mat_bytes(const Matrix *m);
+size_t mat_bytes_floats(const Matrix *m); /* the same, with the numbers of a `single` matrix as floats */
 #endif

@@ -22,8 +22,12 @@ struct Cpu3 {
     unsigned x, y, z;
 };
 static Cpu3 threadIdx, blockIdx, blockDim, gridDim;
-struct double2 {
+/* As CUDA's: a load from an address that is no multiple of the size stops the program (see the shim's options). */
+struct alignas(16) double2 {
     double x, y;
+};
+struct alignas(16) float4 {
+    float x, y, z, w;
 };
 static inline double __longlong_as_double(long long bits) {
     double v;

@@ -580,7 +580,7 @@ nvrtcResult nvrtcCompileProgram(nvrtcProgram program, int noptions, const char *
     snprintf(said, sizeof said, "%s/log", folder);
     char *text = whole_text(program->text);
     const char *cxx = getenv("SHIM_CXX");
-    snprintf(command, sizeof command, "%s -std=c++17 -O0 -w -fPIC -shared -ffp-contract=off -o %s %s > %s 2>&1",
+    snprintf(command, sizeof command, "%s -std=c++17 -O0 -w -fPIC -shared -ffp-contract=off -fsanitize=alignment -fsanitize-undefined-trap-on-error -o %s %s > %s 2>&1",
              cxx ? cxx : "c++", made, source, said);
     bool ok = write_file(source, shim_cpu_text, strlen(shim_cpu_text), text, strlen(text)) && system(command) == 0;
     free(text);

@@ -1,10 +1,10 @@
 /* random_algebra.c: every operator over T, three ways: the interpreter on level 1 (T as one matrix), the interpreter on the factorized function, and
  * emitted C, the last two also over sorted rows, on random targets: dense, CSR and one-hot blocks; identity, range, masked and repeated indicators; zero rows, one row, no columns.
  *
- *     random_algebra [--count N] [--seed S] [--threads T] [--keep DIR] [--plain] [--interp] [--cuda] [--any-order] [--products]
+ *     random_algebra [--count N] [--seed S] [--threads T] [--keep DIR] [--plain] [--interp] [--cuda] [--any-order] [--products] [--single]
  *
  * --plain factorizes without rewrites before it, --interp leaves emitted C out (many more in the time),
- * --cuda takes emitted CUDA for emitted C (on a GPU, or on tests/cuda/shim.c by CUDA_HOME), --any-order with atomics, --products with every dense product left to cuBLAS, two rows at a time. Prints the seed of each failure: `--count 1 --seed S` repeats it. */
+ * --cuda takes emitted CUDA for emitted C (on a GPU, or on tests/cuda/shim.c by CUDA_HOME), --any-order with atomics, --products with every dense product left to cuBLAS, two rows at a time, --single rounds T to single precision. Prints the seed of each failure: `--count 1 --seed S` repeats it. */
 #include "backends/cuda/device.h"
 #include "backends/cuda/emit.h"
 #include "tests/differential/random_target.h"
@@ -34,7 +34,7 @@ static int compare(const char *what, int outputs, Matrix **a, Matrix **b) {
     return 0;
 }
 static int64_t sorted_runs;
-static bool any_order;
+static bool any_order, single;
 static bool run(const Backend *be, Diags *ds, IrFunc *f, int threads, const char *keep, Matrix *y, Matrix **out) {
     PassOptions po = {.threads = threads};
     BackendOptions o = {.passes = &po, .threads = threads, .keep_dir = keep, .dump_cuda = be == &backend_cuda ? keep : NULL, .any_order = any_order};
@@ -96,6 +96,7 @@ static int one(int threads, const char *keep, bool simplify, const Backend *emit
     Diags *ds = diags_new(arena);
     draw_at = 0;
     Integration *in = random_target(maybe(0.6));
+    if (single && !integration_round(ds, in, threads)) internal_error("no memory");
     uint64_t at = draw_at;
     IrFunc *f = random_program(arena, ds, in);
     ir_verify(f, "building");
@@ -158,8 +159,9 @@ int main(int argc, char **argv) {
         else if (!strcmp(argv[i], "--cuda")) emit = &backend_cuda;
         else if (!strcmp(argv[i], "--any-order")) any_order = true;
         else if (!strcmp(argv[i], "--products")) cuda_width = (CudaWidth){.rows = 2};
+        else if (!strcmp(argv[i], "--single")) single = true;
         else {
-            fprintf(stderr, "usage: random_algebra [--count N] [--seed S] [--threads T] [--keep DIR] [--plain] [--interp] [--cuda] [--any-order] [--products]\n");
+            fprintf(stderr, "usage: random_algebra [--count N] [--seed S] [--threads T] [--keep DIR] [--plain] [--interp] [--cuda] [--any-order] [--products] [--single]\n");
             return 2;
         }
     }

@@ -1,4 +1,4 @@
-/* test_gpu.c: rows sorted by key, what a GPU measures of itself and what the cost model makes of it, one upload a source. Where there is no GPU it
+/* test_gpu.c: rows sorted by key, what a GPU measures of itself and what the cost model makes of it, one upload a source, memory that values share. Where there is no GPU it
  * runs on tests/cuda/shim.c; without a C++ compiler what needs that is skipped. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include "backends/cuda/device.h"
 #include "compiler/estimator/gpu_kept.h"
-#include "backends/cuda/segments.h"
+#include "backends/cuda/run.h"
 
 static bool have_device;
 
@@ -88,7 +88,16 @@ static void segments_of_sparse_blocks_are_their_columns(void **state) {
     static const double values[] = {1, 3, 2, 4};
     assert_memory_equal(s.rows, rows, sizeof rows);
     assert_memory_equal(s.values, values, sizeof values);
+    assert_null(s.floats);
     segments_free(&s);
+    m->single = true;
+    assert_true(segments_of_sparse(m, &s));
+    static const float floats[] = {1, 3, 2, 4};
+    assert_memory_equal(s.floats, floats, sizeof floats);
+    assert_null(s.values);
+    segments_free(&s);
+    static const float stored[] = {1, 2, 3, 4};
+    assert_memory_equal(mat_floats(m, 2), stored, sizeof stored);
     mat_free(m);
 }
 
@@ -226,6 +235,105 @@ static void a_source_is_uploaded_once(void **state) {
     arena_free(arena);
 }
 
+/* ---- memory ---- */
+/* Each value over the rows is made from the one before it and from its sum, so that each stands in memory from one pass to the next and no longer;
+ * in a loop when `rounds` > 0. */
+static IrFunc *chain(Arena *arena, Diags *ds, const Integration *in, int links, double rounds) {
+    IrFunc *f = ir_func_new(arena, ds, "chain");
+    int t = ir_add_table(f, in, "T");
+    IrBuilder *b = ir_builder(f);
+    IrNode *x = ir_table(b, t), *w = ir_full(b, 0.5, in->cols, 1, 0), *zero = ir_const(b, 0);
+    IrRegion *r = NULL;
+    IrNode *sum = zero;
+    if (rounds > 0) {
+        r = ir_region_begin(b, REGION_LOOP);
+        ir_region_param(b, 1, 1, 0, "i");
+        sum = ir_region_param(b, 1, 1, 0, "s");
+    }
+    IrNode *v = ir_unary(b, IR_TANH, ir_binary(b, IR_ADD, ir_matmul(b, x, false, w, false), sum));
+    for (int k = 0; k < links; k++) {
+        sum = ir_unary(b, IR_SUM, v);
+        v = ir_unary(b, IR_TANH, ir_binary(b, IR_ADD, v, ir_binary(b, IR_MUL, sum, ir_const(b, 1e-3 * (k + 1)))));
+    }
+    sum = ir_unary(b, IR_SUM, v);
+    if (r) {
+        ir_region_end(b, 1, &sum);
+        sum = ir_proj(b, ir_loop(b, ir_const(b, rounds), r, 1, &zero), 0);
+    }
+    vec_push(arena, &f->body->results, sum);
+    vec_push(arena, &f->output_names, "s");
+    return f;
+}
+static void values_share_memory_when_they_are_not_held_together(void **state) {
+    (void)state;
+    enum { ROWS = 2000, LINKS = 9 };
+    Arena *arena = arena_new();
+    Diags *ds = diags_new(arena);
+    Integration *in = plain_target(ROWS);
+    PassOptions po = {.threads = 1};
+    for (int looped = 0; looped < 2; looped++) {
+        CudaProgram *p = cuda_emit(ir_fuse_plain(ir_optimize(chain(arena, ds, in, LINKS, looped ? 5 : 0), &po)), true, false);
+        CudaLayout *l = cuda_lay_out(arena, p, NULL);
+        size_t value = cuda_aligned(sizeof(double) * ROWS);
+        assert_true(l->apart >= LINKS * value);
+        assert_true(l->bytes < 4 * value); /* the one before, the one that is made, and small values */
+        for (int i = 0; i < l->buffers.len; i++)
+            for (int k = 0; k < i; k++) {
+                const CudaBuffer *a = &l->buffers.data[i], *b = &l->buffers.data[k];
+                bool together = a->first <= b->last && b->first <= a->last && a->first >= 0 && b->first >= 0;
+                bool apart = a->at + a->bytes <= b->at || b->at + b->bytes <= a->at;
+                assert_true(!together || apart);
+                assert_true(a->at + a->bytes <= l->bytes);
+            }
+        mem_free(p->text);
+    }
+    free_target(in);
+    arena_free(arena);
+}
+/* A lifetime that is too short is found: what is held too briefly is no number when it is read. */
+static void reading_what_is_not_held_gives_no_number(void **state) {
+    (void)state;
+    if (!have_device) skip();
+    enum { LINKS = 4 };
+    Arena *arena = arena_new();
+    Diags *ds = diags_new(arena);
+    Integration *in = plain_target(600);
+    setenv("AMAL_VERIFY", "1", 1);
+    for (int looped = 0; looped < 2; looped++) {
+        PassOptions po = {.threads = 1};
+        BackendOptions o = {.passes = &po, .threads = 1};
+        IrFunc *f = ir_optimize(chain(arena, ds, in, LINKS, looped ? 6 : 0), &po);
+        Executable *plain = backend_interp.prepare(ds, f, &o), *x = backend_cuda.prepare(ds, f, &o);
+        RunContext rc = {.diags = ds, .threads = 1};
+        Matrix *want = NULL, *got = NULL;
+        assert_true(plain && x && backend_interp.run(plain, &rc, NULL, &want) && backend_cuda.run(x, &rc, NULL, &got));
+        assert_float_equal(mat_get(got, 0, 0) / mat_get(want, 0, 0), 1, 1e-9);
+        mat_free(got);
+        int shortened = 0, found = 0;
+        for (int i = 0; i < x->layout->buffers.len; i++) {
+            CudaBuffer *b = &x->layout->buffers.data[i];
+            if (b->kind != BUFFER_SLOT || x->program->slots.data[b->index].rspace == 0 || b->last <= b->first) continue;
+            int last = b->last;
+            b->last = b->first; /* as if nothing read it after the pass that made it */
+            assert_true(backend_cuda.run(x, &rc, NULL, &got));
+            found += isnan(mat_get(got, 0, 0)) != 0;
+            mat_free(got);
+            b->last = last;
+            shortened++;
+        }
+        assert_true(shortened >= LINKS - 1);
+        assert_int_equal(found, shortened);
+        mat_free(want);
+        backend_interp.release(plain);
+        backend_cuda.release(x);
+    }
+    diag_print(ds, stderr, false);
+    unsetenv("AMAL_VERIFY");
+    cuda_forget(in);
+    free_target(in);
+    arena_free(arena);
+}
+
 int main(void) {
     char path[4096], folder[4200];
     const char *why = NULL;
@@ -241,6 +349,8 @@ int main(void) {
         cmocka_unit_test(a_device_measures_itself),
         cmocka_unit_test(costs_follow_what_was_measured),
         cmocka_unit_test(a_source_is_uploaded_once),
+        cmocka_unit_test(values_share_memory_when_they_are_not_held_together),
+        cmocka_unit_test(reading_what_is_not_held_gives_no_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
