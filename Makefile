@@ -119,13 +119,15 @@ $(BUILD)/tests/lsp/%: tests/lsp/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(say) link $@
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(LIBRARY) $(LIBS)
-# libcuda and libnvrtc for tests without a GPU (tests/cuda/shim.c).
+# libcuda, libnvrtc and libcublas for tests without a GPU (tests/cuda/shim.c).
 SHIM = $(BUILD)/tests/cuda/lib64/libcuda.so.1
-$(SHIM): tests/cuda/shim.c tests/cuda/cpu.h backends/cuda/driver.h
+SHIM_SOURCES = tests/cuda/shim.c tests/cuda/shim_blas.c
+$(SHIM): $(SHIM_SOURCES) tests/cuda/shim.h tests/cuda/cpu.h backends/cuda/driver.h
 	@mkdir -p $(@D)
 	$(say) link $@
-	$(Q)$(CC) -std=gnu17 -O1 -g $(WARN) -fPIC -shared -I. -o $@ $< -ldl
+	$(Q)$(CC) -std=gnu17 -O1 -g $(WARN) -fPIC -shared -I. -o $@ $(SHIM_SOURCES) -ldl
 	@ln -sf libcuda.so.1 $(@D)/libnvrtc.so.13
+	@ln -sf libcuda.so.1 $(@D)/libcublas.so.13
 $(BUILD)/tests/cuda/%: tests/cuda/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(say) link $@

@@ -1,4 +1,5 @@
 /* data.c: reads sources and builds integrations when a step first needs them (contract: data.h). */
+#include "backends/cuda/join.h"
 #include "compiler/check.h"
 #include "compiler/data_disk.h"
 #include "compiler/script.h"
@@ -117,6 +118,8 @@ static bool bind_target(Data *d, Target *t) {
     if (!ok) return false;
     if (d->options->max_rows > 0) t->spec->max_rows = d->options->max_rows;
     t->spec->threads = d->options->threads;
+    bool on_gpu = d->options->backend && strcmp(d->options->backend, "cuda") == 0 && !d->options->explain;
+    t->spec->device = on_gpu ? &cuda_join : NULL;
     d->bound[t->index] = true;
     return true;
 }

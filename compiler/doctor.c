@@ -43,6 +43,9 @@ static void find_cuda(FILE *out) {
     const char *why = NULL;
     bool nvrtc = cuda_nvrtc(&why) != NULL;
     line(out, nvrtc, "NVRTC", nvrtc ? cuda_nvrtc_path() : why, cost);
+    bool blas = cuda_blas(&why) != NULL;
+    line(out, blas, "cuBLAS", blas ? cuda_blas_path() : why,
+         "--backend cuda makes products of wide matrices in its own kernels, which are slower (docs/gpu.md)");
     why = cuda_device_missing(text, sizeof text);
     line(out, !why, "GPU", why ? why : text, cost);
 }

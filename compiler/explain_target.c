@@ -195,6 +195,10 @@ void explain_target_json(Buf *out, Arena *arena, const Program *p, const Target 
     buf_printf(out, ", \"rows\": %lld, \"features\": %lld, \"kind\": \"%s\", \"detail\": ", (long long)in->rows,
                (long long)in->cols, in->kind);
     report_text(out, in->kind_detail ? in->kind_detail : "");
+    if (in->joined) {
+        buf_puts(out, ", \"joined\": ");
+        report_text(out, in->joined);
+    }
     buf_printf(out, ", \"dropped_missing\": %lld, \"bytes_factorized\": %zu, \"bytes_joined\": %zu, \"sources\": [",
                (long long)in->dropped_missing, integration_factorized_bytes(in), integration_materialized_bytes(in));
     roles_json(out, p, in);

@@ -84,6 +84,7 @@ void report_target(Report *r, const Integration *root) {
     if (!r->human || r->quiet) return;
     fprintf(r->human, "%s: %lld rows x %lld features, %s\n", root->spec->target, (long long)root->rows,
             (long long)root->cols, root->kind_detail && *root->kind_detail ? root->kind_detail : root->kind);
+    if (root->joined) fprintf(r->human, "  joined %s\n", root->joined);
     for (int k = 0; k < root->spec->nroles; k++) {
         SourceUse u = source_use(root, k);
         fprintf(r->human, "  %-16s %9lld rows, %lld used in %lld rows of %s", u.name, (long long)u.rows,

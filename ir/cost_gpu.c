@@ -1,4 +1,4 @@
-/* cost_gpu.c: what one evaluation of a function takes on a GPU, from the same operations and bytes as on the CPU
+/* cost_gpu.c: what one evaluation of a function, or a join, takes on a GPU, from the same operations and bytes as on the CPU
  * (cost.c) and speeds that were measured.
  *
  * A node takes the larger of its operations over the speed of arithmetic and its bytes over the bandwidth, weighted by
@@ -53,4 +53,19 @@ double ir_array_bytes(const Integration *in, bool (*there)(void *user, const voi
         if (!ind->identity && (!there || !there(user, ind))) bytes += (double)sizeof(int32_t) * (double)ind->rows;
     }
     return bytes;
+}
+
+/* ---- joins ---- */
+const IrGpu ir_gpu_nominal = {.flops = 5e12, .bytes = 5e11, .transfer = 6e9, .launch = 5e-6};
+/* Before the first look-up: kernels are loaded, memory is taken. */
+#define JOIN_BEGIN_SECONDS 5e-3
+
+/* Indexing a row, and finding one, each goes through two arrays: the number of the key's group, and its row. */
+double ir_join_host(const IrJoin *j) {
+    return ir_seconds(0, j->codes + 2 * IR_INDEX_BYTES * (j->table_rows + j->rows * j->places), 1);
+}
+double ir_join_gpu(const IrJoin *j, const IrGpu *gpu) {
+    double found = 4 * j->rows * j->places, moved = IR_INDEX_BYTES * (j->table_rows + j->rows * j->places);
+    return JOIN_BEGIN_SECONDS + (j->codes + found) / gpu->transfer + (2 * (j->codes + found) + moved) / gpu->bytes +
+           gpu->launch * (j->places * 2 + j->keys);
 }

@@ -218,5 +218,12 @@ IrCost ir_cost_gpu(const IrFunc *f, const IrGpu *gpu);
 /* Bytes of a target's arrays; not of those that `there` (NULL: none) says are on the device. Arrays are known by the
  * addresses of matrices and indicators. */
 double ir_array_bytes(const Integration *in, bool (*there)(void *user, const void *array), void *user);
+/* One that was not measured: less than any that the cuda backend takes. Copies are from memory that is not pinned. */
+extern const IrGpu ir_gpu_nominal;
+/* The look-ups of a join: `rows` rows find one in each of `places` tables, which have `table_rows` together, by `keys`
+ * keys of `codes` bytes in all. Seconds on one processor, and on a GPU with the way there and back. */
+typedef struct IrJoin { double rows, places, table_rows, keys, codes; } IrJoin;
+double ir_join_host(const IrJoin *j);
+double ir_join_gpu(const IrJoin *j, const IrGpu *gpu);
 double ir_trip_count(const IrNode *loop); /* -1: unknown */
 #endif

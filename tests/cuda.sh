@@ -12,8 +12,58 @@ for script in tests/differential/*.amal tests/cuda/*.amal; do
     case "$script" in */_*) ;; *) cuda_scripts+=("$script") ;; esac
 done
 
+# Wide on both sides: what cuBLAS is for. Facts have 130 features, keys 110; the classes are as many as the features of a factor.
+awk -v n=1300 'BEGIN { printf "key,y"; for (c = 0; c < 130; c++) printf ",a%d", c; print ""
+    for (r = 0; r < n; r++) { printf "%d,%.2f", (r * r + 3 * r) % 45, (r % 7 - 3) / 4
+        for (c = 0; c < 130; c++) printf ",%.3f", ((r * 31 + c * 17 + r * c) % 101 - 50) / 200; print "" } }' >"$cuda_folder/wide_facts.csv"
+awk 'BEGIN { printf "key"; for (c = 0; c < 110; c++) printf ",b%d", c; print ""
+    for (r = 0; r < 40; r++) { printf "%d", r; for (c = 0; c < 110; c++) printf ",%.3f", ((r * 13 + c * 29 + r * c) % 97 - 48) / 200; print "" } }' >"$cuda_folder/wide_keys.csv"
+awk 'function all(stem, n, form,    c, s) { for (c = 0; c < n; c++) { s = form; gsub(/@/, stem c, s); printf ", %s", s } }
+    BEGIN { printf "source facts from \"wide_facts.csv\";\nsource keys from \"wide_keys.csv\";\ntarget T { y: label num"
+    all("a", 130, "@: feature num"); all("b", 110, "@: feature num"); printf " }\nfacts(key: k, y: y"; all("a", 130, "@: @"); printf "), keys(key: k"
+    all("b", 110, "@: @"); printf ") -> T(y: y"; all("a", 130, "@: @"); all("b", 110, "@: @"); print ");" }' >"$cuda_folder/wide.amal"
+cat >>"$cuda_folder/wide.amal" <<'S'
+algorithm normal() { fit(X: [n, d], y: [n, 1]) { w = solve(X' @ X + 5 * eye(d), X' @ y); return w; } }
+algorithm reweighted(rounds = 3) {
+  fit(X: [n, d], y: [n, 1]) {
+    w = zeros(d, 1);
+    repeat rounds { p = sigmoid(X @ w); w = w - solve(X' @ (X * (p * (1 - p))) + 5 * eye(d), X' @ (p - y)); }
+    return w;
+  }
+}
+algorithm factors(rounds = 6) {
+  fit(X: [n, d]) {
+    W = X[1..96, ]';
+    repeat rounds { Z = X @ W; W = (X' @ Z) / n + W / 2; }
+    H = sigmoid(X @ W);
+    s = rowsums(W);
+    G = H' @ H;
+    return s, G;
+  }
+}
+algorithm carried(rounds = 4) { # U is overwritten by the pass that computes V
+  fit(X: [n, d]) {
+    U = X + 0.1;
+    G = zeros(d, d);
+    repeat rounds { V = sigmoid(U); G = G / 2 + (U' @ V) / n; U = U / 2 + V / 8; }
+    s = rowsums(G);
+    t = colsums(G);
+    return s, t;
+  }
+}
+train a = normal() on T;
+print a.w;
+train b = reweighted() on T;
+print b.w;
+train c = factors() on T;
+train d = carried() on T;
+S
+cuda_scripts+=("$cuda_folder/wide.amal")
+# its target is large enough to be kept, which reports tell: kept it is in all that are compared
+"$amal" run "$cuda_folder/wide.amal" --backend interp --quiet >/dev/null 2>&1
+
 # ---- declarations ----
-if [ -e "$toolkit/include/cuda.h" ] && [ -e "$toolkit/include/nvrtc.h" ]; then
+if [ -e "$toolkit/include/cuda.h" ] && [ -e "$toolkit/include/nvrtc.h" ] && [ -e "$toolkit/include/cublas_v2.h" ]; then
     if ${CC:-cc} -std=gnu17 -Wall -Wextra -Werror -fsyntax-only -I. -I"$toolkit/include" tests/cuda/check_driver.c >"$tmp/out" 2>&1; then
         ok
     else
@@ -256,12 +306,95 @@ cuda_errors() {
     if ! grep -q cuEventRecord "$cuda_folder/calls" && grep -q cuGraphLaunch "$cuda_folder/calls"; then ok; else bad "what fits is not streamed, and its loop is a graph" "$(cat "$cuda_folder/calls")"; fi
 }
 
+# What cuBLAS is asked for, and what happens without it.
+cuda_products() {
+    local script="$cuda_folder/wide.amal" base="$tmp/wide.amal.cuda.json" way memory symbol calls n code got none="$cuda_folder/no_blas"
+    for way in factorize materialize; do
+        SHIM_CALLS="$cuda_folder/calls_blas" AMAL="$amal" JSON_TOOL="$json" tests/one_case.sh differential "$script" "$base" cuda $way >"$tmp/out"
+        if [ -s "$tmp/out" ]; then bad "wide products, $way" "$(cat "$tmp/out")"; else ok; fi
+        for symbol in cublasDsyrk_v2 cublasDgemm_v2 cuGraphLaunch; do
+            if grep -q "^$symbol" "$cuda_folder/calls_blas"; then ok; else bad "wide products, $way: $symbol" "$(cat "$cuda_folder/calls_blas")"; fi
+        done
+    done
+    # sums stay where the carried value that they read is overwritten
+    AMAL="$amal" JSON_TOOL="$json" tests/one_case.sh differential "$script" "$base" cuda materialize rotate >"$tmp/out"
+    if [ -s "$tmp/out" ]; then bad "wide products, without rotate" "$(cat "$tmp/out")"; else ok; fi
+    # the least memory in which it runs: T arrives piece by piece, and sums go on from one to the next
+    for ((memory = 2000000; memory < 20000000; memory += 400000)); do
+        SHIM_CALLS="$cuda_folder/calls_blas" SHIM_MEMORY=$memory AMAL="$amal" JSON_TOOL="$json" tests/one_case.sh differential "$script" "$base" cuda materialize >"$tmp/out"
+        grep -q E624 "$tmp/out" || break
+    done
+    if [ -s "$tmp/out" ] || ! grep -q cuEventRecord "$cuda_folder/calls_blas"; then bad "wide products, streamed" "$(cat "$tmp/out" "$cuda_folder/calls_blas")"; else ok; fi
+    while read -r symbol calls; do
+        case "$symbol" in cublas*) ;; *) continue ;; esac
+        for n in 1 "$calls"; do
+            for code in 3 13; do # no memory; it failed
+                SHIM_FAIL="$symbol:$n:$code" SHIM_MEMORY=$memory timeout 60 "$amal" run "$script" --backend cuda --strategy materialize --quiet >"$tmp/stdout" 2>"$tmp/stderr"
+                got=$?
+                if [ $got -eq 3 ] && grep -qE 'error\[E62[45]\].*cuBLAS' "$tmp/stderr"; then ok; else bad "call $n of $symbol returns $code: exit code $got" "$(cat "$tmp/stderr")"; fi
+            done
+        done
+    done <"$cuda_folder/calls_blas"
+    mkdir -p "$none/lib64"
+    cp "$shim/lib64/libcuda.so.1" "$none/lib64/libcuda.so.1"
+    cp "$shim/lib64/libcuda.so.1" "$none/lib64/libnvrtc.so.13"
+    echo 'int nothing_here;' | ${CC:-cc} -shared -fPIC -x c -o "$none/lib64/libcublas.so.13" -
+    CUDA_HOME="$none" AMAL="$amal" JSON_TOOL="$json" SHIM_CALLS="$cuda_folder/calls_blas" tests/one_case.sh differential "$script" "$base" cuda factorize >"$tmp/out"
+    if [ -s "$tmp/out" ] || grep -q cublas "$cuda_folder/calls_blas"; then bad "wide products without cuBLAS" "$(cat "$tmp/out")"; else ok; fi
+    CUDA_HOME="$none" timeout 60 "$amal" run "$script" --backend cuda --quiet >/dev/null 2>"$tmp/stderr"
+    if [ "$(grep -c 'warning\[W608\]' "$tmp/stderr")" = 4 ]; then ok; else bad "W608 says that cuBLAS is missing, once for each training" "$(cat "$tmp/stderr")"; fi
+    CUDA_HOME="$none" "$amal" doctor >"$tmp/stdout"
+    if grep -qE '^ +-- +cuBLAS +cuBLAS is too old' "$tmp/stdout"; then ok; else bad "amal doctor without cuBLAS" "$(cat "$tmp/stdout")"; fi
+}
+# Rows that are found on the GPU are those that the host finds, and it is said where they were found.
+cuda_joins() {
+    local script="$cuda_folder/star.amal" twice="$cuda_folder/twice.amal" run symbol got
+    timeout 900 "$build/tests/differential/random_mappings" --count 400 --seed 7000 --compiled 0 --gpu 1 >"$tmp/out" 2>&1
+    add_counts "random_mappings --gpu" $? "$tmp/out"
+    awk 'BEGIN { print "a,b,c,y"; for (r = 0; r < 400000; r++) printf "%d,%s,%d,%d\n", (r * 7919) % 61, "t" (r * 31 % 53), r % 100 ? (r * r) % 47 : -1, r % 9 }' >"$cuda_folder/star_facts.csv"
+    awk 'BEGIN { print "k,x"; for (r = 0; r < 60; r++) printf "%d,%d\n", 59 - r, r % 11 }' >"$cuda_folder/star_a.csv"
+    awk 'BEGIN { print "k,x"; for (r = 0; r < 50; r++) printf "t%d,%d\n", r, r % 7 }' >"$cuda_folder/star_b.csv"
+    awk 'BEGIN { print "k,x,n"; for (r = 0; r < 47; r++) printf "%d,%d,%d\n", r, r % 5, r % 8 }' >"$cuda_folder/star_c.csv"
+    awk 'BEGIN { print "n,x"; for (r = 0; r < 7; r++) printf "%d,%d\n", r, r }' >"$cuda_folder/star_n.csv"
+    cat >"$script" <<'S'
+source F from "star_facts.csv";
+source A from "star_a.csv";
+source B from "star_b.csv";
+source C from "star_c.csv";
+source N from "star_n.csv";
+target T { y: label num, a: feature num, b: feature num, c: feature num missing 0, n: feature num missing 0 }
+F(a: a, b: b, c: c, y: y), A(k: a, x: p), B(k: b, x: q), C(k: c, n: m, x: r)?, N(n: m, x: u)? -> T(y: y, a: p, b: q, c: r, n: u);
+algorithm sums() { fit(X: [n, d], y: [n, 1]) { w = X' @ y; return w; } }
+train s = sums() on T;
+S
+    sed 's/star_b.csv/star_b2.csv/' "$script" >"$twice"
+    { cat "$cuda_folder/star_b.csv" && echo t3,1; } >"$cuda_folder/star_b2.csv"
+    run=(timeout 300 "$amal" run "$script" --no-cache)
+    "${run[@]}" --backend c --quiet --json "$tmp/star.c.json" >/dev/null 2>"$tmp/stderr" || bad "$script (c)" "$(cat "$tmp/stderr")"
+    SHIM_CALLS="$cuda_folder/calls_join" "${run[@]}" --backend cuda --json "$tmp/star.json" >"$tmp/out" 2>&1
+    if grep -q '^  joined on the GPU$' "$tmp/out" && "$json" compare "$tmp/star.c.json" "$tmp/star.json" 1e-9 >>"$tmp/out" 2>&1; then ok; else bad "a join on the GPU" "$(cat "$tmp/out")"; fi
+    timeout 300 "$amal" run "$twice" --no-cache --backend cuda >"$tmp/out" 2>&1
+    if grep -q '^  joined on the host: a table has two rows of one key$' "$tmp/out"; then ok; else bad "a join that the GPU does not make" "$(cat "$tmp/out")"; fi
+    timeout 60 "$amal" run tests/differential/star_linear.amal --no-cache --backend cuda >"$tmp/out" 2>&1
+    if grep -q '^  joined on the host: its tables are too small' "$tmp/out"; then ok; else bad "a join that does not pay" "$(cat "$tmp/out")"; fi
+    [ -z "${AMAL_TEST_GPU:-}" ] || return # what follows is the shim's
+    SHIM_MEMORY=1000000 "${run[@]}" --backend cuda >"$tmp/out" 2>&1
+    if grep -q "^  joined on the host: the GPU's memory is too small" "$tmp/out"; then ok; else bad "a join without memory" "$(cat "$tmp/out")"; fi
+    for symbol in cuMemGetInfo_v2 cuMemAlloc_v2 cuMemsetD8Async cuMemcpyHtoDAsync_v2 cuMemcpyDtoHAsync_v2 cuLaunchKernel cuModuleLoadData cuModuleGetFunction cuStreamSynchronize; do
+        SHIM_FAIL="$symbol:1:719" "${run[@]}" --backend cuda --quiet >"$tmp/stdout" 2>"$tmp/stderr"
+        got=$?
+        if [ $got -eq 3 ] && grep -q 'error\[E625\]' "$tmp/stderr"; then ok; else bad "a join where call 1 of $symbol fails: exit code $got" "$(cat "$tmp/stderr")"; fi
+    done
+}
+
 if [ -n "${AMAL_TEST_GPU:-}" ]; then
     if "$amal" doctor | grep -qE '^ +ok +GPU'; then
         cuda_differential
         random_cuda --count 200
         random_cuda --count 40 --any-order
         random_cuda --count 40 --plain
+        random_cuda --count 40 --products
+        cuda_joins
         random_cuda --count 40 --single
         cuda_sanitized
     else
@@ -274,6 +407,9 @@ elif command -v "${SHIM_CXX:-c++}" >/dev/null && [ -e "$shim/lib64/libcuda.so.1"
     SHIM_ORDER=backward random_cuda --count 14
     SHIM_ORDER=mixed random_cuda --count 14
     random_cuda --count 4 --any-order
+    random_cuda --count 30 --products
+    cuda_products
+    cuda_joins
     random_cuda --count 8 --single
     cuda_errors
     cuda_streams_sparse

@@ -26,6 +26,19 @@ static bool cuda_check(Diags *ds, Span at, const BackendOptions *o) {
     if (!d && !o->to_look) return false;
     return cuda_choose_arch(ds, at, o, d ? d->major : 0, d ? d->minor : 0, arch);
 }
+/* Whether cuBLAS makes the wide products, if there are any: otherwise amal's own kernels do, which is said. Built
+ * programs carry those, and do not ask. */
+static bool with_blas(Diags *ds, const FusePlan *plan) {
+    const IrNode *n = cuda_wide_product(plan);
+    const char *why;
+    if (!n || cuda_blas(&why)) return n != NULL;
+    const IrNode *x = n->args[0];
+    Diag *d = diag_warn(ds, "W608", n->span, "the wide products of %s are made without cuBLAS, which is slower: %s",
+                        plan->func->name, why);
+    diag_note(d, (Span){0}, "this one takes %lld columns to %lld", (long long)x->cols, (long long)n->cols);
+    diag_help(d, "install cuBLAS (the package libcublas of the CUDA toolkit), or name the toolkit's folder in CUDA_HOME");
+    return false;
+}
 static Executable *cuda_prepare(Diags *ds, IrFunc *f, const BackendOptions *o) {
     char arch[24];
     bool look = o->to_look || o->sink;
@@ -38,7 +51,7 @@ static Executable *cuda_prepare(Diags *ds, IrFunc *f, const BackendOptions *o) {
     x->carried = o->carried;
     f->numbers_named = o->sink || o->carried;
     x->plan = ir_fuse_plain(f);
-    x->program = cuda_emit(x->plan, !o->any_order);
+    x->program = cuda_emit(x->plan, !o->any_order, !o->sink && !o->carried && with_blas(ds, x->plan));
     x->by_id = arena_array(f->arena, IrNode *, f->next_id + 1);
     index_nodes(x, f->body);
     bool fits = true;
@@ -71,6 +84,9 @@ static bool load(Executable *x, Diags *ds) {
         !cuda_ok(d, d->api->module_load(&x->module, x->code.image), ds, (Span){0}, "loading the kernels", 0))
         return false;
     if (x->functions) return true;
+    bool products = x->program->products.len > 0;
+    for (int k = 0; k < n; k++) products = products || x->program->kernels.data[k]->products.len;
+    if (products && !product_open(d, ds)) return false;
     x->functions = mem_alloc(sizeof *x->functions * (size_t)(n + 1));
     x->most_blocks = mem_alloc(sizeof *x->most_blocks * (size_t)(n + 1));
     size_t free_bytes = 0, total = 0;
@@ -155,9 +171,21 @@ static void cuda_describe(const Executable *x, Buf *out) {
         for (int k = 0; k < p->kernels.len; k++) {
             const CudaKernel *kernel = p->kernels.data[k];
             if (kernel->pass != x->plan->passes.data[i]) continue;
-            buf_printf(out, "    on the GPU: tiles of %d rows, blocks of %d threads%s\n", kernel->tile, kernel->threads,
-                       kernel->scratch ? ", wide rows in memory" : "");
+            if (!kernel->idle)
+                buf_printf(out, "    on the GPU: tiles of %d rows, blocks of %d threads%s\n", kernel->tile,
+                           kernel->threads, kernel->scratch ? ", wide rows in memory" : "");
+            for (int q = 0; q < kernel->products.len; q++) {
+                buf_puts(out, "    by cuBLAS: ");
+                ir_print_expr(out, kernel->products.data[q].node, 1);
+                if (kernel->panel) buf_printf(out, ", %lld rows at a time", (long long)kernel->panel);
+                buf_puts(out, "\n");
+            }
         }
+    }
+    for (int i = 0; i < p->products.len; i++) {
+        buf_puts(out, "  by cuBLAS: ");
+        ir_print_expr(out, p->products.data[i]->node, 1);
+        buf_puts(out, "\n");
     }
     const CudaLayout *l = cuda_lay_out(x->plan->arena, x->program, NULL);
     buf_printf(out, "  values take %.2f MB of the GPU's memory; %.2f MB if each had its own\n", (double)l->bytes / 1e6,

@@ -1,10 +1,10 @@
-/* driver.c: opens libcuda and libnvrtc (contract: driver.h). */
+/* driver.c: opens libcuda, libnvrtc and libcublas (contract: driver.h). */
 #include "backends/cuda/driver.h"
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static char driver_path[1024], nvrtc_path[1024];
+static char driver_path[1024], nvrtc_path[1024], blas_path[1024];
 
 static void *open_in(const char *folder, const char *name, char *path, size_t size) {
     if (folder)
@@ -62,9 +62,30 @@ const CudaNvrtc *cuda_nvrtc(const char **why) {
     *why = text;
     return NULL;
 }
+const CudaBlas *cuda_blas(const char **why) {
+    static const char *const names[] = {"libcublas.so.13", "libcublas.so.12", "libcublas.so", NULL};
+    static CudaBlas d;
+    static char text[256];
+    if (!d.handle && !text[0]) {
+        void *h = open_library(names, blas_path, sizeof blas_path);
+        if (!h) snprintf(text, sizeof text, "cuBLAS, a library of the CUDA toolkit, was not found: libcublas.so");
+#define X(name, symbol, parameters)                                                                                    \
+    if (h && !(*(void **)&d.name = dlsym(h, #symbol)) && !text[0])                                                     \
+        snprintf(text, sizeof text, "cuBLAS is too old: it has no " #symbol " (CUDA 12.1 or later is wanted)");
+        CUDA_BLAS_CALLS(X)
+#undef X
+        if (h && !text[0]) d.handle = h;
+    }
+    if (d.handle) return &d;
+    *why = text;
+    return NULL;
+}
 const char *cuda_driver_path(void) {
     return driver_path;
 }
 const char *cuda_nvrtc_path(void) {
     return nvrtc_path;
+}
+const char *cuda_blas_path(void) {
+    return blas_path;
 }

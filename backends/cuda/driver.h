@@ -1,7 +1,7 @@
-/* driver.h: the parts of the CUDA driver API and of NVRTC that amal calls, as two tables of functions.
+/* driver.h: the parts of the CUDA driver API, of NVRTC and of cuBLAS that amal calls, as tables of functions.
  *
- * Both libraries are opened at run time (cuda_open): amal is built without CUDA's headers and runs where neither
- * library is. What is declared here is checked against CUDA's own headers by tests/cuda/check_driver.c where those are
+ * The libraries are opened at run time (driver.c): amal is built without CUDA's headers and runs where none of them
+ * is. What is declared here is checked against CUDA's own headers by tests/cuda/check_driver.c where those are
  * installed (it includes them first, which leaves out the types below). Tests fill the tables by libraries of their
  * own (tests/cuda/shim.c).
  *
@@ -40,6 +40,17 @@ enum {
 typedef int nvrtcResult;
 typedef struct _nvrtcProgram *nvrtcProgram;
 enum { NVRTC_SUCCESS = 0, NVRTC_ERROR_COMPILATION = 6 };
+typedef int cublasStatus_t;
+typedef int cublasOperation_t;
+typedef int cublasFillMode_t;
+typedef struct cublasContext *cublasHandle_t;
+enum {
+    CUBLAS_STATUS_SUCCESS = 0,
+    CUBLAS_STATUS_ALLOC_FAILED = 3,
+    CUBLAS_OP_N = 0,
+    CUBLAS_OP_T = 1,
+    CUBLAS_FILL_MODE_UPPER = 1
+};
 #endif
 
 /* X(name in the table, symbol of the library, parameters) */
@@ -104,6 +115,19 @@ enum { NVRTC_SUCCESS = 0, NVRTC_ERROR_COMPILATION = 6 };
     X(log_size, nvrtcGetProgramLogSize, (nvrtcProgram program, size_t * bytes))                                        \
     X(log, nvrtcGetProgramLog, (nvrtcProgram program, char *log))
 
+#define CUDA_BLAS_CALLS(X)                                                                                             \
+    X(handle_new, cublasCreate_v2, (cublasHandle_t * handle))                                                          \
+    X(handle_free, cublasDestroy_v2, (cublasHandle_t handle))                                                          \
+    X(set_stream, cublasSetStream_v2, (cublasHandle_t handle, CUstream stream))                                        \
+    X(set_workspace, cublasSetWorkspace_v2, (cublasHandle_t handle, void *workspace, size_t bytes))                    \
+    X(gemm, cublasDgemm_v2,                                                                                            \
+      (cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, int m, int n, int k,                     \
+       const double *alpha, const double *a, int lda, const double *b, int ldb, const double *beta, double *c,         \
+       int ldc))                                                                                                       \
+    X(syrk, cublasDsyrk_v2,                                                                                            \
+      (cublasHandle_t handle, cublasFillMode_t half, cublasOperation_t op_a, int n, int k, const double *alpha,        \
+       const double *a, int lda, const double *beta, double *c, int ldc))
+
 typedef struct CudaDriver {
     void *handle;
 #define X(name, symbol, parameters) CUresult(*name) parameters;
@@ -116,13 +140,20 @@ typedef struct CudaNvrtc {
     CUDA_NVRTC_CALLS(X)
 #undef X
 } CudaNvrtc;
+typedef struct CudaBlas {
+    void *handle;
+#define X(name, symbol, parameters) cublasStatus_t(*name) parameters;
+    CUDA_BLAS_CALLS(X)
+#undef X
+} CudaBlas;
 
 #ifndef CUDA_VERSION
 #include <stdbool.h>
 /* The opened library, the same at every call; NULL: *why says what is missing. */
 const CudaDriver *cuda_driver(const char **why);
 const CudaNvrtc *cuda_nvrtc(const char **why);
+const CudaBlas *cuda_blas(const char **why);
 /* Where it was found, for `amal doctor`. */
-const char *cuda_driver_path(void), *cuda_nvrtc_path(void);
+const char *cuda_driver_path(void), *cuda_nvrtc_path(void), *cuda_blas_path(void);
 #endif
 #endif

@@ -34,7 +34,13 @@ static int slot_for(Cu *e, const IrNode *n) {
     name = name ? arena_printf(e->arena, "%s%s_v%d", isdigit((unsigned char)*name) ? "v" : "",
                                emit_text_name(e->arena, name), n->id)
                 : arena_printf(e->arena, "v_%d", n->id);
-    return cu_new_slot(e, n->rows, n->cols, n->rspace, name);
+    int slot = cu_new_slot(e, n->rows, n->cols, n->rspace, name);
+    if (e->factored[n->id] && !FUSE(n)->stored && !e->spilled[n->id]) {
+        CudaSlot *s = &e->out->slots.data[slot];
+        s->panel = true;
+        if (s->rows > cu_panel_rows(n)) s->rows = cu_panel_rows(n);
+    }
+    return slot;
 }
 int cu_slot(const CudaProgram *p, const IrNode *n) {
     if (n->op == IR_PROJ) {
@@ -75,6 +81,7 @@ static void declare_region(Cu *e, const IrRegion *r) {
             if (u && FUSE(u)->kind == FUSE_ROW && !FUSE(u)->stored && u->home == r) e->spilled[u->id] = true;
         }
     }
+    cu_choose_products(e, r);
     for (int i = 0; i < r->nodes.len; i++) {
         const IrNode *n = r->nodes.data[i];
         if (keeps_value(e, n)) e->out->slot_of[n->id] = slot_for(e, n);
@@ -230,7 +237,8 @@ void cu_flush(Cu *e) {
 void cu_op(Cu *e, CudaOp op) {
     cu_flush(e);
     vec_push(e->arena, &e->body->ops, op);
-    if (op.kind != CUOP_ZERO && op.kind != CUOP_COPY && op.kind != CUOP_SWAP) e->body->plain = false;
+    if (op.kind != CUOP_ZERO && op.kind != CUOP_COPY && op.kind != CUOP_SWAP && op.kind != CUOP_PRODUCT)
+        e->body->plain = false;
 }
 static CudaBody *body_begin(Cu *e) {
     cu_flush(e);
@@ -349,6 +357,7 @@ static void emit_if(Cu *e, const IrNode *n) {
     cu_op(e, op);
 }
 static void emit_host(Cu *e, const IrNode *n) {
+    if (cu_small_product(e, n)) return;
     vec_push(e->arena, &e->out->host, n);
     cu_op(e, (CudaOp){.kind = CUOP_HOST, .to = FUSE(n)->opaque ? -1 : cu_slot(e->out, n), .node = n});
 }
@@ -371,12 +380,14 @@ static void emit_region(Cu *e, const IrRegion *r) {
     }
 }
 
-CudaProgram *cuda_emit(FusePlan *plan, bool deterministic) {
+CudaProgram *cuda_emit(FusePlan *plan, bool deterministic, bool blas) {
     IrFunc *f = plan->func;
-    Cu em = {.plan = plan, .f = f, .arena = plan->arena, .deterministic = deterministic}, *e = &em;
+    Cu em = {.plan = plan, .f = f, .arena = plan->arena, .deterministic = deterministic, .blas = blas}, *e = &em;
     e->out = arena_new_of(e->arena, CudaProgram);
     int nodes = f->next_id + 1;
     e->spilled = arena_array(e->arena, bool, nodes);
+    e->product = arena_array(e->arena, bool, nodes);
+    e->factored = arena_array(e->arena, bool, nodes);
     e->staged = arena_array(e->arena, bool, nodes);
     e->scratched = arena_array(e->arena, bool, nodes);
     e->dirty = arena_array(e->arena, bool, nodes);

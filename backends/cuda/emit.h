@@ -44,6 +44,7 @@ typedef struct CudaSlot {
     int rspace; /* 0: small */
     const char *name;
     bool none_row; /* read at the row after its last, which is zeros, for "none" */
+    bool panel;    /* of one pass, which goes over its rows in pieces: it has the rows of a piece only */
 } CudaSlot;
 typedef enum {
     ARG_BIND,  /* pointer */
@@ -74,6 +75,19 @@ typedef struct CudaArg {
     const char *name, *type;
     bool written;
 } CudaArg;
+/* A product that cuBLAS makes, of dense values row after row. One of a pass is made before or after its kernel, and
+ * over the same rows; what it reads and writes are arguments of that kernel too. One of small values is an operation.
+ */
+typedef struct CudaOperand {
+    CudaArgKind kind; /* ARG_BIND or ARG_SLOT */
+    int index;
+    int64_t ld;
+} CudaOperand;
+typedef struct CudaProduct {
+    const IrNode *node; /* rows @ small; rows' @ rows, added up; the same with itself: one half of it, see cu_halves */
+    CudaOperand x, y, to;
+    bool adds, half, before, small;
+} CudaProduct;
 typedef enum {
     GRID_ONE,    /* one block */
     GRID_TILES,  /* tiles of the rows of `space`, as many blocks as the device runs at once */
@@ -95,6 +109,9 @@ typedef struct CudaKernel {
     const FusePass *pass; /* it goes over its rows in tiles */
     const FusePass *of;   /* it belongs to this pass; its first kernel leads */
     bool leads;
+    VEC(CudaProduct) products;
+    int64_t panel; /* rows of a piece; 0: all at once */
+    bool idle;     /* nothing is left to it but its products: it is not launched */
 } CudaKernel;
 typedef struct CudaParts { /* of one reduction: blocks x cells */
     int kernel;
@@ -102,7 +119,17 @@ typedef struct CudaParts { /* of one reduction: blocks x cells */
 } CudaParts;
 
 /* ---- what the host does ---- */
-typedef enum { CUOP_LAUNCH, CUOP_ZERO, CUOP_COPY, CUOP_SWAP, CUOP_HOST, CUOP_LOOP, CUOP_WHILE, CUOP_IF } CudaOpKind;
+typedef enum {
+    CUOP_LAUNCH,
+    CUOP_PRODUCT,
+    CUOP_ZERO,
+    CUOP_COPY,
+    CUOP_SWAP,
+    CUOP_HOST,
+    CUOP_LOOP,
+    CUOP_WHILE,
+    CUOP_IF
+} CudaOpKind;
 typedef struct CudaBody CudaBody;
 typedef struct CudaOp {
     CudaOpKind kind;
@@ -111,12 +138,13 @@ typedef struct CudaOp {
                      from is the condition. -1: a constant, `number` */
     double number;
     const IrNode *node;
-    int at, end; /* its number in the order of the walk, and that of its end (lifetimes.h) */
-    CudaBody *body, *other; /* LOOP, WHILE: body, other is the condition's; IF: both sides */
+    const CudaProduct *product; /* PRODUCT */
+    int at, end;                /* its number in the order of the walk, and that of its end (lifetimes.h) */
+    CudaBody *body, *other;     /* LOOP, WHILE: body, other is the condition's; IF: both sides */
 } CudaOp;
 struct CudaBody {
     VEC(CudaOp) ops;
-    bool plain; /* launches, zeroes, copies and swaps only: may be captured as a graph */
+    bool plain; /* launches, products, zeroes, copies and swaps only: may be captured as a graph */
     int id;
 };
 typedef struct CudaProgram {
@@ -127,13 +155,24 @@ typedef struct CudaProgram {
     VEC(CudaParts) parts;
     CudaBody *body;
     int nbodies, nwatched;
-    VEC(const IrNode *) watched; /* carried values, by number in the watch */
-    int *slot_of;                /* by node id: slot of a kept value; -1: none */
-    int *outputs, noutputs;      /* per result: slot, or -1: opaque, held by the host */
-    VEC(const IrNode *) host;    /* operators that run on the host */
+    VEC(const IrNode *) watched;       /* carried values, by number in the watch */
+    int *slot_of;                      /* by node id: slot of a kept value; -1: none */
+    int *outputs, noutputs;            /* per result: slot, or -1: opaque, held by the host */
+    VEC(const IrNode *) host;          /* operators that run on the host */
+    VEC(const CudaProduct *) products; /* of small values */
 } CudaProgram;
-/* deterministic: sums by key without atomics. */
-CudaProgram *cuda_emit(FusePlan *plan, bool deterministic);
+/* deterministic: sums by key without atomics. blas: wide products are left to cuBLAS. */
+CudaProgram *cuda_emit(FusePlan *plan, bool deterministic, bool blas);
+/* A product that cuBLAS is wanted for; NULL: none. */
+const IrNode *cuda_wide_product(const FusePlan *plan);
+/* What is wide, and how much memory a piece of rows takes that a product waits for. Tests take other numbers. */
+typedef struct CudaWidth {
+    int64_t side;       /* both sides of the small matrix have so many cells at least, and */
+    int64_t rectangles; /* it has more squares of 8 x 8 than this */
+    int64_t cells;      /* of a piece: about, but … */
+    int64_t rows;       /* … a multiple of these rows; even */
+} CudaWidth;
+extern CudaWidth cuda_width;
 /* The slot of a value that is kept (carried values and results of control resolved); -1: a leaf that is no slot, or
  * opaque. */
 int cu_slot(const CudaProgram *p, const IrNode *n);
@@ -148,9 +187,11 @@ typedef struct Cu {
     IrFunc *f;
     Arena *arena;
     CudaProgram *out;
-    bool deterministic;
-    Buf text;      /* finished kernels */
-    bool *spilled; /* by node id: a row value that a segment kernel reads: kept */
+    bool deterministic, blas;
+    Buf text;       /* finished kernels */
+    bool *spilled;  /* by node id: a row value that a segment kernel reads: kept */
+    bool *product;  /* by node id: cuBLAS makes it */
+    bool *factored; /* by node id: a row value of the pass that cuBLAS reads or writes: kept, if for a piece only */
     /* the kernel being emitted */
     CudaKernel *kernel;
     Buf top, lines, tail;
@@ -217,6 +258,13 @@ void cu_reduce_node(Cu *e, const IrNode *n);
 void cu_finish(Cu *e, const FusePass *pass, int kernel);
 void cu_segments(Cu *e, const IrNode *n);
 void cu_small_node(Cu *e, const IrNode *n);
+/* emit_product.c: which products are cuBLAS's; those of the pass being emitted; what follows its kernel. */
+void cu_choose_products(Cu *e, const IrRegion *r);
+bool cu_is_product(const Cu *e, const IrNode *n);
+int64_t cu_panel_rows(const IrNode *n);
+void cu_products(Cu *e, const FusePass *pass);
+void cu_halves(Cu *e, const FusePass *pass);
+bool cu_small_product(Cu *e, const IrNode *n); /* false: it is not cuBLAS's */
 /* Statements of the open small kernel. */
 void cu_small_begin(Cu *e, const IrNode *n);
 void cu_copy(Cu *e, int to, const IrNode *from);

@@ -29,10 +29,10 @@ bool cu_is_scalar(const IrNode *n) {
 
 /* ---- where a value of a pass is ---- */
 bool cu_in_pass(const Cu *e, const IrNode *n) {
-    return e->pass && FUSE(n)->kind == FUSE_ROW && FUSE(n)->pass == e->pass->id;
+    return e->pass && FUSE(n)->kind == FUSE_ROW && FUSE(n)->pass == e->pass->id && !cu_is_product(e, n);
 }
 bool cu_is_kept(const Cu *e, const IrNode *n) {
-    return FUSE(n)->kind == FUSE_ROW && (FUSE(n)->stored || e->spilled[n->id]);
+    return FUSE(n)->kind == FUSE_ROW && (FUSE(n)->stored || e->spilled[n->id] || e->factored[n->id]);
 }
 bool cu_is_inline(const Cu *e, const IrNode *n) {
     const FuseInfo *fi = FUSE(n);
@@ -62,7 +62,7 @@ bool cu_is_index(const Cu *e, const IrNode *n) {
 static bool read_in_tile(const Cu *e, const IrNode *n) {
     for (int i = 0; i < e->pass->nodes.len; i++) {
         const IrNode *u = e->pass->nodes.data[i];
-        if (FUSE(u)->kind == FUSE_REDUCE && cu_needs_segments(e, u)) continue;
+        if (FUSE(u)->kind == FUSE_REDUCE && (cu_needs_segments(e, u) || cu_is_product(e, u))) continue;
         for (int a = 0; a < u->nargs; a++)
             if (u->args[a] == n) return true;
     }

@@ -101,6 +101,7 @@ static void main_kernel(Cu *e, const FusePass *pass) {
         const IrNode *n = pass->nodes.data[k];
         Item it = {.node = n, .stride = cu_local_stride(n->cols)};
         if (FUSE(n)->kind == FUSE_ROW && cu_is_local(e, n)) vec_push(e->arena, &items, it);
+        if (cu_is_product(e, n)) continue;
         for (int a = 0; a < n->nargs; a++) {
             const IrNode *x = n->args[a];
             if (e->staged[x->id] || !wants_copy(e, n, x)) continue;
@@ -149,7 +150,9 @@ static void main_kernel(Cu *e, const FusePass *pass) {
     buf_add(&e->lines, body.data, body.len);
     LINE("}");
     buf_free(&body);
-    if (empty) { /* nothing but sums by key */
+    cu_products(e, pass);
+    e->kernel->idle = empty;
+    if (empty && !kernel->products.len) { /* nothing but sums by key */
         buf_free(&e->top), buf_free(&e->lines), buf_free(&e->tail);
         e->kernel = NULL;
         e->pass = NULL;
@@ -175,6 +178,7 @@ void cu_pass(Cu *e, const FusePass *pass) {
         }
     }
     main_kernel(e, pass);
+    cu_halves(e, pass);
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
         if (FUSE(n)->kind == FUSE_REDUCE && cu_needs_segments(e, n) && !is_early(e, pass, n)) cu_segments(e, n);

@@ -190,7 +190,7 @@ static void atomic_scatter(Cu *e, const IrNode *n) {
     LINE("}");
 }
 void cu_reduce_node(Cu *e, const IrNode *n) {
-    if (cu_needs_segments(e, n) || !n->cols || !n->rows) return;
+    if (cu_needs_segments(e, n) || cu_is_product(e, n) || !n->cols || !n->rows) return;
     cu_barrier_for(e, n, false);
     if (n->op == IR_SCATTER) {
         atomic_scatter(e, n);

@@ -9,7 +9,9 @@ CudaForesight cuda_foresee(IrFunc *f, const BackendOptions *o) {
     char arch[24];
     const char *why;
     f->numbers_named = o->carried != NULL;
-    CudaProgram *p = cuda_emit(ir_fuse_plain(f), !o->any_order);
+    FusePlan *plan = ir_fuse_plain(f);
+    bool blas = !o->carried && cuda_wide_product(plan) && cuda_blas(&why);
+    CudaProgram *p = cuda_emit(plan, !o->any_order, blas);
     out.text_bytes = strlen(p->text);
     for (int k = 0; k < p->kernels.len && !out.refused; k++)
         if (p->kernels.data[k]->args.len > CUDA_ARGS_MOST)

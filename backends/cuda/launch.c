@@ -46,13 +46,20 @@ static int64_t needed_blocks(const Job *j, const CudaKernel *k, int64_t count) {
             most = (int64_t)j->d->multiprocessors * BLOCKS_A_PROCESSOR;
     return blocks < most ? blocks : most;
 }
+CUdeviceptr job_array(const Job *j, CudaArgKind kind, int index, int64_t first, const JobPiece *piece) {
+    if (kind == ARG_SLOT) {
+        const CudaSlot *s = &j->x->program->slots.data[index];
+        return j->slot[index] - (s->panel ? sizeof(double) * (CUdeviceptr)(first * s->cols) : 0);
+    }
+    const JobBind *b = &j->bind[index];
+    return b->streamed ? piece->base[index] : b->array ? cuda_resident_at(b->array) : 0;
+}
 static void argument(const Job *j, int kernel, const CudaArg *a, int64_t first, int64_t last, int fresh,
                      const JobPiece *piece, Argument *out) {
-    const JobBind *b =
-        a->kind == ARG_BIND || (a->kind >= ARG_CHUNKS && a->kind < ARG_CHUNK_SUMS) ? &j->bind[a->index] : NULL;
+    const JobBind *b = a->kind >= ARG_CHUNKS && a->kind < ARG_CHUNK_SUMS ? &j->bind[a->index] : NULL;
     switch (a->kind) {
-    case ARG_BIND: out->p = b->streamed ? piece->base[a->index] : b->array ? cuda_resident_at(b->array) : 0; break;
-    case ARG_SLOT: out->p = j->slot[a->index]; break;
+    case ARG_BIND:
+    case ARG_SLOT: out->p = job_array(j, a->kind, a->index, first, piece); break;
     case ARG_ROWS: out->n = job_rows(j, a->index); break;
     case ARG_FIRST: out->n = first; break;
     case ARG_LAST: out->n = last; break;
@@ -203,6 +210,15 @@ static bool may_capture(const Job *j, const CudaBody *b) {
             return false;
     return true;
 }
+/* A library may load code when it is called for the first time, which a capture does not allow. */
+static bool has_products(const Job *j, const CudaBody *b) {
+    for (int i = 0; i < b->ops.len; i++) {
+        const CudaOp *op = &b->ops.data[i];
+        if (op->kind == CUOP_PRODUCT) return true;
+        if (op->kind == CUOP_LAUNCH && j->x->program->kernels.data[op->kernel]->products.len) return true;
+    }
+    return false;
+}
 static void swap_slots(Job *j, const CudaOp *op) {
     CUdeviceptr p = j->slot[op->to];
     j->slot[op->to] = j->slot[op->from];
@@ -255,10 +271,11 @@ static bool run_loop(Job *j, const CudaOp *op) {
     if (op->from >= 0 && !read_number(j, op->from, op->node, &count)) return false;
     int64_t of = count >= 1 ? count < 9e15 ? (int64_t)count : INT64_MAX : 0, batch = 1, launched = 0;
     bool graph = of >= GRAPH_ROUNDS && may_capture(j, op->body), outermost = j->depth++ == 0, ok = true;
+    bool first_plain = graph && has_products(j, op->body);
     double began = time_now();
     if (outermost) ok = timing_carried(j, op->node, 0);
     for (int64_t at = 1; ok && at <= of; at++) {
-        ok = graph ? run_graph(j, op->body) : job_run(j, op->body);
+        ok = graph && !(first_plain && at == 1) ? run_graph(j, op->body) : job_run(j, op->body);
         if (ok && outermost) ok = timing_carried(j, op->node, at);
         if (!ok) break;
         if (outermost) {
@@ -307,8 +324,9 @@ static bool run_op(Job *j, const CudaOp *op) {
         int64_t all = k->grid == GRID_TILES    ? job_rows(j, k->space)
                       : k->grid == GRID_CHUNKS ? j->bind[k->bind].chunks
                                                : 0;
-        return job_launch(j, op->kernel, 0, all, 1, NULL) && timing_end(j, k);
+        return job_pass(j, op->kernel, 0, all, 1, NULL) && timing_end(j, k);
     }
+    case CUOP_PRODUCT: return job_product(j, op->product);
     case CUOP_ZERO: {
         size_t bytes = value_bytes(&slots[op->to]);
         return !bytes ||

@@ -85,11 +85,19 @@ static void touch_arguments(Lives *z, const CudaOp *op) {
         }
     }
 }
+static void touch_operand(Lives *z, const CudaOperand *o, int at, bool written) {
+    if (o->kind == ARG_SLOT) touch(z, BUFFER_SLOT, o->index, at, written);
+}
 static void walk(Lives *z, const CudaBody *body) {
     for (int i = 0; body && i < body->ops.len; i++) {
         const CudaOp *op = &body->ops.data[i];
         switch (op->kind) {
         case CUOP_LAUNCH: touch_arguments(z, op); break;
+        case CUOP_PRODUCT:
+            touch_operand(z, &op->product->x, op->at, false);
+            touch_operand(z, &op->product->y, op->at, false);
+            touch_operand(z, &op->product->to, op->at, true);
+            break;
         case CUOP_ZERO: touch(z, BUFFER_SLOT, op->to, op->at, true); break;
         case CUOP_COPY:
         case CUOP_SWAP:

@@ -113,6 +113,12 @@ typedef struct JobPiece {
 bool job_ok(Job *j, CUresult r, const IrNode *at, const char *doing);
 /* Rows or chunks first … last; parts go on from what is there unless fresh. piece: NULL where nothing is streamed. */
 bool job_launch(Job *j, int kernel, int64_t first, int64_t last, int fresh, const JobPiece *piece);
+/* Where the array of an argument lies, as the kernel sees it: row 0. */
+CUdeviceptr job_array(const Job *j, CudaArgKind kind, int index, int64_t first, const JobPiece *piece);
+/* product.c: a kernel with the products of its pass, over rows first … last. */
+bool job_pass(Job *j, int kernel, int64_t first, int64_t last, int fresh, const JobPiece *piece);
+bool job_product(Job *j, const CudaProduct *p); /* of small values */
+bool product_open(const CudaDevice *d, Diags *ds);
 bool job_run(Job *j, const CudaBody *b);
 bool job_status(Job *j);
 int64_t job_rows(const Job *j, int space);

@@ -239,7 +239,7 @@ bool stream_launch(Job *j, int kernel) {
     int64_t of = keys ? j->bind[k->bind].chunks : job_rows(j, k->space);
     JobPiece piece = {.most = keys ? of : s->rows < of ? s->rows : of};
     piece.base = mem_alloc(sizeof *piece.base * (size_t)(j->x->program->binds.len + 1));
-    if (!of) ok = job_launch(j, kernel, 0, 0, 1, &piece);
+    if (!of) ok = job_pass(j, kernel, 0, 0, 1, &piece);
     for (int64_t first = 0, last, number = 0; ok && first < of; first = last, number++) {
         int half = (int)(number % 2);
         last = keys ? chunks_end(j, k->bind, first) : rows_end(j, k, first, of);
@@ -256,7 +256,7 @@ bool stream_launch(Job *j, int kernel) {
         s->used[half] = true;
         ok = ok && job_ok(j, a->event_record(s->copied[half], j->d->copies), k->node, "ordering its work") &&
              job_ok(j, a->stream_after(j->d->stream, s->copied[half], 0), k->node, "ordering its work") &&
-             job_launch(j, kernel, first, last, number == 0, &piece) &&
+             job_pass(j, kernel, first, last, number == 0, &piece) &&
              job_ok(j, a->event_record(s->done[half], j->d->stream), k->node, "ordering its work");
     }
     mem_free(piece.base);

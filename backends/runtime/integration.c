@@ -96,6 +96,7 @@ Integration *integration_build(Diags *ds, const MappingSpec *spec, const Encoder
     ok = ok && int_encoders(s, out) && !int_given_up(s) && int_missing(s, out) && !int_given_up(s);
     if (ok) int_row_statistics(s, out);
     row_tables(s, out);
+    out->joined = int_joined(s);
     if (ok) {
         column_map(s, out);
         int_conflicts(s, out);

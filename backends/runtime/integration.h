@@ -106,6 +106,7 @@ typedef struct MappingSpec {
     bool base_order, distinct, egd_warn;
     int64_t max_rows;     /* option max_rows, default 1e9 */
     int threads;
+    const struct JoinDevice *device; /* where the look-ups of large joins are made (join_device.h); NULL: here */
 } MappingSpec;
 
 /* ---------------- output ---------------- */
@@ -195,6 +196,7 @@ struct Integration {
     int64_t *dropped_null_key; /* per role: rows with a null key that no tgd keeps */
     int64_t *unmatched;        /* per role: rows used by no target row */
     int64_t dropped_missing;   /* rows removed by `missing drop` */
+    const char *joined;        /* where its rows were found, and why there; NULL: no device was offered, or it comes from the cache */
     bool materialized;         /* made by integration_materialize */
     bool owns;                 /* of spaces, blocks' data, features and encoders: not a part, not materialized */
     int64_t *root_rows;        /* of a part: its rows' numbers in the whole target; NULL: the whole */

@@ -130,6 +130,8 @@ struct IntegrationState {
     Derived *derived;
     ColumnPlan *plans;
     const Encoder *given; /* encoders of a model, or NULL */
+    int on_device;         /* joins whose look-ups a device made */
+    const char *kept_here; /* why the first of the others was not made there */
 };
 typedef struct IntegrationState IntState;
 
@@ -160,6 +162,7 @@ typedef struct Triggers {
 typedef enum { TRIGGERS_DONE, TRIGGERS_UNSUITED, TRIGGERS_FAILED } TriggersResult;
 TriggersResult int_triggers(IntState *s, const Join *j, Triggers *out);
 TriggersResult int_entity_rows(IntState *s, const Join *j, Triggers *out);
+const char *int_joined(const IntState *s); /* Integration.joined */
 bool triggers_reserve(IntState *s, Triggers *t, uint64_t roles, int64_t n);
 void triggers_free(Triggers *t);
 void int_too_many_rows(IntState *s, bool exact, double rows);

@@ -12,41 +12,7 @@
  *
  * The number of rows is known before they are allocated: for tree-shaped joins by passing products of counts up the
  * tree (O(rows)), else by a walk that only counts, up to max_rows. */
-#include "backends/runtime/integration_internal.h"
-
-typedef struct Placed {
-    int role;
-    bool optional;
-    uint64_t providers;
-    int nkeys;
-    const int32_t **from; /* codes of the providers' columns */
-    int *from_role;
-    KeyIndex index;
-    int nconds; /* conditions over several roles, tested when this one is chosen */
-    const RowExpr **conds;
-    uint64_t cond_roles;
-} Placed;
-typedef struct Emission { /* what is emitted for one set of roles found */
-    int n;
-    int *bodies;
-    bool exact;
-} Emission;
-typedef struct Walk {
-    IntState *s;
-    const Join *j;
-    int n;
-    Placed place[MAX_ROLES];
-    int start;
-    uint8_t *start_ok;
-    bool functional, counting, unsuited, failed, stop;
-    Intern masks;
-    Emission *emit;
-    int emit_cap;
-    int64_t row[MAX_ROLES];
-    const Table *tables[MAX_ROLES];
-    int64_t count, limit;
-    Triggers *out;
-} Walk;
+#include "backends/runtime/integration_walk.h"
 
 bool triggers_reserve(IntState *s, Triggers *t, uint64_t roles, int64_t n) {
     if (n <= t->cap && t->tgd) return true;
@@ -141,8 +107,8 @@ static bool place_role(Walk *w, int role, uint64_t placed, const int *provider_o
     const Family *f = &s->family;
     const Join *j = w->j;
     Placed *p = &w->place[w->n++];
-    const int32_t **own = arena_array(s->arena, const int32_t *, f->nnodes + 1);
-    int64_t *domain = arena_array(s->arena, int64_t, f->nnodes + 1);
+    p->own = arena_array(s->arena, const int32_t *, f->nnodes + 1);
+    p->domain = arena_array(s->arena, int64_t, f->nnodes + 1);
     p->role = role;
     p->optional = !(j->core & ROLE_BIT(role));
     p->from = arena_array(s->arena, const int32_t *, f->nnodes + 1);
@@ -154,8 +120,8 @@ static bool place_role(Walk *w, int role, uint64_t placed, const int *provider_o
         for (int b = 0; b < a; b++) first &= f->nodes[b].role != role || j->group[b] != j->group[a];
         if (!first) continue;
         const KeyNode *from = &f->nodes[provider_of[j->group[a]]];
-        own[p->nkeys] = f->nodes[a].key;
-        domain[p->nkeys] = f->nodes[a].domain;
+        p->own[p->nkeys] = f->nodes[a].key;
+        p->domain[p->nkeys] = f->nodes[a].domain;
         p->from[p->nkeys] = from->key;
         p->from_role[p->nkeys++] = from->role;
         p->providers |= ROLE_BIT(from->role);
@@ -166,12 +132,20 @@ static bool place_role(Walk *w, int role, uint64_t placed, const int *provider_o
         p->conds[p->nconds++] = j->conds[c];
         p->cond_roles |= roles;
     }
-    uint8_t *ok;
-    if (!join_filter(s, j, role, &ok)) return w->failed = true, false;
-    bool built = key_index_build(&p->index, int_table(s, role)->rows, ok, p->nkeys, own, domain);
-    mem_free(ok);
-    if (!built) return int_no_memory(s, "a join index", int_table(s, role)->rows), w->failed = true, false;
-    w->functional &= p->index.unique;
+    if (!join_filter(s, j, role, &p->ok)) return w->failed = true, false;
+    return true;
+}
+static bool build_indexes(Walk *w) {
+    w->functional = true;
+    for (int i = 0; i < w->n; i++) {
+        Placed *p = &w->place[i];
+        int64_t rows = int_table(w->s, p->role)->rows;
+        if (!key_index_build(&p->index, rows, p->ok, p->nkeys, p->own, p->domain))
+            return int_no_memory(w->s, "a join index", rows), w->failed = true, false;
+        mem_free(p->ok);
+        p->ok = NULL;
+        w->functional &= p->index.unique;
+    }
     return true;
 }
 static bool plan(Walk *w) {
@@ -180,7 +154,6 @@ static bool plan(Walk *w) {
     const Join *j = w->j;
     int *provider_of = arena_array(s->arena, int, f->nnodes + 1);
     for (int i = 0; i < f->nnodes; i++) provider_of[i] = -1;
-    w->functional = true;
     w->start = __builtin_ctzll(j->core);
     uint64_t placed = 0;
     for (int role = w->start; placed != j->all;) {
@@ -227,7 +200,7 @@ static const Emission *emission(Walk *w, uint64_t found) {
     }
     return e;
 }
-static void emit(Walk *w, uint64_t found) {
+void walk_emit(Walk *w, uint64_t found) {
     const Emission *e = emission(w, found);
     if (!e || !e->n) return;
     if (!w->functional && !e->exact) {
@@ -257,7 +230,7 @@ static void emit(Walk *w, uint64_t found) {
 }
 static void walk(Walk *w, int depth, uint64_t found) {
     if (depth == w->n) {
-        emit(w, found);
+        walk_emit(w, found);
         return;
     }
     Placed *p = &w->place[depth];
@@ -369,13 +342,19 @@ TriggersResult int_triggers(IntState *s, const Join *j, Triggers *out) {
     for (int k = 0; k < s->spec->nroles; k++) w->tables[k] = int_table(s, k), w->row[k] = -1;
     if (!intern_init(&w->masks, 16))
         int_no_memory(s, "sets of roles", 16);
-    else if (plan(w) && reserve(w)) {
-        w->count = 0;
-        walk_all(w);
-        if (w->count > w->limit) int_too_many_rows(s, true, (double)w->count);
+    else if (plan(w)) {
+        if (!walk_on_device(w) && !w->failed && build_indexes(w) && reserve(w)) {
+            w->count = 0;
+            walk_all(w);
+        }
+        if (!w->failed && !w->unsuited && !s->failed && w->count > w->limit)
+            int_too_many_rows(s, true, (double)w->count);
     }
     TriggersResult result = s->failed || w->failed ? TRIGGERS_FAILED : w->unsuited ? TRIGGERS_UNSUITED : TRIGGERS_DONE;
-    for (int i = 0; i < w->n; i++) key_index_free(&w->place[i].index);
+    for (int i = 0; i < w->n; i++) {
+        key_index_free(&w->place[i].index);
+        mem_free(w->place[i].ok);
+    }
     intern_free(&w->masks);
     mem_free(w->start_ok);
     mem_free(w);

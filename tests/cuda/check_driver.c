@@ -1,5 +1,6 @@
 /* check_driver.c: what backends/cuda/driver.h declares against CUDA's own headers: names, parameters and numbers. Only
  * compiled (cc -fsyntax-only -I$CUDA_HOME/include), and only where those headers are. */
+#include <cublas_v2.h>
 #include <cuda.h>
 #include <nvrtc.h>
 
@@ -14,6 +15,9 @@ _Static_assert(CU_STREAM_NON_BLOCKING == 1 && CU_STREAM_CAPTURE_MODE_THREAD_LOCA
 _Static_assert(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT == 16 && CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR == 75 &&
                    CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR == 76,
                "attributes");
+_Static_assert(CUBLAS_STATUS_SUCCESS == 0 && CUBLAS_STATUS_ALLOC_FAILED == 3 && CUBLAS_OP_N == 0 && CUBLAS_OP_T == 1 &&
+                   CUBLAS_FILL_MODE_UPPER == 1,
+               "numbers of cuBLAS");
 _Static_assert(NVRTC_SUCCESS == 0 && NVRTC_ERROR_COMPILATION == 6, "results of NVRTC");
 
 const CudaDriver driver = {0,
@@ -24,5 +28,10 @@ const CudaDriver driver = {0,
 const CudaNvrtc nvrtc = {0,
 #define X(name, symbol, parameters) symbol,
                          CUDA_NVRTC_CALLS(X)
+#undef X
+};
+const CudaBlas blas = {0,
+#define X(name, symbol, parameters) symbol,
+                       CUDA_BLAS_CALLS(X)
 #undef X
 };

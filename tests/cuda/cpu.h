@@ -147,6 +147,11 @@ static inline double atomicAdd(double *p, double v) {
     *p += v;
     return before;
 }
+static inline int atomicCAS(int *p, int from, int to) {
+    int before = *p;
+    if (before == from) *p = to;
+    return before;
+}
 
 /* ---- launches ---- */
 template <class... A> struct CpuCall {

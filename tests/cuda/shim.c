@@ -1,4 +1,4 @@
-/* shim.c: libcuda and libnvrtc for tests without a GPU, as one library: "device" memory is the host's, "cubins" are
+/* shim.c: libcuda, libnvrtc and (shim_blas.c) libcublas for tests without a GPU, as one library: "device" memory is the host's, "cubins" are
  * shared libraries that the system's C++ compiler makes of the emitted CUDA with cpu.h before it. `amal` finds it by
  * CUDA_HOME.
  *
@@ -13,7 +13,7 @@
  *   SHIM_MEMORY=BYTES  SHIM_DEVICES=N  SHIM_CAPABILITY=80  SHIM_DRIVER=13000  SHIM_ORDER (cpu.h)  SHIM_CXX (c++ unless
  * set) */
 #define _GNU_SOURCE
-#include "backends/cuda/driver.h"
+#include "tests/cuda/shim.h"
 #include <dlfcn.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -46,7 +46,7 @@ static void write_calls(void) {
         fprintf(f, "%s %ld\n", called[i].symbol, called[i].calls);
     if (f) fclose(f);
 }
-static int call(const char *symbol) {
+int shim_call(const char *symbol) {
     int i = 0;
     while (called[i].symbol && strcmp(called[i].symbol, symbol) != 0) i++;
     if (!called[0].symbol && getenv("SHIM_CALLS")) atexit(write_calls);
@@ -62,18 +62,13 @@ static int call(const char *symbol) {
     if (result >= LOST) lost = result;
     return result;
 }
-#define CALL(symbol)                                                                                                   \
-    do {                                                                                                               \
-        int result_ = call(#symbol);                                                                                   \
-        if (result_) return result_;                                                                                   \
-    } while (0)
-static void fault(const char *what) {
+void shim_fault(const char *what) {
     fprintf(stderr, "shim.c: %s\n", what);
     abort();
 }
 
 /* ---- work, as late as it may be ---- */
-typedef enum { DO_LAUNCH, DO_COPY, DO_FILL, DO_RECORD, DO_AFTER, DO_GRAPH } Doing;
+typedef enum { DO_LAUNCH, DO_COPY, DO_FILL, DO_CALL, DO_RECORD, DO_AFTER, DO_GRAPH } Doing;
 typedef struct Work Work;
 struct CUgraph_st {
     Work *first, **last;
@@ -99,7 +94,8 @@ struct Work {
     Doing what;
     CUfunction function;
     unsigned grid, block;
-    char *arguments; /* 8 bytes each */
+    char *arguments; /* 8 bytes each; of a call: what it is given */
+    void (*call)(const void *given);
     void *to;
     const void *from;
     size_t bytes;
@@ -115,7 +111,7 @@ static void run_stream(CUstream s, CUevent until, long number) {
         Work *w = s->first;
         if (w->what == DO_AFTER && w->event->reached < w->number) {
             run_stream(w->event->stream, w->event, w->number);
-            if (w->event->reached < w->number) fault("a stream waits for what nobody will do");
+            if (w->event->reached < w->number) shim_fault("a stream waits for what nobody will do");
         }
         s->first = w->next;
         if (!s->first) s->last = &s->first;
@@ -136,6 +132,7 @@ static void do_work(const Work *w) {
         break;
     case DO_COPY: memmove(w->to, w->from, w->bytes); break;
     case DO_FILL: memset(w->to, w->byte, w->bytes); break;
+    case DO_CALL: w->call(w->arguments); break;
     case DO_RECORD: w->event->reached = w->number; break;
     case DO_AFTER: break;
     case DO_GRAPH:
@@ -143,11 +140,11 @@ static void do_work(const Work *w) {
     }
 }
 static CUresult add(CUstream s, Work w) {
-    if (!s) fault("work without a stream");
+    if (!s) shim_fault("work without a stream");
     Work *p = malloc(sizeof *p);
     *p = w;
     if (s->capture) {
-        if (w.what == DO_RECORD || w.what == DO_AFTER || w.what == DO_GRAPH) fault("captured: it should not be");
+        if (w.what == DO_RECORD || w.what == DO_AFTER || w.what == DO_GRAPH) shim_fault("captured: it should not be");
         *s->capture->last = p;
         s->capture->last = &p->next;
         return 0;
@@ -156,9 +153,17 @@ static CUresult add(CUstream s, Work w) {
     s->last = &p->next;
     return 0;
 }
+int shim_add(CUstream s, void (*call)(const void *given), const void *given, size_t bytes) {
+    Work w = {.what = DO_CALL, .call = call, .arguments = malloc(bytes)};
+    memcpy(w.arguments, given, bytes);
+    return add(s, w);
+}
+int shim_captures(CUstream s) {
+    return s->capture != NULL;
+}
 static void no_capture(void) {
     for (CUstream s = streams; s; s = s->next)
-        if (s->capture) fault("a call that ends a capture");
+        if (s->capture) shim_fault("a call that ends a capture");
 }
 
 /* ---- devices ---- */
@@ -247,14 +252,14 @@ CUresult cuMemFree_v2(CUdeviceptr p) {
         Allocation *a = *link;
         if (a->at != (char *)p) continue;
         for (int i = 0; i < GUARD; i++)
-            if (a->at[a->bytes + i] != 0x5a) fault("something was written behind an allocation");
+            if (a->at[a->bytes + i] != 0x5a) shim_fault("something was written behind an allocation");
         *link = a->next;
         in_use -= a->bytes;
         free(a->at);
         free(a);
         return 0;
     }
-    fault("memory is freed that was not allocated");
+    shim_fault("memory is freed that was not allocated");
     return 1;
 }
 CUresult cuMemGetInfo_v2(size_t *free_bytes, size_t *total) {
@@ -264,30 +269,30 @@ CUresult cuMemGetInfo_v2(size_t *free_bytes, size_t *total) {
     return 0;
 }
 /* Every range that is copied or filled lies within one allocation. */
-static void check_range(CUdeviceptr p, size_t bytes) {
+void shim_check_range(CUdeviceptr p, size_t bytes) {
     for (Allocation *a = allocations; a; a = a->next)
         if ((char *)p >= a->at && (char *)p + bytes <= a->at + a->bytes) return;
-    fault("a range that is not the device's");
+    shim_fault("a range that is not the device's");
 }
 CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, size_t bytes, CUstream stream) {
     CALL(cuMemcpyHtoDAsync_v2);
-    check_range(to, bytes);
+    shim_check_range(to, bytes);
     return add(stream, (Work){.what = DO_COPY, .to = (void *)to, .from = from, .bytes = bytes});
 }
 CUresult cuMemcpyDtoHAsync_v2(void *to, CUdeviceptr from, size_t bytes, CUstream stream) {
     CALL(cuMemcpyDtoHAsync_v2);
-    check_range(from, bytes);
+    shim_check_range(from, bytes);
     return add(stream, (Work){.what = DO_COPY, .to = to, .from = (void *)from, .bytes = bytes});
 }
 CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream) {
     CALL(cuMemcpyDtoDAsync_v2);
-    check_range(to, bytes);
-    check_range(from, bytes);
+    shim_check_range(to, bytes);
+    shim_check_range(from, bytes);
     return add(stream, (Work){.what = DO_COPY, .to = (void *)to, .from = (void *)from, .bytes = bytes});
 }
 CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char byte, size_t bytes, CUstream stream) {
     CALL(cuMemsetD8Async);
-    check_range(to, bytes);
+    shim_check_range(to, bytes);
     return add(stream, (Work){.what = DO_FILL, .to = (void *)to, .byte = byte, .bytes = bytes});
 }
 CUresult cuMemAllocHost_v2(void **p, size_t bytes) {
@@ -322,7 +327,7 @@ CUresult cuStreamDestroy_v2(CUstream stream) {
             free(stream);
             return 0;
         }
-    fault("a stream is destroyed that is none");
+    shim_fault("a stream is destroyed that is none");
     return 1;
 }
 CUresult cuStreamSynchronize(CUstream stream) {
@@ -362,20 +367,20 @@ CUresult cuEventSynchronize(CUevent event) {
 CUresult cuEventElapsedTime(float *milliseconds, CUevent from, CUevent to) {
     CALL(cuEventElapsedTime);
     if (from->reached < from->recorded || to->reached < to->recorded)
-        fault("time between events that were not reached");
+        shim_fault("time between events that were not reached");
     *milliseconds = 1;
     return 0;
 }
 CUresult cuStreamBeginCapture_v2(CUstream stream, CUstreamCaptureMode mode) {
     (void)mode;
     CALL(cuStreamBeginCapture_v2);
-    if (stream->capture) fault("a capture in a capture");
+    if (stream->capture) shim_fault("a capture in a capture");
     stream->capture = calloc(1, sizeof *stream->capture);
     stream->capture->last = &stream->capture->first;
     return 0;
 }
 CUresult cuStreamEndCapture(CUstream stream, CUgraph *graph) {
-    if (!stream->capture) fault("no capture to end");
+    if (!stream->capture) shim_fault("no capture to end");
     *graph = stream->capture;
     stream->capture = NULL;
     CALL(cuStreamEndCapture);

@@ -1,11 +1,12 @@
 /* random_algebra.c: every operator over T, three ways: the interpreter on level 1 (T as one matrix), the interpreter on the factorized function, and
  * emitted C, the last two also over sorted rows and with tables absorbed, on random targets: dense, CSR and one-hot blocks; identity, range, masked and repeated indicators; zero rows, one row, no columns.
  *
- *     random_algebra [--count N] [--seed S] [--threads T] [--keep DIR] [--plain] [--interp] [--cuda] [--any-order] [--single]
+ *     random_algebra [--count N] [--seed S] [--threads T] [--keep DIR] [--plain] [--interp] [--cuda] [--any-order] [--products] [--single]
  *
  * --plain factorizes without rewrites before it, --interp leaves emitted C out (many more in the time),
- * --cuda takes emitted CUDA for emitted C (on a GPU, or on tests/cuda/shim.c by CUDA_HOME), --any-order with atomics, --single rounds T to single precision. Prints the seed of each failure: `--count 1 --seed S` repeats it. */
+ * --cuda takes emitted CUDA for emitted C (on a GPU, or on tests/cuda/shim.c by CUDA_HOME), --any-order with atomics, --products with every dense product left to cuBLAS, two rows at a time, --single rounds T to single precision. Prints the seed of each failure: `--count 1 --seed S` repeats it. */
 #include "backends/cuda/device.h"
+#include "backends/cuda/emit.h"
 #include "tests/differential/random_target.h"
 
 static bool close_enough(double a, double b, double scale) {
@@ -173,9 +174,10 @@ int main(int argc, char **argv) {
         else if (!strcmp(argv[i], "--interp")) emit = NULL;
         else if (!strcmp(argv[i], "--cuda")) emit = &backend_cuda;
         else if (!strcmp(argv[i], "--any-order")) any_order = true;
+        else if (!strcmp(argv[i], "--products")) cuda_width = (CudaWidth){.rows = 2};
         else if (!strcmp(argv[i], "--single")) single = true;
         else {
-            fprintf(stderr, "usage: random_algebra [--count N] [--seed S] [--threads T] [--keep DIR] [--plain] [--interp] [--cuda] [--any-order] [--single]\n");
+            fprintf(stderr, "usage: random_algebra [--count N] [--seed S] [--threads T] [--keep DIR] [--plain] [--interp] [--cuda] [--any-order] [--products] [--single]\n");
             return 2;
         }
     }

@@ -1,6 +1,6 @@
 /* random_mappings.c: integrations of random mappings against the definitions, evaluated the slow way.
  *
- *     random_mappings [--count N] [--seed S] [--compiled N]
+ *     random_mappings [--count N] [--seed S] [--compiled N] [--gpu 1]
  *
  * Each case draws up to four roles over up to three tables of a few rows (keys with nulls, repeated values, int against
  * num, texts of different dictionaries), a family of bodies (all connected sets over a core, any choice of bodies, one
@@ -8,7 +8,8 @@
  * then a match, and target columns of every encoding and `missing` kind. What is right is computed here by enumerating
  * all combinations of rows, comparing all pairs of triggers, and evaluating cells one at a time: no code is shared with
  * the runtime; every factorized operator over the integration is compared with the same over
- * the dense cells (mapping_algebra.h), the first few also as emitted C. Prints the seed of each failure (`--count 1 --seed S` repeats it) and, last, `N passed, N failed`. */
+ * the dense cells (mapping_algebra.h), the first few also as emitted C. --gpu 1 has the look-ups of joins made on the GPU (or tests/cuda/shim.c), a few rows at a time. Prints the seed of each failure (`--count 1 --seed S` repeats it) and, last, `N passed, N failed`. */
+#include "backends/cuda/join.h"
 #include "tests/differential/mapping_algebra.h"
 #include "tests/differential/mapping_oracle.h"
 
@@ -215,6 +216,14 @@ static bool check_split(const Case *c, const Oracle *o, const Integration *in, d
     mem_free(seen);
     return ok;
 }
+/* Every join that can be made on the GPU is, whatever its size. */
+static const char *suits(const JoinLookUps *l) {
+    (void)l;
+    return NULL;
+}
+static JoinDevice device;
+static bool on_gpu;
+static int64_t joined_there;
 static bool check_case(Case *c, Oracle *o, Diags *ds, bool *skipped) {
     Rng *g = &c->g;
     memset(o, 0, offsetof(Oracle, row));
@@ -232,7 +241,9 @@ static bool check_case(Case *c, Oracle *o, Diags *ds, bool *skipped) {
                 }
     oracle_encode(c, o);
     oracle_missing(c, o);
+    if (on_gpu) c->spec.device = &device;
     Integration *in = integration_build(ds, &c->spec, NULL);
+    joined_there += in && in->joined && !strncmp(in->joined, "on the GPU", 10);
     if (o->label_missing || o->feature_missing) {
         bool refused = !in;
         integration_free(in);
@@ -307,7 +318,12 @@ int main(int argc, char **argv) {
             seed = strtoull(argv[i + 1], NULL, 10);
         else if (!strcmp(argv[i], "--compiled"))
             compiled = strtoll(argv[i + 1], NULL, 10);
+        else if (!strcmp(argv[i], "--gpu"))
+            on_gpu = true;
     }
+    device = cuda_join;
+    device.unsuited = suits;
+    device.piece = 3;
     Oracle *o = mem_alloc(sizeof *o);
     draw_exact = false;
     for (int64_t k = 0; passed < count && k < 2 * count; k++) {
@@ -331,6 +347,8 @@ int main(int argc, char **argv) {
     }
     mem_free(o);
     if (skipped) printf("%lld cases with too many triggers for the slow way were left out\n", (long long)skipped);
+    if (on_gpu) printf("%lld of them joined on the GPU\n", (long long)joined_there);
+    if (on_gpu && !joined_there) failed++;
     printf("%lld passed, %lld failed\n", (long long)passed, (long long)failed);
     return failed ? 1 : 0;
 }

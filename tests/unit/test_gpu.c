@@ -272,7 +272,7 @@ static void values_share_memory_when_they_are_not_held_together(void **state) {
     Integration *in = plain_target(ROWS);
     PassOptions po = {.threads = 1};
     for (int looped = 0; looped < 2; looped++) {
-        CudaProgram *p = cuda_emit(ir_fuse_plain(ir_optimize(chain(arena, ds, in, LINKS, looped ? 5 : 0), &po)), true);
+        CudaProgram *p = cuda_emit(ir_fuse_plain(ir_optimize(chain(arena, ds, in, LINKS, looped ? 5 : 0), &po)), true, false);
         CudaLayout *l = cuda_lay_out(arena, p, NULL);
         size_t value = cuda_aligned(sizeof(double) * ROWS);
         assert_true(l->apart >= LINKS * value);
