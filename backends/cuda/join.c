@@ -158,7 +158,7 @@ static bool load(Joining *j) {
     char arch[24];
     CudaCode code;
     BackendOptions o = {0};
-    if (!cuda_choose_arch(j->ds, j->span, NULL, j->d->major, j->d->minor, arch) ||
+    if (!cuda_choose_arch(j->ds, j->span, &o, j->d->major, j->d->minor, arch) ||
         !cuda_compile(j->ds, "look_ups", kernels, arch, j->d->driver_version, &o, &code))
         return false;
     bool ok = fine(j, j->d->api->module_load(&j->module, code.image), "loading the kernels");
