@@ -99,7 +99,7 @@ cuda_compiles() {
     timeout 1800 "$build/tests/cuda/compile_all" "$cuda_folder/emitted" sm_80 sm_90 "$newest" >"$tmp/out" 2>&1
     add_counts "NVRTC: sm_80 sm_90 $newest, $(sed -n 's/^[0-9]* kernels, //p' "$tmp/out")" $? "$tmp/out"
     # the same by the command; a text that does not compile is a failure
-    cuda_says_nothing explain "${cuda_scripts[0]}" --backend cuda --gpu-arch "$newest"
+    cuda_says_nothing explain tests/differential/star_linear.amal --backend cuda --gpu-arch "$newest"
     mkdir -p "$cuda_folder/wrong/x"
     sed 's/^}$/    undeclared();\n}/' "$(find "$cuda_folder/emitted" -name '*.cu' | LC_ALL=C sort | head -1)" >"$cuda_folder/wrong/x/wrong.cu"
     if "$build/tests/cuda/compile_all" "$cuda_folder/wrong" sm_80 >"$tmp/out" 2>&1 || ! grep -q 'E623.*undeclared' "$tmp/out"; then bad "wrong CUDA compiles" "$(cat "$tmp/out")"; else ok; fi
@@ -267,7 +267,7 @@ cuda_errors() {
     cuda_says E405 1 run tests/cuda/_diverges.amal --backend cuda --quiet
     # every call of the driver and of NVRTC, the first and the last of each: reported, nothing worse
     local symbol calls code
-    AMAL_CACHE="$cuda_folder/failing" SHIM_CALLS="$cuda_folder/calls" SHIM_MEMORY=200000 timeout 60 "$amal" run tests/cuda/stream.amal --backend cuda --strategy factorize --quiet >/dev/null 2>&1
+    AMAL_CACHE="$cuda_folder/failing" SHIM_CALLS="$cuda_folder/calls" SHIM_MEMORY=160000 timeout 60 "$amal" run tests/cuda/stream.amal --backend cuda --strategy factorize --quiet >/dev/null 2>&1
     while read -r symbol calls; do
         for n in 1 "$calls"; do
             # the last call of this one is made when all is done, to give memory back
@@ -275,7 +275,7 @@ cuda_errors() {
             for code in 2 719; do
                 # freeing what is there no more is no failure; nor is a cubin that the cache has
                 case "$symbol" in cuMemFree* | cuModuleUnload | cuStreamDestroy* | cuEventDestroy* | cuGraph*Destroy | nvrtcCreate* | nvrtcCompile* | nvrtcGetCUBIN*) continue ;; esac
-                SHIM_FAIL="$symbol:$n:$code" SHIM_MEMORY=200000 AMAL_CACHE="$cuda_folder/failing" timeout 60 "$amal" run tests/cuda/stream.amal --backend cuda --strategy factorize --quiet >"$tmp/stdout" 2>"$tmp/stderr"
+                SHIM_FAIL="$symbol:$n:$code" SHIM_MEMORY=160000 AMAL_CACHE="$cuda_folder/failing" timeout 60 "$amal" run tests/cuda/stream.amal --backend cuda --strategy factorize --quiet >"$tmp/stdout" 2>"$tmp/stderr"
                 local got=$?
                 # how often the device is waited for depends on how fast it is: the last call may not come
                 if [ $got -eq 0 ] && [ "$n" != 1 ] && [[ "$symbol" =~ cuStreamSynchronize|cuMemcpyDtoH ]]; then continue; fi
@@ -308,7 +308,7 @@ cuda_errors() {
 
 # What cuBLAS is asked for, and what happens without it.
 cuda_products() {
-    local script="$cuda_folder/wide.amal" base="$tmp/wide.amal.cuda.json" way memory symbol calls n code got none="$cuda_folder/no_blas"
+    local script="$cuda_folder/wide.amal" base="$tmp/wide.amal.differential.json" way memory symbol calls n code got none="$cuda_folder/no_blas"
     for way in factorize materialize; do
         SHIM_CALLS="$cuda_folder/calls_blas" AMAL="$amal" JSON_TOOL="$json" tests/one_case.sh differential "$script" "$base" cuda $way >"$tmp/out"
         if [ -s "$tmp/out" ]; then bad "wide products, $way" "$(cat "$tmp/out")"; else ok; fi
