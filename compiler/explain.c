@@ -219,7 +219,7 @@ bool explain_training(Run *r, const char *key, const Stmt *s, const Integration 
     buf_puts(out, "],\n \"stages\": [");
     Stages stages = {.out = out};
     put_stage(&stages, "as written", "the algorithm over T", l->func);
-    PassOptions o = run_passes(r, choice->materialize ? "materialized" : "factorized");
+    PassOptions o = run_training_passes(r);
     o.dump_after = NULL;
     o.after = put_stage;
     o.user = &stages;

@@ -25,7 +25,7 @@ static bool open_training(Subject *u) {
     needs_of(s, &u->turn.needs, u->train, s->steps.len);
     if (!turn_resolve(&u->turn, NULL) || !turn_bind(&u->turn)) return false;
     u->lowered = run_lower_training(&u->turn.run, u->train, &u->choice);
-    if (u->lowered) u->turn.run.strategy = u->choice.materialize ? "materialized" : "factorized";
+    if (u->lowered) run_strategy(&u->turn.run, &u->choice);
     return u->lowered != NULL;
 }
 
@@ -115,7 +115,7 @@ bool repl_ir(Repl *r, const char *argument) {
         Subject u;
         ok = open_subject(r, &u, what);
         if (ok) {
-            PassOptions o = run_passes(&u.turn.run, u.turn.run.strategy);
+            PassOptions o = run_training_passes(&u.turn.run);
             o.dump_after = pass;
             o.dump_to = r->out;
             (void)ir_optimize(u.lowered->func, &o);
@@ -131,7 +131,7 @@ bool repl_c(Repl *r, const char *argument) {
     Subject u;
     bool ok = open_subject(r, &u, argument);
     if (ok) {
-        PassOptions passes = run_passes(&u.turn.run, u.turn.run.strategy);
+        PassOptions passes = run_training_passes(&u.turn.run);
         BackendOptions o = {.passes = &passes, .threads = u.turn.options.threads};
         Executable *x = backend_c.prepare(u.turn.ds, ir_optimize(u.lowered->func, &passes), &o);
         ok = x != NULL;

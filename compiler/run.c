@@ -336,7 +336,7 @@ static bool step_train(Run *r, const Stmt *s) {
     StrategyChoice choice;
     Lowered *l = prepare_training(r, s, &in, &nhyper, &hyper, &choice);
     if (!l) return false;
-    r->strategy = choice.materialize ? "materialized" : "factorized";
+    run_strategy(r, &choice);
     r->training = arena_printf(r->arena, "training %s", s->train.name.text);
     if (r->plan && !plan_training(r, s, in, l, nhyper, hyper, &choice)) return false;
     r->profile = r->plan ? profile_new(r->arena) : NULL;
@@ -364,7 +364,7 @@ static bool step_explain(Run *r, const Stmt *s) {
     StrategyChoice choice;
     Lowered *l = prepare_training(r, s, &in, &nhyper, &hyper, &choice);
     if (!l) return false;
-    r->strategy = choice.materialize ? "materialized" : "factorized";
+    run_strategy(r, &choice);
     if (r->plan) return plan_training(r, s, in, l, nhyper, hyper, &choice);
     printf("\n%s = %s on %s: %s\n  why: %s\n\nAs written, over T:\n", s->train.name.text, s->train.algorithm.text,
            run_data_name(r, &s->train.on), r->strategy, choice.why);

@@ -71,16 +71,30 @@ static bool is_free(const Weighing *w, const StrategyChoice *cpu, const Candidat
     bool asked = (w->scope.sort || w->scope.absorb) && w->arranged;
     return c->materialize || !asked || !arrangement_is_plain(c->arrangement);
 }
+/* The CPU's choice with its loops as the model has them, on both. NULL: reported. */
+static const Candidate *with_gram(Weighing *w, const StrategyChoice *cpu, Candidate *c) {
+    for (int i = 0; i < cpu->nways; i++)
+        if (cpu->ways[i].chosen) c->name = cpu->ways[i].name;
+    c->gram = cpu->gram;
+    c->func = run_lower_candidate(&(LoweringOf){w->r, w->t},
+                                  &(CandidateProgram){.data = c->data,
+                                                      .strategy = c->materialize ? "materialized" : "factorized",
+                                                      .gram = c->gram});
+    if (!c->func) return NULL;
+    c->cost = ir_cost(c->func, w->r->o->threads);
+    return c;
+}
 /* The candidates, and among them the CPU's choice. NULL: reported. */
 static const Candidate *find_candidates(Weighing *w, const StrategyChoice *cpu) {
     Run *r = w->r;
-    const Candidate *chosen = NULL;
+    Candidate *chosen = NULL;
     const IrNode *by_place;
     LoweringOf of = {r, w->t};
     if (cpu->rule && cpu->materialize)
         w->scope = (CandidateScope){.joined = true};
     else if (!run_candidate_scope(r, w->t, w->in, &w->scope))
         return NULL;
+    w->scope.gram = false;
     w->n = candidates_of(r->arena, w->in, r->o->threads, &w->scope, run_lower_candidate, &of, w->c, &by_place);
     for (int i = 0; i < w->n; i++) {
         Candidate *c = &w->c[i];
@@ -92,7 +106,7 @@ static const Candidate *find_candidates(Weighing *w, const StrategyChoice *cpu) 
         if (c->materialize == cpu->materialize && (c->materialize || lies_alike)) chosen = c;
     }
     AMAL_CHECK(chosen || !w->n); /* it is the best of fewer of the same */
-    return chosen;
+    return chosen && cpu->gram ? with_gram(w, cpu, chosen) : chosen;
 }
 
 /* ---------------- what a way takes ---------------- */
@@ -253,6 +267,7 @@ static StrategyChoice weigh(Weighing *w, const StrategyChoice *cpu, bool automat
     out.backend = &backend_cuda;
     out.materialize = best->c->materialize;
     out.arrangement = best->c->arrangement;
+    out.gram = best->c->gram;
     return out;
 }
 

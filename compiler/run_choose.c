@@ -11,15 +11,16 @@ enum {
     ARRANGEMENTS_BY_COST = 3
 }; /* where only the best of them counts: each takes as long as preparing the training */
 
-IrFunc *run_lower_candidate(void *user, const Integration *data, const char *strategy, uint64_t without) {
+IrFunc *run_lower_candidate(void *user, const CandidateProgram *p) {
     const LoweringOf *z = user;
     LowerEnv env = run_env(z->r);
     const Training *t = z->t;
-    Lowered *l = lower_fit(&env, t->a, t->nhyper, t->hyper, data, t->s->span, t->s->train.name.text);
+    Lowered *l = lower_fit(&env, t->a, t->nhyper, t->hyper, p->data, t->s->span, t->s->train.name.text);
     if (!l) return NULL;
-    PassOptions o = run_passes(z->r, strategy);
+    PassOptions o = run_passes(z->r, p->strategy);
     o.dump_after = NULL;
-    o.disabled |= without;
+    o.disabled |= p->without;
+    ir_choose_gram(&o, p->gram);
     return ir_optimize(l->func, &o);
 }
 
@@ -143,7 +144,7 @@ static StrategyChoice choose_learned(Run *r, const Integration *in, const Estima
                                      const char *before, Candidate *c, int n) {
     const char *why;
     const Candidate *best = consult(r->arena, e, in, r->o->threads, decided, c, n, &why);
-    bool plain = !best->materialize && arrangement_is_plain(best->arrangement);
+    bool plain = !best->materialize && !best->gram && arrangement_is_plain(best->arrangement);
     const char *text = !decided ? why : plain ? before : NULL;
     if (!text)
         text = arena_printf(r->arena, "%s; %s%s: %s", before, best->arrangement.sort_by >= 0 ? "rows " : "", best->name,
@@ -151,8 +152,12 @@ static StrategyChoice choose_learned(Run *r, const Integration *in, const Estima
     StrategyWay *ways = arena_array(r->arena, StrategyWay, n);
     for (int i = 0; i < n; i++)
         ways[i] = (StrategyWay){c[i].name, candidate_analytic(&c[i]), candidate_predicted(&c[i]), best == &c[i]};
-    return (StrategyChoice){
-        .materialize = best->materialize, .arrangement = best->arrangement, .why = text, .nways = n, .ways = ways};
+    return (StrategyChoice){.materialize = best->materialize,
+                            .arrangement = best->arrangement,
+                            .gram = best->gram,
+                            .why = text,
+                            .nways = n,
+                            .ways = ways};
 }
 static StrategyChoice choose_by_cost(Run *r, const Integration *in, const CandidateScope *s,
                                      const StrategyChoice *so_far, const char *unlearned, const Candidate *c, int n) {
@@ -182,21 +187,24 @@ StrategyChoice run_choose_strategy(Run *r, const Training *t, const Integration 
     if (decided && c.materialize) return c;
     CandidateScope s;
     if (!run_candidate_scope(r, t, in, &s)) return failed;
-    bool one_way = !s.norders && !s.absorbable; /* when it is decided */
-    if (decided && !c.of_thumb && one_way) return c;
+    bool one_way = !s.norders && !s.absorbable;     /* when it is decided; X'X is another question */
+    bool gram = !r->o->carried && !r->o->rehearsal; /* a built program has the code that the analytic cost prefers */
+    if (decided && !c.of_thumb && one_way && !gram) return c;
     const char *unlearned = NULL;
     const Estimator *e = model_for(r, &s, &unlearned);
     if (e && c.of_thumb) {
         decided = false;
         c.rule = NULL;
     }
-    if (decided && one_way) return c;
+    s.gram = gram && e && e->gram;
+    if (decided && one_way && !s.gram) return c;
     s.joined = e || !decided;
     if (!e) s.most = ARRANGEMENTS_BY_COST;
     Candidate ways[CANDIDATES];
     const IrNode *by_place;
     int n = candidates_of(r->arena, in, r->o->threads, &s, run_lower_candidate, &(LoweringOf){r, t}, ways, &by_place);
     if (!n) return failed;
+    if (decided && one_way && !ways[0].func->residuals) return c;
     if (by_place && names_tables(r->o->sort)) {
         diag_help(diag_error(r->ds, "E464", by_place->span,
                              "this takes rows by their place: they cannot be sorted by `%s`", r->o->sort),

@@ -30,6 +30,7 @@ typedef struct Run {
     VEC(NamedModel) models; /* owned */
     VEC(LoopValue) loops;   /* the loops around the running step */
     const char *strategy;   /* of the training under way */
+    IrGram gram;            /* the same */
     const Backend *backend; /* of the training under way, where auto chose it; NULL: what was asked for, or c */
     VEC(const void *) sent; /* explain: arrays that the GPU would have from earlier trainings */
     const char *training;   /* "training m", for its progress bar */
@@ -87,11 +88,14 @@ typedef struct LoweringOf {
     const Training *t;
 } LoweringOf;
 struct CandidateScope; /* candidates.h */
+struct CandidateProgram;
 /* Which candidates what was asked for leaves. false: reported. */
 bool run_candidate_scope(Run *r, const Training *t, const Integration *in, struct CandidateScope *out);
-IrFunc *run_lower_candidate(void *user, const Integration *data, const char *strategy, uint64_t without);
-/* Options of the passes for one function. */
+IrFunc *run_lower_candidate(void *user, const struct CandidateProgram *p);
+/* Options of the passes for one function; for the training under way. */
 PassOptions run_passes(const Run *r, const char *strategy);
+PassOptions run_training_passes(const Run *r);
+void run_strategy(Run *r, const StrategyChoice *c); /* c is that of the training under way */
 /* The form of a target's data that everything but training uses: materialized when that was asked for or is there, else
  * as it is. */
 const Integration *run_data(Run *r, const Integration *in);

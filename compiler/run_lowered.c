@@ -15,6 +15,16 @@ PassOptions run_passes(const Run *r, const char *strategy) {
     return o;
 }
 
+PassOptions run_training_passes(const Run *r) {
+    PassOptions o = run_passes(r, r->strategy);
+    ir_choose_gram(&o, r->gram);
+    return o;
+}
+void run_strategy(Run *r, const StrategyChoice *c) {
+    r->strategy = c->materialize ? "materialized" : "factorized";
+    r->gram = c->gram;
+}
+
 const Integration *run_data(Run *r, const Integration *in) {
     bool wanted = r->o->strategy == STRATEGY_MATERIALIZE ||
                   (r->o->strategy == STRATEGY_AUTO && data_is_materialized(r->data, in));
@@ -190,7 +200,7 @@ static bool rehearsed_outputs(Run *r, const IrFunc *f, RunResult *out) {
 
 bool run_lowered(Run *r, Lowered *l, RunPurpose purpose, const Matrix *prediction, RunResult *out) {
     memset(out, 0, sizeof *out);
-    PassOptions passes = run_passes(r, purpose == RUN_TRAIN ? r->strategy : "factorized");
+    PassOptions passes = purpose == RUN_TRAIN ? run_training_passes(r) : run_passes(r, "factorized");
     double begin = time_now();
     IrFunc *f = ir_optimize(l->func, &passes);
     out->outputs = arena_array(r->arena, Matrix *, f->output_names.len + 1);
@@ -240,7 +250,7 @@ bool run_lowered(Run *r, Lowered *l, RunPurpose purpose, const Matrix *predictio
 }
 
 bool run_explain(Run *r, Lowered *l, Buf *out) {
-    PassOptions passes = run_passes(r, r->strategy);
+    PassOptions passes = run_training_passes(r);
     IrFunc *f = ir_optimize(l->func, &passes);
     ir_print(out, f);
     for (int i = 0; i < f->notes.len; i++) buf_printf(out, "note: %s\n", f->notes.data[i]);

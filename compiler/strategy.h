@@ -14,6 +14,7 @@ typedef struct StrategyChoice {
     bool materialize;
     bool of_thumb; /* a rule decided that is mostly right (2 to 4): a model that knows better is asked instead */
     Arrangement arrangement; /* factorized: how T's rows lie */
+    IrGram gram;             /* loops on X'X, or over the rows, other than by the analytic cost */
     const char *why;
     int nways; /* that were weighed with figures: by the estimator's model, or on CPU and GPU; 0: why says all */
     const StrategyWay *ways;

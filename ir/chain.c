@@ -24,6 +24,8 @@ typedef struct Chain {
     const int *uses;   /* of the old function's nodes */
     VEC(bool) single;  /* by new id: made for an old node with one use */
     bool *distribute;  /* by old id: residuals whose reductions are written out */
+    bool always;       /* all that can be */
+    int residuals, on_gram;
     double weight[64]; /* by depth, around the visited node */
     int depth;
 } Chain;
@@ -226,8 +228,8 @@ static double home_weight(const IrNode *a, const IrNode *b) {
     return ir_region_weight(b && b->home->depth > a->home->depth ? b->home : a->home);
 }
 
-/* Seconds of making r and reducing it in every iteration, against those of the written-out form. */
-static bool pays(Chain *z, const IrNode *r, const Terms *terms, const Users *u) {
+/* Seconds of making r and reducing it in every iteration, and those of the written-out form. false: it has none. */
+static bool weigh(Chain *z, const IrNode *r, const Terms *terms, const Users *u, double *make, double *write) {
     const IrFunc *f = z->from;
     double weight = ir_region_weight(r->home), before = 0, after = 0, k = (double)r->cols;
     int products = 0;
@@ -262,7 +264,9 @@ static bool pays(Chain *z, const IrNode *r, const Terms *terms, const Users *u) 
             if (product) after += weight * ir_seconds(ir_product_flops((double)l.rows, (double)y.cols, k), 0, 1);
         }
     }
-    return after < 0.8 * before;
+    *make = before;
+    *write = after;
+    return isfinite(after); /* else products do not fit */
 }
 static void find_residuals(Chain *z, const IrRegion *region) {
     for (int i = 0; i < region->nodes.len; i++) {
@@ -272,8 +276,11 @@ static void find_residuals(Chain *z, const IrRegion *region) {
         Terms terms = {0};
         if (!decompose(n, region->depth, z->uses, (Term){0}, &terms) || terms.count < 2) continue;
         Users u = {0};
+        double make, write;
         find_users(z, z->from->body, n, &u);
-        if (!u.other && u.list.len && pays(z, n, &terms, &u)) z->distribute[n->id] = true;
+        if (u.other || !u.list.len || !weigh(z, n, &terms, &u, &make, &write)) continue;
+        z->residuals++;
+        if (z->always || write < 0.8 * make) z->on_gram++, z->distribute[n->id] = true;
     }
 }
 static IrNode *flagged(IrBuilder *b, IrVal v) {
@@ -358,8 +365,11 @@ IrFunc *ir_chain(const IrFunc *f, const PassOptions *o) {
     bool hoist = !(o->disabled >> IR_OFF_HOIST & 1);
     Chain z = {.from = f, .hoist = hoist, .old_tlike = {.arena = f->arena}, .uses = uses};
     z.distribute = arena_array(f->arena, bool, f->next_id + 1);
-    if (hoist) find_residuals(&z, f->body);
+    z.always = o->gram_always;
+    if (hoist && !(o->disabled >> IR_OFF_GRAM & 1)) find_residuals(&z, f->body);
     IrFunc *g = ir_rebuild(f, visit, &z, !(o->disabled >> IR_OFF_CSE & 1), hoist);
+    g->residuals = z.residuals;
+    g->on_gram = z.on_gram;
     ir_dead_code(g);
     return g;
 }

@@ -113,6 +113,7 @@ typedef struct IrFunc {
     IrRegion *body;          /* results = outputs */
     int next_id;
     bool factorized;         /* level 2 */
+    int residuals, on_gram;  /* that can be made on products of invariants, and that are (chain) */
     bool numbers_named;      /* of built programs: emitted code names numbers that rewrites have no use for, 2 and a half too */
     VEC(const char *) notes; /* what passes want the plan to say: "materializes rows of T: line 12, T * W …" */
 } IrFunc;
@@ -179,7 +180,9 @@ void ir_dead_code(IrFunc *f);
 
 /* ---- passes: pass.c holds the table {name, one line, function, requires, breaks}. ---- */
 /* Bits of PassOptions.disabled; rewrite groups follow from IR_OFF_GROUP on in the order of their first rule. */
-enum { IR_OFF_CSE, IR_OFF_HOIST, IR_OFF_SIMPLIFY, IR_OFF_CHAIN, IR_OFF_FACTORIZE, IR_OFF_ROTATE, IR_OFF_GROUP };
+enum { IR_OFF_CSE, IR_OFF_HOIST, IR_OFF_SIMPLIFY, IR_OFF_CHAIN, IR_OFF_FACTORIZE, IR_OFF_ROTATE, IR_OFF_GRAM, IR_OFF_GROUP };
+/* Residuals of a loop that are only reduced, on products of invariants such as X'X: where that costs less, never, or wherever it can be. */
+typedef enum IrGram { GRAM_BY_COST, GRAM_NEVER, GRAM_ALWAYS } IrGram;
 typedef struct PassOptions {
     uint64_t disabled;            /* bit per pass and rewrite group, see ir_disable() */
     uint64_t disabled_rules[4];   /* bit per rule of rewrites.def */
@@ -187,10 +190,12 @@ typedef struct PassOptions {
     FILE *dump_to;
     int threads;
     bool verify;                  /* after every pass */
+    bool gram_always;             /* X'X wherever it can be, not where it costs less */
     const char *strategy;         /* "factorized" | "materialized": for notes only */
     void (*after)(void *user, const char *pass, const char *help, const IrFunc *f); /* sees each result; NULL: not wanted */
     void *user;
 } PassOptions;
+void ir_choose_gram(PassOptions *o, IrGram gram);
 bool ir_disable(PassOptions *o, const char *name); /* a pass or a rule's name; false: unknown (see ir_disable_names) */
 const char *const *ir_disable_names(int *count);
 bool ir_pass_known(const char *name);

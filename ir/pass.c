@@ -29,17 +29,21 @@ static const Pass passes[] = {
 };
 enum { PASS_COUNT = sizeof passes / sizeof passes[0] };
 
-/* cse and hoist are not passes of their own: every rebuilding shares and places nodes. */
+/* cse and hoist are not passes of their own: every rebuilding shares and places nodes. gram is a part of chain. */
 static const struct {
     const char *name;
     int bit;
 } switches[] = {
     {"cse", IR_OFF_CSE},         {"hoist", IR_OFF_HOIST}, {"simplify", IR_OFF_SIMPLIFY},
     {"settle", IR_OFF_SIMPLIFY}, {"chain", IR_OFF_CHAIN}, {"factorize", IR_OFF_FACTORIZE},
-    {"rotate", IR_OFF_ROTATE},
+    {"rotate", IR_OFF_ROTATE},   {"gram", IR_OFF_GRAM},
 };
 enum { SWITCH_COUNT = sizeof switches / sizeof switches[0] };
 
+void ir_choose_gram(PassOptions *o, IrGram gram) {
+    if (gram == GRAM_NEVER) o->disabled |= 1ull << IR_OFF_GRAM;
+    o->gram_always = gram == GRAM_ALWAYS;
+}
 bool ir_disable(PassOptions *o, const char *name) {
     for (int i = 0; i < SWITCH_COUNT; i++)
         if (!strcmp(switches[i].name, name)) {

@@ -170,6 +170,8 @@ static IrFunc *rebuild(const IrFunc *f, IrVisit visit, void *ctx, bool cse, bool
     Arena *a = f->arena;
     IrFunc *g = ir_func_new(a, f->diags, f->name);
     g->factorized = f->factorized;
+    g->residuals = f->residuals;
+    g->on_gram = f->on_gram;
     g->spaces.len = 0; /* ir_func_new() made the small one, which f has too */
     for (int i = 0; i < f->spaces.len; i++) vec_push(a, &g->spaces, f->spaces.data[i]);
     for (int i = 0; i < f->tables.len; i++) vec_push(a, &g->tables, f->tables.data[i]);

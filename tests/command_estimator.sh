@@ -46,4 +46,33 @@ expect 0 "why: predicted factorized" run why_cost.amal
 expect 0 "why: predicted factorized" run why_star.amal
 expect 0 "by the work" run why_star.amal
 expect 0 "why: one table already holds every column" run why_single.amal
+
+# ---- another: what it finds slow is not done ----
+awk 'BEGIN { print "k,l,a,y"; for (i = 0; i < 4000; i++) printf "%d,%d,%g,%g\n", i * 7919 % 50, i * 31 % 40, i % 13 / 13, i % 7 / 7 }' >"$tmp/command/two.csv"
+awk 'BEGIN { print "k,b,c"; for (i = 0; i < 50; i++) printf "%d,%g,%g\n", i, i % 11 / 11, i % 5 }' >"$tmp/command/keys.csv"
+cat >"$tmp/command/two.amal" <<'END'
+source S from "two.csv" { k: int, l: int, a: num, y: num }
+source R from "keys.csv" { k: int, b: num, c: num, key(k) }
+source Q from "keys.csv" { k: int, b: num, c: num, key(k) }
+target T { y: label num, a: feature num, b: feature num, c: feature num, e: feature num, f: feature num }
+S(k: k, l: l, a: a, y: y) & R(k: k, b: b, c: c) & Q(k: l, b: e, c: f) -> T(y: y, a: a, b: b, c: c, e: e, f: f);
+train m = linear_regression(iterations = 3, step = 0.01) on T;
+train l = logistic_regression(iterations = 20) on T;
+print m.w;
+END
+model() { # FEATURE AT BELOW ABOVE TEXT [OPTION …]
+    local text=$5
+    "$build/tests/unit/test_estimator" --model "$1" "$2" "$3" "$4" >"$tmp/command/tree.model"
+    shift 5
+    export AMAL_ESTIMATOR=tree.model
+    expect 0 "$text" run two.amal "$@" --json tree.json
+    export AMAL_ESTIMATOR=off
+}
+export AMAL_ESTIMATOR=off
+expect 0 "m: linear_regression" run two.amal --json plain.json
+model lmm 0.05 9 -9 "without X'X beside"
+holds "the same model over the rows as on X'X" "$json" compare plain.json tree.json 1e-9
+model absorbed 0.1 9 -9 "absorbed beside" --strategy factorize
+holds "the same model with tables absorbed" "$json" compare plain.json tree.json 1e-9
+model absorbed 0.1 9 -9 "l: logistic_regression on T (4000 rows), factorized"
 export AMAL_ESTIMATOR=off

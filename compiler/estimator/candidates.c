@@ -11,7 +11,8 @@
 enum { EXHAUSTIVE = 3, COMBINED_ORDERS = 4 }; /* tables; orders, the widest, that are tried with tables absorbed */
 
 CandidateScope candidates_scope(const Integration *in) {
-    CandidateScope s = {.joined = true, .most = CANDIDATE_ARRANGEMENTS, .absorbable = strategy_absorbable(in, -1)};
+    CandidateScope s = {
+        .joined = true, .gram = true, .most = CANDIDATE_ARRANGEMENTS, .absorbable = strategy_absorbable(in, -1)};
     s.norders = strategy_orders(in, s.orders, MAX_ROLES);
     return s;
 }
@@ -117,40 +118,73 @@ static void search(Search *z, int norders) {
 }
 
 /* ---- the candidates ---- */
-int candidates_of(Arena *arena, const Integration *in, int threads, const CandidateScope *scope, CandidateLower lower,
+static IrFunc *lowered(Candidate *c, int threads, CandidateLower lower, void *user) {
+    c->func =
+        lower(user, &(CandidateProgram){
+                        .data = c->data, .strategy = c->materialize ? "materialized" : "factorized", .gram = c->gram});
+    if (c->func) c->cost = ir_cost(c->func, threads);
+    return c->func;
+}
+/* The candidate with its loops on X'X where the analytic cost has them over the rows, or over the rows where they are
+ * on X'X. false: reported. */
+static bool add_other_way(Arena *arena, Candidate *out, int *n, int of, int threads, CandidateLower lower, void *user) {
+    Candidate c = out[of];
+    if (!c.func->residuals || *n >= CANDIDATES) return true;
+    c.gram = c.func->on_gram ? GRAM_NEVER : GRAM_ALWAYS;
+    c.name = arena_printf(arena, "%s %s", c.name, c.func->on_gram ? "without X'X" : "with X'X");
+    if (!lowered(&c, threads, lower, user)) return false;
+    out[(*n)++] = c;
+    return true;
+}
+static int add_arranged(Arena *arena, const Integration *in, int threads, const CandidateScope *scope, int norders,
+                        CandidateLower lower, void *user, Candidate *out) {
+    Search z = {.arena = arena, .in = in, .threads = threads, .scope = scope, .order = {.a = {.sort_by = -1}}};
+    z.copies = arena_array(arena, Matrix *, in->nblocks + 1);
+    if (scope->absorbable || norders > scope->most) {
+        uint64_t level2 = 1ull << IR_OFF_FACTORIZE | 1ull << IR_OFF_ROTATE;
+        z.over_t = lower(user, &(CandidateProgram){.data = in, .strategy = "factorized", .without = level2});
+        if (!z.over_t) return -1;
+    }
+    search(&z, norders);
+    for (int k = 0; k < z.n; k++) {
+        out[k] = (Candidate){.name = strategy_arrangement_name(arena, in, z.best[k].a),
+                             .arrangement = z.best[k].a,
+                             .data = strategy_arranged_phantom(arena, in, z.best[k].a, z.copies),
+                             .make = strategy_arrange_seconds(in, z.best[k].a, threads)};
+        if (!lowered(&out[k], threads, lower, user)) return -1;
+    }
+    return z.n;
+}
+int candidates_of(Arena *arena, const Integration *in, int threads, const CandidateScope *given, CandidateLower lower,
                   void *user, Candidate *out, const IrNode **by_place) {
-    static const Arrangement plain = {.sort_by = -1};
-    int norders = scope->norders, n = 0;
+    CandidateScope scope = *given;
+    int norders = scope.norders, n = 0;
     *by_place = NULL;
-    out[n++] = (Candidate){.name = "factorized", .arrangement = plain, .data = in};
-    if (!(out[0].func = lower(user, in, "factorized", 0))) return 0;
+    out[n++] = (Candidate){.name = "factorized", .arrangement = {.sort_by = -1}, .data = in};
+    if (!lowered(&out[0], threads, lower, user)) return 0;
+    bool other = scope.gram && out[0].func->residuals;
+    if (other && scope.most > CANDIDATES - 5) scope.most = CANDIDATES - 5;
     if (norders && !ir_order_is_free(out[0].func, out[0].func->tables.data[0].target_space, by_place)) norders = 0;
-    if (norders || scope->absorbable) {
-        Search z = {.arena = arena, .in = in, .threads = threads, .scope = scope, .order = {.a = plain}};
-        z.copies = arena_array(arena, Matrix *, in->nblocks + 1);
-        if (scope->absorbable || norders > scope->most) {
-            z.over_t = lower(user, in, "factorized", 1ull << IR_OFF_FACTORIZE | 1ull << IR_OFF_ROTATE);
-            if (!z.over_t) return 0;
-        }
-        search(&z, norders);
-        for (int k = 0; k < z.n; k++)
-            out[n++] = (Candidate){.name = strategy_arrangement_name(arena, in, z.best[k].a),
-                                   .arrangement = z.best[k].a,
-                                   .data = strategy_arranged_phantom(arena, in, z.best[k].a, z.copies),
-                                   .make = strategy_arrange_seconds(in, z.best[k].a, threads)};
+    if (norders || scope.absorbable) {
+        int arranged = add_arranged(arena, in, threads, &scope, norders, lower, user, out + n);
+        if (arranged < 0) return 0;
+        n += arranged;
     }
-    if (scope->joined)
-        out[n++] = (Candidate){.name = "materialized",
-                               .materialize = true,
-                               .arrangement = plain,
-                               .data = strategy_phantom(arena, in),
-                               .make = strategy_join_seconds(in, false)};
-    for (int i = 0; i < n; i++) {
-        Candidate *c = &out[i];
-        if (!c->func && !(c->func = lower(user, c->data, c->materialize ? "materialized" : "factorized", 0))) return 0;
-        c->cost = ir_cost(c->func, threads);
+    int best = -1, joined = n;
+    for (int i = 1; i < n; i++)
+        if (best < 0 || candidate_analytic(&out[i]) < candidate_analytic(&out[best])) best = i;
+    if (scope.joined) {
+        out[n] = (Candidate){.name = "materialized",
+                             .materialize = true,
+                             .arrangement = {.sort_by = -1},
+                             .data = strategy_phantom(arena, in),
+                             .make = strategy_join_seconds(in, false)};
+        if (!lowered(&out[n++], threads, lower, user)) return 0;
     }
-    return n;
+    if (!other) return n;
+    if (!add_other_way(arena, out, &n, 0, threads, lower, user)) return 0;
+    if (scope.joined && !add_other_way(arena, out, &n, joined, threads, lower, user)) return 0;
+    return best < 0 || add_other_way(arena, out, &n, best, threads, lower, user) ? n : 0;
 }
 
 const Candidate *candidates_least(const Candidate *c, int n, const CandidateScope *scope) {

@@ -4,14 +4,21 @@
 #include "compiler/estimator/model.h"
 
 /* Of all arrangements of the rows so many of the least analytic cost, beside the plain and the joined one. */
-enum { CANDIDATE_ARRANGEMENTS = 5, CANDIDATES = CANDIDATE_ARRANGEMENTS + 2 };
-/* The training's program on `data`, optimized without the passes in `without` (bits as in PassOptions.disabled). NULL:
- * reported. */
-typedef IrFunc *(*CandidateLower)(void *user, const Integration *data, const char *strategy, uint64_t without);
+enum { CANDIDATE_ARRANGEMENTS = 5, CANDIDATES = MOST_CANDIDATES };
+/* How the training's program is optimized. */
+typedef struct CandidateProgram {
+    const Integration *data;
+    const char *strategy;
+    uint64_t without; /* passes, as PassOptions.disabled */
+    IrGram gram;
+} CandidateProgram;
+/* NULL: reported. */
+typedef IrFunc *(*CandidateLower)(void *user, const CandidateProgram *p);
 
 /* Which ways are looked at. */
 typedef struct CandidateScope {
-    bool joined;                    /* materialized, too */
+    bool joined; /* materialized, too */
+    bool gram;   /* what runs on X'X by the analytic cost also over the rows, and the other way round */
     int norders, orders[MAX_ROLES]; /* indicators that the rows may be sorted by; not where the program forbids it */
     uint64_t absorbable;            /* roles that may be absorbed */
     uint64_t exactly;               /* asked for: these are, if not none */
@@ -21,13 +28,14 @@ typedef struct CandidateScope {
 /* All that may pay. */
 CandidateScope candidates_scope(const Integration *in);
 /* Factorized as it is; arranged: sorted by a table, with tables absorbed, or both; and materialized, in this order, on
- * real and phantom data. All sets of up to three tables are looked at, of more those that a greedy search meets.
- * Returns their number, 0: reported. *by_place: what takes rows by their number, so that they cannot be sorted; NULL:
- * nothing. */
+ * real and phantom data; then, where the program has residuals of loops that can be made on X'X or not, the plain, the
+ * joined and the best arranged one made otherwise. All sets of up to three tables are looked at, of more those that a
+ * greedy search meets. Returns their number, 0: reported. *by_place: what takes rows by their number, so that they
+ * cannot be sorted; NULL: nothing. */
 int candidates_of(Arena *arena, const Integration *in, int threads, const CandidateScope *scope, CandidateLower lower,
                   void *user, Candidate *out, const IrNode **by_place);
-/* Of n candidates of that order: the factorized one of the least analytic cost. What is arranged has to gain something
- * over the plain one, unless it was asked for. */
+/* Of n candidates of that order, `gram` not among them: the factorized one of the least analytic cost. What is arranged
+ * has to gain something over the plain one, unless it was asked for. */
 const Candidate *candidates_least(const Candidate *c, int n, const CandidateScope *scope);
 /* Seconds in all, by the analytic cost, by the work alone, and by the model. */
 double candidate_analytic(const Candidate *c);

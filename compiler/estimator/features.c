@@ -192,6 +192,7 @@ void features_of(const Integration *in, Candidate *c, int n, int threads, const 
         effort_run(plan, threads, hw, c[i].effort);
         effort_of_making(in, &c[i], threads);
         of[i] = w;
+        if (c[i].gram != GRAM_BY_COST) continue;
         if (c[i].materialize)
             x.mat = *w;
         else if (arrangement_is_plain(c[i].arrangement))

@@ -54,6 +54,7 @@ typedef struct Candidate {
     const char *name; /* "factorized", "sorted by R1", "R2 and R3 absorbed", "materialized" */
     bool materialize;
     Arrangement arrangement; /* of a factorized one */
+    IrGram gram;             /* by the analytic cost, or not */
     const Integration *data;
     IrFunc *func;
     IrCost cost;

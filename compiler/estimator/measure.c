@@ -42,11 +42,12 @@ static PassOptions passes_of(const Timing *t, const char *strategy) {
 static Lowered *lower_on(Timing *t, const Integration *data) {
     return lower_fit(&t->env, t->a, t->nhyper, t->hyper, data, t->s->span, t->s->train.name.text);
 }
-static IrFunc *lower_candidate(void *user, const Integration *data, const char *strategy, uint64_t without) {
+static IrFunc *lower_candidate(void *user, const CandidateProgram *p) {
     Timing *t = user;
-    Lowered *l = lower_on(t, data);
-    PassOptions o = passes_of(t, strategy);
-    o.disabled |= without;
+    Lowered *l = lower_on(t, p->data);
+    PassOptions o = passes_of(t, p->strategy);
+    o.disabled |= p->without;
+    ir_choose_gram(&o, p->gram);
     return l ? ir_optimize(l->func, &o) : NULL;
 }
 static double least(const double *v, int n) {
@@ -55,10 +56,24 @@ static double least(const double *v, int n) {
     return best;
 }
 
+/* An earlier candidate on the same data; -1: none. */
+static int made_before(const Candidate *c, int i) {
+    for (int k = 0; k < i; k++)
+        if (c[k].materialize == c[i].materialize && c[k].arrangement.sort_by == c[i].arrangement.sort_by &&
+            c[k].arrangement.absorbed == c[i].arrangement.absorbed)
+            return k;
+    return -1;
+}
 /* Joins or arranges, a few times in turn; the last result is kept. */
 static bool make_data(Timing *t, const Integration *in, const Candidate *c, int n) {
     for (int i = 0; i < n; i++) {
         double took[MAKE_ROUNDS];
+        int before = made_before(c, i);
+        if (before >= 0) {
+            t->made[i] = t->made[before];
+            t->make[i] = t->make[before];
+            continue;
+        }
         for (int r = 0; r < MAKE_ROUNDS && (c[i].materialize || !arrangement_is_plain(c[i].arrangement)); r++) {
             if (t->made[i]) integration_free(t->made[i]);
             double begin = time_now();
@@ -88,6 +103,7 @@ static bool prepare_all(Timing *t, const Integration *in, const Candidate *c, in
     BackendOptions o = {.passes = &passes, .threads = t->m->threads, .cache_dir = t->m->kernels};
     for (int i = 0; i < n; i++) {
         PassOptions own = passes_of(t, c[i].materialize ? "materialized" : "factorized");
+        ir_choose_gram(&own, c[i].gram);
         if (!(t->lowered[i] = lower_on(t, t->made[i] ? t->made[i] : in))) return false;
         t->func[i] = ir_optimize(t->lowered[i]->func, &own);
     }
@@ -168,7 +184,8 @@ static void measure_training(const Measuring *m, Arena *arena, Program *p, const
     features_of(in, c, n, m->threads, m->hw, x);
     for (int i = 0; i < n; i++) least = fmin(least, candidate_analytic(&c[i]));
     for (int i = 0; i < n; i++) { /* the two that every baseline chooses between are always timed */
-        if (!arrangement_is_plain(c[i].arrangement) && candidate_analytic(&c[i]) > TOO_SLOW * least) continue;
+        bool other = c[i].gram != GRAM_BY_COST || !arrangement_is_plain(c[i].arrangement);
+        if (other && candidate_analytic(&c[i]) > TOO_SLOW * least) continue;
         c[kept] = c[i];
         memmove(x[kept++], x[i], sizeof x[i]);
     }
@@ -176,7 +193,7 @@ static void measure_training(const Measuring *m, Arena *arena, Program *p, const
     if (rounds) add_lines(t, in, dataset, c, kept, rounds, x, out);
     for (int i = 0; i < kept; i++) {
         if (t->exe[i]) backend_c.release(t->exe[i]);
-        if (t->made[i]) integration_free(t->made[i]);
+        if (t->made[i] && made_before(c, i) < 0) integration_free(t->made[i]);
     }
 }
 

@@ -26,7 +26,7 @@ void estimator_print(Buf *out, const Estimator *e) {
     Buf b = {0};
     buf_printf(&b, HEAD "version %s\n", e->version);
     hardware_print(&b, &e->hw);
-    buf_printf(&b, "trained %d %d\n", e->datasets, e->trainings);
+    buf_printf(&b, "trained %d %d%s\n", e->datasets, e->trainings, e->gram ? " gram" : "");
     for (int i = 0; i < ALL_EFFORTS; i++) buf_printf(&b, "effort %s %.6g\n", effort_rows[i].name, e->seconds.of[i]);
     for (int i = 0; i < NFEATURES; i++)
         buf_printf(&b, "feature %s %.6g %.6g\n", feature_rows[i].name, e->least[i], e->most[i]);
@@ -67,6 +67,7 @@ Estimator *estimator_read(Arena *arena, const char *text, size_t len, const char
     if (!hardware_is_sound(&e->hw) || !next_line(&at, line, sizeof line) ||
         sscanf(line, "trained %d %d", &e->datasets, &e->trainings) != 2)
         return NULL;
+    e->gram = strstr(line, " gram") != NULL;
     *why = "its features are not those of this version: train it again with `amal calibrate --train`";
     for (int i = 0; i < ALL_EFFORTS; i++)
         if (!next_line(&at, line, sizeof line) || sscanf(line, "effort %63s %lf", name, &e->seconds.of[i]) != 2 ||

@@ -36,7 +36,7 @@ static bool is_plain(const Measured *m) { /* unsorted factorized */
     return !strcmp(m->candidate, "factorized");
 }
 static bool is_joined(const Measured *m) {
-    return !strcmp(m->candidate, "materialized");
+    return !strncmp(m->candidate, "materialized", 12); /* with X'X or without, too */
 }
 /* The least time among the factorized candidates, or of the materialized one. */
 static double best_of(const MeasuredVec *m, int begin, int end, bool joined) {
@@ -164,6 +164,7 @@ Estimator *estimator_train(Arena *arena, Diags *ds, const Hardware *hw, const Me
     Estimator *e = arena_new_of(arena, Estimator);
     *e = (Estimator){.version = AMAL_VERSION, .hw = *hw, .datasets = datasets, .trainings = trainings, .seconds = l.seconds};
     if (!learn(&l, LEARN_RUN, false, -1, &e->run) || !learn(&l, LEARN_MAKE, false, -1, &e->make)) return NULL;
+    for (int i = 0; i < m->len; i++) e->gram = e->gram || (fold[i] >= 0 && strstr(m->data[i].candidate, "X'X"));
     for (int k = 0; k < NFEATURES; k++) {
         e->least[k] = INFINITY;
         e->most[k] = -INFINITY;
@@ -193,7 +194,7 @@ int choose(Chooser by, const MeasuredVec *m, const Held *held, int begin, int en
     for (int i = begin; i < end; i++) {
         const Measured *r = &m->data[i], *o = &m->data[oracle], *a = &m->data[analytic];
         if (is_plain(r)) plain = i;
-        if (is_joined(r)) joined = i;
+        if (!strcmp(r->candidate, "materialized")) joined = i;
         if (total(r) < total(o)) oracle = i;
         if (r->analytic_run + r->analytic_make < a->analytic_run + a->analytic_make) analytic = i;
     }

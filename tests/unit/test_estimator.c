@@ -97,17 +97,22 @@ static void world_free(World *w) {
     integration_free(w->in);
     for (int i = 0; i < 2; i++) table_free(w->tables[i]);
 }
-static IrFunc *lower(void *user, const Integration *data, const char *strategy, uint64_t without) {
+static IrFunc *lower(void *user, const CandidateProgram *p) {
     World *w = user;
     const AlgorithmDecl *a = program_algorithm(w->p, w->train->train.algorithm.text);
-    Lowered *l = lower_fit(&w->env, a, w->nhyper, w->hyper, data, w->train->span, "m");
-    PassOptions o = {.threads = w->threads, .strategy = strategy, .verify = true, .disabled = without};
+    Lowered *l = lower_fit(&w->env, a, w->nhyper, w->hyper, p->data, w->train->span, "m");
+    PassOptions o = {.threads = w->threads, .strategy = p->strategy, .verify = true, .disabled = p->without};
+    ir_choose_gram(&o, p->gram);
     return l ? ir_optimize(l->func, &o) : NULL;
 }
 
-/* All candidates there are. */
+static IrFunc *lower_on(World *w, const Integration *data) {
+    return lower(w, &(CandidateProgram){.data = data, .strategy = "factorized"});
+}
+/* All candidates there are, by the analytic cost of X'X. */
 static int all_of(World *w, int threads, Candidate *c) {
     CandidateScope scope = candidates_scope(w->in);
+    scope.gram = false;
     const IrNode *by_place;
     return candidates_of(arena, w->in, threads, &scope, lower, w, c, &by_place);
 }
@@ -233,7 +238,7 @@ static void all_sets_of_few_tables_are_candidates(void **state) {
         /* the phantom is what is made */
         Integration *made = integration_arrange(ds, w.in, a, 2);
         assert_non_null(made);
-        IrFunc *real = lower(&w, made, "factorized", 0);
+        IrFunc *real = lower_on(&w, made);
         assert_float_equal(ir_cost(real, 2).seconds, c[i].cost.seconds, 1e-9 * c[i].cost.seconds);
         integration_free(made);
     }
@@ -277,9 +282,43 @@ static void many_tables_are_searched_greedily(void **state) {
     assert_true(strategy_roles_named(w.in, "R0, R1, R3, R5", &narrow, &wrong, &len));
     Matrix **copies = arena_array(arena, Matrix *, w.in->nblocks + 1);
     Arrangement a = {-1, narrow};
-    IrFunc *f = lower(&w, strategy_arranged_phantom(arena, w.in, a, copies), "factorized", 0);
+    IrFunc *f = lower_on(&w, strategy_arranged_phantom(arena, w.in, a, copies));
     assert_true(best <= 1.0001 * (ir_cost(f, 2).seconds + strategy_arrange_seconds(w.in, a, 2)));
     world_free(&w);
+}
+
+/* Gradients of a linear model can be on X'X or over the rows: each of the two is a candidate, whatever the analytic cost
+ * prefers. Those of a logistic one cannot. */
+static void gram_and_iteration_are_both_candidates(void **state) {
+    (void)state;
+    static const struct {
+        int64_t rows, keys;
+        const char *iterations;
+    } cases[] = {{4000, 40, "200"}, {60, 40, "2"}};
+    for (int k = 0; k < 2; k++) {
+        World w;
+        Candidate c[CANDIDATES];
+        double x[CANDIDATES][NFEATURES];
+        char *text = arena_strdup(arena, star), *at = strstr(text, "iterations = 7");
+        text = arena_printf(arena, "%.*siterations = %s) on T;\n", (int)(at - text), text, cases[k].iterations);
+        world_make(&w, text, cases[k].rows, cases[k].keys, 2);
+        CandidateScope scope = candidates_scope(w.in);
+        const IrNode *by_place;
+        int n = candidates_of(arena, w.in, 2, &scope, lower, &w, c, &by_place), on = 0, off = 0;
+        assert_true(n <= CANDIDATES);
+        assert_true(c[0].func->residuals > 0);
+        for (int i = 0; i < n; i++) {
+            (*(c[i].func->on_gram ? &on : &off))++;
+            for (int j = 0; j < i; j++) assert_string_not_equal(c[i].name, c[j].name);
+        }
+        assert_true(on >= 2 && off >= 2);
+        if (!k) assert_non_null(named(c, n, "factorized without X'X")); /* 200 rounds over 4000 rows */
+        features_of(w.in, c, n, 2, &machine, x);
+        /* what both are compared with are the two that the analytic cost has */
+        for (int i = 0; i < n; i++)
+            assert_float_equal(x[i][FEATURE_seconds_ratio], x[0][FEATURE_seconds_ratio], 1e-12);
+        world_free(&w);
+    }
 }
 
 /* ---- synthetic data ---- */
@@ -424,6 +463,13 @@ static void a_changed_model_is_refused(void **state) {
     Estimator *back = estimator_read(arena, text.data, text.len, &why);
     assert_non_null(back);
     assert_int_equal(back->trainings, 60);
+    assert_false(back->gram);
+    e.gram = true; /* a word more in the line of what it was trained on */
+    Buf both = {0};
+    estimator_print(&both, &e);
+    back = estimator_read(arena, both.data, both.len, &why);
+    assert_true(back && back->gram && back->trainings == 60);
+    buf_free(&both);
     assert_float_equal(back->hw.far, machine.far, 0);
     assert_int_equal(back->run.count, 2);
     assert_float_equal(back->seconds.of[EFFORT_tile], 1e-9, 0);
@@ -669,12 +715,31 @@ static void the_machine_is_measured(void **state) {
     buf_free(&text);
 }
 
-int main(void) {
+/* test_estimator --model FEATURE AT BELOW ABOVE: a model of one tree for tests of the command: e^BELOW of the analytic
+ * cost where the feature is less than AT, else e^ABOVE. */
+static int print_model(char **a) {
+    Estimator e = example();
+    TreeNode nodes[] = {{0, strtof(a[1], NULL), 1, 2, 10}, {-1, strtof(a[2], NULL), 0, 0, 5}, {-1, strtof(a[3], NULL), 0, 0, 5}};
+    Tree tree = {3, nodes};
+    for (int k = 0; k < NFEATURES; k++)
+        if (!strcmp(feature_rows[k].name, a[0])) nodes[0].feature = k;
+    e.run = (Forest){0, 1, &tree};
+    e.make = (Forest){0};
+    e.gram = true;
+    Buf text = {0};
+    estimator_print(&text, &e);
+    fputs(text.data, stdout);
+    buf_free(&text);
+    return 0;
+}
+int main(int argc, char **argv) {
+    if (argc == 6 && !strcmp(argv[1], "--model")) return print_model(argv + 2);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(features_follow_their_formulas, setup, teardown),
         cmocka_unit_test_setup_teardown(degenerate_sizes_have_features, setup, teardown),
         cmocka_unit_test_setup_teardown(all_sets_of_few_tables_are_candidates, setup, teardown),
         cmocka_unit_test_setup_teardown(many_tables_are_searched_greedily, setup, teardown),
+        cmocka_unit_test_setup_teardown(gram_and_iteration_are_both_candidates, setup, teardown),
         cmocka_unit_test_setup_teardown(a_seed_decides_the_data, setup, teardown),
         cmocka_unit_test_setup_teardown(contributions_are_shapley_values, setup, teardown),
         cmocka_unit_test_setup_teardown(trees_survive_their_text, setup, teardown),
