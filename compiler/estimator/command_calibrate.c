@@ -141,11 +141,13 @@ static bool train(Calibration *c) {
     }
     if (!ok) return false;
     printf("trained on %d trainings of %d data sets; on data sets that were held out:\n", e->trainings, e->datasets);
-    (void)evaluation_print(&text, &m, &held, true);
-    fwrite(text.data, 1, text.len, stdout);
-    buf_free(&text);
-    if (evaluation_print(&text, &m, &held, false)) printf("on the scripts that were measured:\n%s", text.data);
-    buf_free(&text);
+    static const char *const headings[] = {[OF_SYNTHETIC] = "",
+                                           [OF_PUBLISHED] = "of these, those of the published range:\n",
+                                           [OF_SCRIPTS] = "on the scripts that were measured:\n"};
+    for (int of = OF_SYNTHETIC; of <= OF_SCRIPTS; of++) {
+        if (evaluation_print(&text, &m, &held, (EvaluatedOf)of)) printf("%s%s", headings[of], text.data);
+        buf_free(&text);
+    }
     printf("model: %s\n", to);
     return true;
 }

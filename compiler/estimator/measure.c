@@ -19,6 +19,7 @@
 
 enum { LEAST_ROUNDS = 4, MOST_ROUNDS = 25, MAKE_ROUNDS = 4 };
 #define MEASURE_SECONDS 0.5
+#define FAR_BEHIND 6.0
 #define TOO_SLOW 8.0 /* a candidate whose analytic cost is so many times the least is not timed */
 
 typedef struct Timing {
@@ -33,6 +34,8 @@ typedef struct Timing {
     Lowered *lowered[CANDIDATES];
     IrFunc *func[CANDIDATES];
     Executable *exe[CANDIDATES];
+    bool may_fail[CANDIDATES]; /* one way of many: where it runs out of memory the others are timed without it */
+    bool left_out[CANDIDATES];
     double run[CANDIDATES][MOST_ROUNDS], make[CANDIDATES];
 } Timing;
 
@@ -126,7 +129,7 @@ static double run_once(Timing *t, int i) {
         ok = v && (inputs[n] = mat_wrap_dense(in->data->rows, 1, v));
         if (!ok) break;
     }
-    RunContext rc = {.diags = t->m->ds, .threads = t->m->threads};
+    RunContext rc = {.diags = t->may_fail[i] ? diags_new(t->arena) : t->m->ds, .threads = t->m->threads};
     double begin = time_now();
     ok = ok && backend_c.run(t->exe[i], &rc, inputs, outputs);
     double took = time_now() - begin;
@@ -134,16 +137,22 @@ static double run_once(Timing *t, int i) {
     for (int k = 0; k < n; k++) mat_free(inputs[k]);
     return ok ? took : -1;
 }
-/* Rounds of all candidates in turn; their number, 0: failed. */
+/* Rounds of all candidates in turn; their number, 0: failed. One that is far behind in the first is not run again. */
 static int run_rounds(Timing *t, int n) {
-    double begin = 0;
+    double begin = 0, best = INFINITY;
     for (int r = -1; r < MOST_ROUNDS; r++) {
         if (r == 0) begin = time_now();
         if (r >= LEAST_ROUNDS && time_now() - begin > MEASURE_SECONDS) return r;
         for (int i = 0; i < n; i++) {
-            double took = run_once(t, i);
-            if (took < 0) return 0;
-            if (r >= 0) t->run[i][r] = took;
+            bool behind = r > 0 && t->run[i][0] > FAR_BEHIND * best;
+            if (t->left_out[i]) continue;
+            double took = behind ? t->run[i][0] : run_once(t, i);
+            if (took < 0 && (r >= 0 || !t->may_fail[i])) return 0;
+            if (took < 0) t->left_out[i] = true;
+            if (took >= 0 && r >= 0) {
+                t->run[i][r] = took;
+                best = fmin(best, took);
+            }
         }
     }
     return MOST_ROUNDS;
@@ -154,6 +163,7 @@ static void add_lines(Timing *t, const Integration *in, const char *dataset, con
     StrategyChoice rule;
     bool logic = strategy_by_rule(t->arena, in, false, &rule), fi = morpheusfi_factorizes(in);
     for (int i = 0; i < n; i++) {
+        if (t->left_out[i]) continue;
         Measured m = {.dataset = dataset,
                       .training = arena_printf(t->arena, "%s %s", t->s->train.name.text, t->a->name.text),
                       .candidate = c[i].name,
@@ -186,6 +196,7 @@ static void measure_training(const Measuring *m, Arena *arena, Program *p, const
     for (int i = 0; i < n; i++) { /* the two that every baseline chooses between are always timed */
         bool other = c[i].gram != GRAM_BY_COST || !arrangement_is_plain(c[i].arrangement);
         if (other && candidate_analytic(&c[i]) > TOO_SLOW * least) continue;
+        t->may_fail[kept] = other;
         c[kept] = c[i];
         memmove(x[kept++], x[i], sizeof x[i]);
     }
@@ -231,7 +242,9 @@ bool measure_script(Arena *arena, const Measuring *m, const char *path, Measured
         const Stmt *s = p->steps.data[i];
         if (s->kind != ST_TRAIN) continue;
         const Integration *in = data_ref(d, &s->train.on);
-        if (in) measure_training(m, arena, p, s, in, slash ? slash + 1 : path, out);
+        Measuring own = *m;
+        own.ds = diags_new(arena); /* a training that fails is left out */
+        if (in) measure_training(&own, arena, p, s, in, slash ? slash + 1 : path, out);
         ok = in && !diag_error_count(m->ds);
     }
     data_close(d);

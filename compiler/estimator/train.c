@@ -221,11 +221,15 @@ typedef struct Score {
     int n, right, found, said, both; /* of the class "factorized is faster": found rightly, said, there */
     double taken, best, joined, worst, worst_joined;
 } Score;
-static Score score(Chooser by, const MeasuredVec *m, const Held *held, bool synthetic) {
+static bool belongs(const Measured *m, EvaluatedOf of) {
+    if (of == OF_PUBLISHED) return !strncmp(m->dataset, "published-", 10);
+    return measured_is_synthetic(m) == (of == OF_SYNTHETIC);
+}
+static Score score(Chooser by, const MeasuredVec *m, const Held *held, EvaluatedOf of) {
     Score s = {0};
     for (int begin = 0, end; begin < m->len; begin = end) {
         end = measured_end(m, begin);
-        if (measured_is_synthetic(&m->data[begin]) != synthetic) continue;
+        if (!belongs(&m->data[begin], of)) continue;
         const Measured *r = &m->data[choose(by, m, held, begin, end)];
         double f = best_of(m, begin, end, false), j = best_of(m, begin, end, true), best = fmin(f, j);
         bool says = !is_joined(r), alike = fmax(f, j) <= ALIKE * best, is = alike ? says : f < j;
@@ -247,12 +251,12 @@ static const char *const chooser_names[] = {
     CHOOSERS(ROW)
 #undef ROW
 };
-bool evaluation_print(Buf *out, const MeasuredVec *m, const Held *held, bool synthetic) {
-    if (!score(CHOOSE_ORACLE, m, held, synthetic).n) return false;
+bool evaluation_print(Buf *out, const MeasuredVec *m, const Held *held, EvaluatedOf of) {
+    if (!score(CHOOSE_ORACLE, m, held, of).n) return false;
     buf_printf(out, "%-24s %9s %6s %8s %8s %9s %12s\n", "", "accuracy", "F1", "regret", "speedup", "worst",
                "worst ÷ mat.");
     for (int by = 0; by < NCHOOSERS; by++) {
-        Score s = score((Chooser)by, m, held, synthetic);
+        Score s = score((Chooser)by, m, held, of);
         double f1 = s.found + s.said > 0 ? 2.0 * s.both / (s.found + s.said) : 0;
         buf_printf(out, "%-24s %9.3f %6.3f %7.1f%% %8.2f %9.2f %11.2f\n", chooser_names[by], (double)s.right / s.n, f1,
                    100 * (s.taken / s.best - 1), s.joined / s.taken, s.worst, s.worst_joined);

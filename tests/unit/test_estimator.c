@@ -670,8 +670,9 @@ static void a_rule_is_learned(void **state) {
     }
     assert_true(right >= n * 9 / 10); /* on data sets that were held out */
     Buf text = {0};
-    assert_true(evaluation_print(&text, &m, &held, true));
-    assert_false(evaluation_print(&text, &m, &held, false));
+    assert_true(evaluation_print(&text, &m, &held, OF_SYNTHETIC));
+    assert_false(evaluation_print(&text, &m, &held, OF_PUBLISHED));
+    assert_false(evaluation_print(&text, &m, &held, OF_SCRIPTS));
     /* the same measurements give the same model, and its text the same predictions */
     Estimator *again = estimator_train(arena, ds, &machine, &m, &held);
     Buf a = {0}, b = {0};
