@@ -28,7 +28,7 @@ static inline Span span_join(Span a, Span b) {
     return (Span){a.file, a.begin < b.begin ? a.begin : b.begin, a.end > b.end ? a.end : b.end};
 }
 
-void *mem_alloc(size_t bytes); /* zeroed */
+void *mem_alloc(size_t bytes);            /* zeroed */
 void *mem_realloc(void *p, size_t bytes); /* of mem_alloc() or mem_realloc() */
 void *mem_try(size_t count, size_t size); /* zeroed, 64-byte aligned; NULL on overflow or exhaustion */
 void mem_free(void *p);                   /* for all three */
@@ -57,13 +57,13 @@ char *arena_vprintf(Arena *a, const char *fmt, va_list ap);
 #define arena_array(a, T, n) ((T *)arena_alloc((a), sizeof(T) * (size_t)(n)))
 
 /* Growable arrays living in an arena: VEC(int) v = {0}; vec_push(arena, &v, 7); v.data[0], v.len */
-#define VEC(T)     \
-    struct {       \
-        T *data;   \
-        int len;   \
-        int cap;   \
+#define VEC(T)                                                                                                         \
+    struct {                                                                                                           \
+        T *data;                                                                                                       \
+        int len;                                                                                                       \
+        int cap;                                                                                                       \
     }
-#define vec_push(arena, v, x)                                                                                   \
+#define vec_push(arena, v, x)                                                                                          \
     ((v)->len == (v)->cap ? (void)((v)->data = vec_grow_((arena), (v)->data, &(v)->cap, sizeof *(v)->data)) : (void)0, \
      (void)((v)->data[(v)->len++] = (x)))
 void *vec_grow_(Arena *a, void *data, int *cap, size_t size);

@@ -112,8 +112,7 @@ static bool rehearse(Build *b, const Invocation *v, int way, const Stmt **stoppe
 static void say_what_was_made(const Build *b, const Stmt *stopped) {
     printf("%s: %d kernel%s %s", b->output, b->kernels.kernels.len, b->kernels.kernels.len == 1 ? "" : "s",
            b->native ? "for processors like this one" : b->level);
-    for (int i = 0; i < b->archs.len; i++)
-        printf(i ? ", sm_%d" : ", and for GPUs (sm_%d", b->archs.data[i]);
+    for (int i = 0; i < b->archs.len; i++) printf(i ? ", sm_%d" : ", and for GPUs (sm_%d", b->archs.data[i]);
     if (b->archs.len) printf(" and newer ones)");
     printf(b->header ? "; functions in %s\n" : "; `--help` lists its options\n", b->header);
     int line = 0, column = 0;

@@ -1,5 +1,6 @@
 /* carried.h: what a program that `amal build` made carries: its script, the columns that were inferred, and compiled
- * kernels, for the processor and, where it was built for one, for GPUs. The C that amal writes for such a program begins with the text of this file, so it stands on its own.
+ * kernels, for the processor and, where it was built for one, for GPUs. The C that amal writes for such a program
+ * begins with the text of this file, so it stands on its own.
  *
  * A kernel is found by the hash of the text it was compiled from: data of other sizes than the build's give other text,
  * and then it is not found (compile.h says what happens). */
@@ -19,7 +20,7 @@ typedef struct AmalKernel {
 typedef struct AmalImage {
     uint64_t hash[2]; /* of the CUDA text */
     int arch;         /* 80, 90: compute capability times ten */
-    int ptx;          /* not 0: PTX, which the driver compiles for devices of this capability and later; ends with a 0 */
+    int ptx; /* not 0: PTX, which the driver compiles for devices of this capability and later; ends with a 0 */
     const char *bytes;
     size_t size;
 } AmalImage;

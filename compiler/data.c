@@ -119,8 +119,8 @@ static bool bind_target(Data *d, Target *t) {
     if (d->options->max_rows > 0) t->spec->max_rows = d->options->max_rows;
     t->spec->threads = d->options->threads;
     /* a built program carries no code for it */
-    bool on_gpu = d->options->backend && strcmp(d->options->backend, "cuda") == 0 && !d->options->explain &&
-                  !d->options->carried;
+    bool on_gpu =
+        d->options->backend && strcmp(d->options->backend, "cuda") == 0 && !d->options->explain && !d->options->carried;
     t->spec->device = on_gpu ? &cuda_join : NULL;
     d->bound[t->index] = true;
     return true;

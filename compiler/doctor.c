@@ -33,8 +33,7 @@ static bool compiler_version(char *text, size_t size) {
 static void find_xgboost(FILE *out) {
     const char *version = NULL, *why = NULL;
     bool found = xgboost_available(&version, &why);
-    line(out, found, "XGBoost", found ? version : why,
-         "amal calibrate --train needs it; --strategy auto does not");
+    line(out, found, "XGBoost", found ? version : why, "amal calibrate --train needs it; --strategy auto does not");
 }
 
 static void find_cuda(FILE *out) {

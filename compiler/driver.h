@@ -15,10 +15,10 @@ typedef struct RunOptions {
     const char *sort_by;     /* what asked for it, as above */
     const char *absorb;      /* "auto", "always", "never", or the tables to absorb into T's rows, "R, S"; NULL: auto */
     const char *absorb_by;   /* what asked for it, as above */
-    const char *backend;     /* NULL: C for training, and for the rest whichever the estimate favours; BACKEND_AUTO: C or
-                                CUDA for training, as estimated */
-    const char *precision;   /* of features' numbers: "double" or "single"; NULL: double */
-    int threads;             /* 0: not said on the command line */
+    const char *backend;   /* NULL: C for training, and for the rest whichever the estimate favours; BACKEND_AUTO: C or
+                              CUDA for training, as estimated */
+    const char *precision; /* of features' numbers: "double" or "single"; NULL: double */
+    int threads;           /* 0: not said on the command line */
     int nsettings;
     const Setting *settings; /* --set */
     const char *json;        /* a path, "-", or NULL */
@@ -30,16 +30,16 @@ typedef struct RunOptions {
     int64_t max_rows;        /* 0: what the script says */
     bool quiet;
     bool whole_targets; /* targets are built even when the cache has them: for what looks at the sources' columns */
-    bool no_cache; /* --no-cache: data of earlier runs are not used, and none are kept */
-    bool explain; /* show plans instead of training */
-    const char *html; /* the plan as a page, here; NULL: not wanted. With explain, json is the plan too */
-    bool profile;     /* trainings say what each line and pass took */
-    bool plan_json;   /* json is the plan, not the report */
-    /* A rehearsal: kernels are collected there; trainings, predictions and metrics have values of 0, nothing is written.
-     * NULL: a run. */
+    bool no_cache;      /* --no-cache: data of earlier runs are not used, and none are kept */
+    bool explain;       /* show plans instead of training */
+    const char *html;   /* the plan as a page, here; NULL: not wanted. With explain, json is the plan too */
+    bool profile;       /* trainings say what each line and pass took */
+    bool plan_json;     /* json is the plan, not the report */
+    /* A rehearsal: kernels are collected there; trainings, predictions and metrics have values of 0, nothing is
+     * written. NULL: a run. */
     struct KernelSink *rehearsal;
     struct KernelSink *rehearsal_cuda; /* those for a GPU; NULL: not wanted */
-    const struct CpuTarget *target; /* that code is emitted for; NULL: as AMAL_TARGET says */
+    const struct CpuTarget *target;    /* that code is emitted for; NULL: as AMAL_TARGET says */
     const struct AmalProgram *carried; /* the built program that runs; NULL: amal does */
 } RunOptions;
 

@@ -308,8 +308,8 @@ static Lowered *prepare_training(Run *r, const Stmt *s, const Integration **in, 
     *choice = run_choose(r, &(Training){s, a, *nhyper, *hyper}, *in);
     if (!choice->why) return NULL;
     if (r->o->rehearsal && !strategy_fits_memory(*in)) choice->materialize = false; /* as a run's rules say */
-    const Integration *data = choice->materialize ? data_materialized(r->data, *in)
-                                                  : data_arranged(r->data, *in, choice->arrangement);
+    const Integration *data =
+        choice->materialize ? data_materialized(r->data, *in) : data_arranged(r->data, *in, choice->arrangement);
     if (!data) return NULL;
     run_note_planned(r, *in, data);
     env = run_env(r);

@@ -35,7 +35,7 @@ typedef struct Run {
     VEC(const void *) sent; /* explain: arrays that the GPU would have from earlier trainings */
     const char *training;   /* "training m", for its progress bar */
     double seconds_compile, seconds_train;
-    bool rebinding; /* only what binds names runs: what printed or wrote has done so before */
+    bool rebinding;      /* only what binds names runs: what printed or wrote has done so before */
     Explain *plan;       /* explain.h; NULL: not wanted */
     RunProfile *profile; /* of the training under way; NULL: not wanted */
 } Run;
@@ -51,7 +51,8 @@ typedef struct RunResult {
 
 /* ---- run.c: a run in its parts, for those who keep it ---- */
 Run *run_open(Arena *arena, Diags *ds, Program *p, const RunOptions *given, FILE *human); /* human: as report_new() */
-bool run_steps(Run *r, const Stmt **stopped); /* all steps; false: reported, or interrupted, at *stopped (NULL: before) */
+bool run_steps(Run *r,
+               const Stmt **stopped); /* all steps; false: reported, or interrupted, at *stopped (NULL: before) */
 void run_close(Run *r);
 
 LowerEnv run_env(Run *r);
@@ -60,11 +61,11 @@ RunOptions run_options_settle(const Program *p, const RunOptions *given);
 bool run_step(Run *r, const Stmt *s);
 /* What training would run: what `explain` shows and `train` goes on with. NULL: reported. */
 Lowered *run_lower_training(Run *r, const Stmt *s, StrategyChoice *choice);
-void run_bind(Run *r, Binding b); /* what it binds is not the run's to free */
+void run_bind(Run *r, Binding b);                           /* what it binds is not the run's to free */
 const Binding *run_binding(const Run *r, const char *name); /* NULL: nothing has that name */
 bool run_params(Run *r);                                    /* params become values; false: reported */
-bool run_bind_targets(Run *r, const Expr *e);   /* builds the targets that e names; false: reported */
-Matrix *run_evaluate(Run *r, const Expr *e);    /* a new matrix; NULL: reported */
+bool run_bind_targets(Run *r, const Expr *e);               /* builds the targets that e names; false: reported */
+Matrix *run_evaluate(Run *r, const Expr *e);                /* a new matrix; NULL: reported */
 const Backend *run_training_backend(const Run *r);
 const char *run_backend_asked(const Run *r); /* its name; NULL: none, or auto */
 BackendOptions run_backend_options(const Run *r, const PassOptions *passes);

@@ -34,8 +34,8 @@ const Integration *run_data(Run *r, const Integration *in) {
 
 static const Backend *pick_backend(Run *r, const IrFunc *f, RunPurpose purpose) {
     if (purpose == RUN_TRAIN) return run_training_backend(r);
-    /* a plan is looked at on the backend that is asked for, and code for it is collected: what has to run before may lack
-     * a GPU. A built program has no code for what reads no target. */
+    /* a plan is looked at on the backend that is asked for, and code for it is collected: what has to run before may
+     * lack a GPU. A built program has no code for what reads no target. */
     bool here = !r->o->explain && !r->o->rehearsal && !(r->o->carried && !f->tables.len);
     if (run_backend_asked(r) && here) return backend_by_name(r->o->backend);
     const char *why;

@@ -18,7 +18,8 @@ typedef struct StrategyChoice {
     const char *why;
     int nways; /* that were weighed with figures: by the estimator's model, or on CPU and GPU; 0: why says all */
     const StrategyWay *ways;
-    const char *rule; /* what was asked for, or the logic that left no choice between joined and not; NULL: estimates did */
+    const char
+        *rule; /* what was asked for, or the logic that left no choice between joined and not; NULL: estimates did */
     const struct Backend *backend; /* that runs it; NULL: the one that was asked for, or the default */
 } StrategyChoice;
 

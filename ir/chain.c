@@ -21,10 +21,10 @@ typedef struct Chain {
     bool hoist;
     IrTlike tlike; /* of the new function */
     IrTlike old_tlike;
-    const int *uses;   /* of the old function's nodes */
-    VEC(bool) single;  /* by new id: made for an old node with one use */
-    bool *distribute;  /* by old id: residuals whose reductions are written out */
-    bool always;       /* all that can be */
+    const int *uses;  /* of the old function's nodes */
+    VEC(bool) single; /* by new id: made for an old node with one use */
+    bool *distribute; /* by old id: residuals whose reductions are written out */
+    bool always;      /* all that can be */
     int residuals, on_gram;
     double weight[64]; /* by depth, around the visited node */
     int depth;

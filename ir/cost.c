@@ -99,8 +99,7 @@ static int carried_number(const IrRegion *r, const IrNode *v) {
 /* Most rounds of `while (… and k < limit)` whose body adds a number to k; -1: no such bound. A loop that also waits for
  * something to settle is taken to use them: how soon that will be, the data alone knows. */
 static double while_bound(const IrNode *loop, const IrNode *cond) {
-    if (cond->op == IR_AND)
-        return fmax(while_bound(loop, cond->args[0]), while_bound(loop, cond->args[1]));
+    if (cond->op == IR_AND) return fmax(while_bound(loop, cond->args[0]), while_bound(loop, cond->args[1]));
     bool less = cond->op == IR_LT || cond->op == IR_LE, more = cond->op == IR_GT || cond->op == IR_GE;
     if (!less && !more) return -1;
     const IrNode *count = cond->args[more], *limit = cond->args[less];
@@ -117,8 +116,9 @@ static double while_bound(const IrNode *loop, const IrNode *cond) {
 }
 static double region_trips(const IrRegion *r) {
     if (r->kind != REGION_LOOP && r->kind != REGION_WHILE_COND && r->kind != REGION_WHILE_BODY) return 1;
-    double trips = !r->owner ? -1 : r->kind == REGION_LOOP ? ir_trip_count(r->owner)
-                                                           : while_bound(r->owner, r->owner->regions[0]->results.data[0]);
+    double trips = !r->owner                ? -1
+                   : r->kind == REGION_LOOP ? ir_trip_count(r->owner)
+                                            : while_bound(r->owner, r->owner->regions[0]->results.data[0]);
     return trips < 0 ? IR_UNKNOWN_TRIPS : trips;
 }
 double ir_region_weight(const IrRegion *r) {

@@ -1,5 +1,5 @@
-/* cost_gpu.c: what one evaluation of a function, or a join, takes on a GPU, from the same operations and bytes as on the CPU
- * (cost.c) and speeds that were measured.
+/* cost_gpu.c: what one evaluation of a function, or a join, takes on a GPU, from the same operations and bytes as on
+ * the CPU (cost.c) and speeds that were measured.
  *
  * A node takes the larger of its operations over the speed of arithmetic and its bytes over the bandwidth, weighted by
  * how often its region runs. A reduction costs a launch besides (it ends a pass), a sum by key two more, an operator

@@ -26,8 +26,8 @@ bool compile_is_kept(const char *text, const CpuTarget *target, const BackendOpt
 void compile_release(Loaded *l);
 bool compile_available(const char *cc, const char **why_not);
 const char *compile_command(const BackendOptions *o); /* the compiler's command; o may be NULL */
-/* Is there a kernel for f already: in the built program that runs, or in the cache? f is optimized, and may be on phantom
- * data. (c.c) */
+/* Is there a kernel for f already: in the built program that runs, or in the cache? f is optimized, and may be on
+ * phantom data. (c.c) */
 bool c_is_compiled(IrFunc *f, const BackendOptions *o);
 /* The flags that make position-independent code of a kernel: their number. */
 enum { COMPILE_FLAGS = 16 };

@@ -36,7 +36,8 @@ static bool with_blas(Diags *ds, const FusePlan *plan) {
     Diag *d = diag_warn(ds, "W608", n->span, "the wide products of %s are made without cuBLAS, which is slower: %s",
                         plan->func->name, why);
     diag_note(d, (Span){0}, "this one takes %lld columns to %lld", (long long)x->cols, (long long)n->cols);
-    diag_help(d, "install cuBLAS (the package libcublas of the CUDA toolkit), or name the toolkit's folder in CUDA_HOME");
+    diag_help(d,
+              "install cuBLAS (the package libcublas of the CUDA toolkit), or name the toolkit's folder in CUDA_HOME");
     return false;
 }
 static Executable *cuda_prepare(Diags *ds, IrFunc *f, const BackendOptions *o) {
@@ -55,7 +56,8 @@ static Executable *cuda_prepare(Diags *ds, IrFunc *f, const BackendOptions *o) {
     x->by_id = arena_array(f->arena, IrNode *, f->next_id + 1);
     index_nodes(x, f->body);
     bool fits = true;
-    for (int k = 0; k < x->program->kernels.len; k++) fits = fits && x->program->kernels.data[k]->args.len <= CUDA_ARGS_MOST;
+    for (int k = 0; k < x->program->kernels.len; k++)
+        fits = fits && x->program->kernels.data[k]->args.len <= CUDA_ARGS_MOST;
     if (o->sink) { /* what cannot run is not collected: the program that is built says so when it is to run */
         if (fits) carry_add(o->sink, f->name, x->program->text);
         return x;

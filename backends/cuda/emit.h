@@ -103,9 +103,9 @@ typedef struct CudaKernel {
     int space, bind;
     int64_t cells;
     int threads, tile;
-    int64_t scratch;    /* doubles a block */
-    int64_t parts;      /* doubles a block, of all its reductions: bounds the blocks */
-    const IrNode *node; /* whose line a failure names */
+    int64_t scratch;      /* doubles a block */
+    int64_t parts;        /* doubles a block, of all its reductions: bounds the blocks */
+    const IrNode *node;   /* whose line a failure names */
     const FusePass *pass; /* it goes over its rows in tiles */
     const FusePass *of;   /* it belongs to this pass; its first kernel leads */
     bool leads;

@@ -37,7 +37,8 @@ bool cu_is_kept(const Cu *e, const IrNode *n) {
 bool cu_is_inline(const Cu *e, const IrNode *n) {
     const FuseInfo *fi = FUSE(n);
     if (!cu_in_pass(e, n) || cu_is_kept(e, n) || fi->in_place) return false;
-    if (!ir_is_elementwise(n->op) && n->op != IR_GATHER && n->op != IR_SLICE_COLS && n->op != IR_STORED && n->op != IR_TAKE_COLS)
+    if (!ir_is_elementwise(n->op) && n->op != IR_GATHER && n->op != IR_SLICE_COLS && n->op != IR_STORED &&
+        n->op != IR_TAKE_COLS)
         return false;
     if (fi->uses != 1 || !fi->only_user || FUSE(fi->only_user)->pass != fi->pass) return false;
     return fuse_reads_once(fi->only_user, n);

@@ -16,9 +16,9 @@ typedef struct CudaCode {
     double seconds;
     char arch[24];
 } CudaCode;
-/* The architecture to compile for: of a device with this capability; major 0: no device, o->gpu_arch, else sm_80. false:
- * reported (E622 no NVRTC, E626 an architecture that it does not know). A built program's own code needs no NVRTC: then
- * it is the device's. */
+/* The architecture to compile for: of a device with this capability; major 0: no device, o->gpu_arch, else sm_80.
+ * false: reported (E622 no NVRTC, E626 an architecture that it does not know). A built program's own code needs no
+ * NVRTC: then it is the device's. */
 bool cuda_choose_arch(Diags *ds, Span at, const BackendOptions *o, int major, int minor, char out[24]);
 /* false: reported (E603, E622, E623, E628). */
 bool cuda_compile(Diags *ds, const char *name, const char *text, const char *arch, int driver_version,

@@ -1,8 +1,9 @@
 /* run.h: an emitted program on the device. Private to backends/cuda.
  *
  * A Job is one run: its arrays, and what runs are told. Memory is planned before any is taken (memory.c): one block for
- * all values, parts and scratch, in which those that are never held together lie in the same place (lifetimes.h); the arrays of the sources stay from run to run (device.h); when these do not fit,
- * those that kernels only read at their own rows arrive piece by piece (stream.c). */
+ * all values, parts and scratch, in which those that are never held together lie in the same place (lifetimes.h); the
+ * arrays of the sources stay from run to run (device.h); when these do not fit, those that kernels only read at their
+ * own rows arrive piece by piece (stream.c). */
 #ifndef AMAL_CUDA_RUN_H
 #define AMAL_CUDA_RUN_H
 #include "backends/cuda/device.h"
@@ -63,7 +64,7 @@ typedef struct Job {
     CUdeviceptr *slot, *parts, *sums, *scratch; /* by slot, reduction, kernel, kernel */
     JobLanding *landing;
     CUdeviceptr block, status, watch;
-    bool poisoning; /* what is not held any more becomes no number */
+    bool poisoning;        /* what is not held any more becomes no number */
     int *blocks;           /* by kernel: of its last launch */
     const IrNode *last;    /* of the kernel that was launched last */
     struct Stream *stream; /* NULL: nothing is streamed */
@@ -101,9 +102,9 @@ bool stream_open(Job *j);
 void stream_close(Job *j);
 bool stream_needed(const Job *j, const CudaKernel *k);
 bool stream_launch(Job *j, int kernel);
-enum { STREAM_ROWS = 256 }; /* a piece has a multiple of these rows */
+enum { STREAM_ROWS = 256 };                            /* a piece has a multiple of these rows */
 size_t stream_piece_bytes(const Job *j, int64_t rows); /* of all that is streamed, `rows` at a time */
-int64_t stream_cells_of(const Matrix *m); /* most_cells of a CSR matrix */
+int64_t stream_cells_of(const Matrix *m);              /* most_cells of a CSR matrix */
 /* Of one launch: what its kernel takes for the arrays that are streamed. */
 typedef struct JobPiece {
     CUdeviceptr *base, values; /* by bind: where its row or entry 0 would be; values of a SPARSE */

@@ -129,7 +129,7 @@ struct IntegrationState {
     int nderived, derived_cap;
     Derived *derived;
     ColumnPlan *plans;
-    const Encoder *given; /* encoders of a model, or NULL */
+    const Encoder *given;  /* encoders of a model, or NULL */
     int on_device;         /* joins whose look-ups a device made */
     const char *kept_here; /* why the first of the others was not made there */
 };

@@ -26,18 +26,18 @@ typedef struct Matrix {
     float *floats; /* the numbers of data, ld apart, or those of values; NULL: not made */
 } Matrix;
 
-Matrix *mat_new_dense(int64_t rows, int64_t cols);             /* zeros; NULL: no memory */
+Matrix *mat_new_dense(int64_t rows, int64_t cols); /* zeros; NULL: no memory */
 Matrix *mat_new_csr(int64_t rows, int64_t cols, int64_t nnz, bool pattern);
 Matrix *mat_new_codes(int64_t rows, int64_t cols);
 Matrix *mat_wrap_dense(int64_t rows, int64_t cols, double *data); /* not owned */
 Matrix *mat_copy(const Matrix *m);
-Matrix *mat_to_dense(const Matrix *m);                          /* NULL: no memory */
+Matrix *mat_to_dense(const Matrix *m); /* NULL: no memory */
 void mat_free(Matrix *m);
 double mat_get(const Matrix *m, int64_t r, int64_t c);
 /* The numbers of a `single` matrix as floats: of a dense one, or those that a CSR one stores; made once. NULL: no
  * memory. */
 const float *mat_floats(Matrix *m, int threads);
-int64_t mat_nnz(const Matrix *m);                               /* stored cells: dense counts all */
+int64_t mat_nnz(const Matrix *m); /* stored cells: dense counts all */
 size_t mat_bytes(const Matrix *m);
 size_t mat_bytes_floats(const Matrix *m); /* the same, with the numbers of a `single` matrix as floats */
 #endif

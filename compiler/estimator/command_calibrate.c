@@ -164,8 +164,8 @@ static bool measure_gpu(Calibration *c) {
     }
     if (!gpu_measure(c->ds, &o, &gpu)) return false;
     if (!gpu_speeds_are_sound(&gpu)) {
-        diag_help(diag_error(c->ds, "E472", (Span){0}, "%s cannot be measured: its clock does not tell how long things take",
-                             gpu.name),
+        diag_help(diag_error(c->ds, "E472", (Span){0},
+                             "%s cannot be measured: its clock does not tell how long things take", gpu.name),
                   "without its measurements `--backend auto` takes the CPU");
         return false;
     }

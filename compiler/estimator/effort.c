@@ -13,9 +13,9 @@ const EffortRow effort_rows[ALL_EFFORTS] = {
 #include "compiler/estimator/effort.def"
 };
 
-#define LAST_CACHE 32e6   /* bytes: what is beside us on the machine uses it too */
-#define UNDER_WAY 4.0     /* rows that a processor works on at a time */
-#define PART_ROWS 1024    /* a pass of fewer rows a thread takes fewer threads (prelude.h: parts_for) */
+#define LAST_CACHE 32e6 /* bytes: what is beside us on the machine uses it too */
+#define UNDER_WAY 4.0   /* rows that a processor works on at a time */
+#define PART_ROWS 1024  /* a pass of fewer rows a thread takes fewer threads (prelude.h: parts_for) */
 enum { LANES = 8, WIDEST = 64 /* columns that tiles take */, SUMS = 20 /* vectors of sums that registers hold */ };
 
 /* ---- near, mid, far ---- */
@@ -35,8 +35,8 @@ static double vectors(double cols) {
     return ceil(cols / LANES);
 }
 
-/* How many rows of a table the target's rows read, when those that are read seldom count for less: the reciprocal of the
- * chance that two of them read the same. From at most SAMPLE rows of the table, spread evenly. */
+/* How many rows of a table the target's rows read, when those that are read seldom count for less: the reciprocal of
+ * the chance that two of them read the same. From at most SAMPLE rows of the table, spread evenly. */
 static double spread_of(const Integration *in, const Indicator *ind) {
     enum { SAMPLE = 4096 };
     int64_t rows = in->spaces[ind->space].rows, step = rows / SAMPLE + 1;

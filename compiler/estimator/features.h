@@ -58,10 +58,10 @@ typedef struct Candidate {
     const Integration *data;
     IrFunc *func;
     IrCost cost;
-    double make; /* analytic seconds of joining or arranging; 0: nothing to make, or made already */
-    bool there;  /* made already */
-    double effort[ALL_EFFORTS];           /* filled by features_of */
-    double fitted_run, fitted_make;       /* by its work, and ... */
+    double make;                    /* analytic seconds of joining or arranging; 0: nothing to make, or made already */
+    bool there;                     /* made already */
+    double effort[ALL_EFFORTS];     /* filled by features_of */
+    double fitted_run, fitted_make; /* by its work, and ... */
     double predicted_run, predicted_make; /* ... by the model: seconds (candidates_predict) */
 } Candidate;
 
@@ -69,8 +69,7 @@ TargetFacts target_facts(const Integration *in);
 WorkTotals work_totals(const FusePlan *plan, int threads);
 /* n candidates of one training on `in`, the plain factorized and the materialized among them: NFEATURES numbers
  * each. */
-void features_of(const Integration *in, Candidate *c, int n, int threads, const Hardware *hw,
-                 double (*out)[NFEATURES]);
+void features_of(const Integration *in, Candidate *c, int n, int threads, const Hardware *hw, double (*out)[NFEATURES]);
 /* MorpheusFI's rule (docs/estimator.md): true for factorized. */
 bool morpheusfi_factorizes(const Integration *in);
 #endif

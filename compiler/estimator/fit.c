@@ -8,9 +8,9 @@
 #include <math.h>
 
 enum { ROUNDS = 8, SWEEPS = 3000 };
-#define FLOOR 2e-6      /* seconds that a clock and a call take: below, ratios mean nothing */
-#define FAR_OFF 0.3     /* in logarithms */
-#define SETTLED 1e-9    /* relative change in a sweep */
+#define FLOOR 2e-6   /* seconds that a clock and a call take: below, ratios mean nothing */
+#define FAR_OFF 0.3  /* in logarithms */
+#define SETTLED 1e-9 /* relative change in a sweep */
 
 typedef struct Fit {
     int first, n; /* kinds first .. first + n - 1 */
@@ -64,8 +64,7 @@ static void fit_kinds(Fit *f, const MeasuredVec *m, const bool *wanted, const do
         for (int i = 0; i < f->n; i++) f->seconds[f->first + i] = x[i] * f->scale[i];
         for (int r = 0; r < m->len; r++) {
             estimated[r] = 0;
-            for (int i = 0; i < f->n; i++)
-                estimated[r] += f->seconds[f->first + i] * m->data[r].effort[f->first + i];
+            for (int i = 0; i < f->n; i++) estimated[r] += f->seconds[f->first + i] * m->data[r].effort[f->first + i];
         }
     }
 }

@@ -22,9 +22,9 @@ typedef struct Estimator {
     const char *from;    /* where it is: "the shipped model", or a path */
     Hardware hw;         /* of the machine it was trained on */
     int datasets, trainings;
-    bool gram; /* measured with X'X and without, so that it can be asked about them */
+    bool gram;                                /* measured with X'X and without, so that it can be asked about them */
     double least[NFEATURES], most[NFEATURES]; /* of what it was trained on */
-    EffortSeconds seconds; /* on that machine */
+    EffortSeconds seconds;                    /* on that machine */
     Forest run, make;
 } Estimator;
 

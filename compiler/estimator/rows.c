@@ -64,9 +64,8 @@ bool measured_read(Arena *arena, Diags *ds, const char *path, MeasuredVec *out, 
     size_t at = head.len;
     buf_free(&head);
     if (!ok) {
-        diag_help(
-            diag_error(ds, "E470", (Span){0}, "the measurements in \"%s\" are not of this version", path),
-            "remove the file, or name another one with --from, and measure again");
+        diag_help(diag_error(ds, "E470", (Span){0}, "the measurements in \"%s\" are not of this version", path),
+                  "remove the file, or name another one with --from, and measure again");
         return false;
     }
     for (int line = 2; at < len; line++) {

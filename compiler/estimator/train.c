@@ -162,7 +162,8 @@ Estimator *estimator_train(Arena *arena, Diags *ds, const Hardware *hw, const Me
         if (!hold_out(&l, k, held)) return NULL;
     learn_seconds(&l, -1);
     Estimator *e = arena_new_of(arena, Estimator);
-    *e = (Estimator){.version = AMAL_VERSION, .hw = *hw, .datasets = datasets, .trainings = trainings, .seconds = l.seconds};
+    *e = (Estimator){
+        .version = AMAL_VERSION, .hw = *hw, .datasets = datasets, .trainings = trainings, .seconds = l.seconds};
     if (!learn(&l, LEARN_RUN, false, -1, &e->run) || !learn(&l, LEARN_MAKE, false, -1, &e->make)) return NULL;
     for (int i = 0; i < m->len; i++) e->gram = e->gram || (fold[i] >= 0 && strstr(m->data[i].candidate, "X'X"));
     for (int k = 0; k < NFEATURES; k++) {

@@ -7,8 +7,8 @@
 /* The ways to choose that are compared. ROW(id, name, meaning) */
 #define CHOOSERS(ROW)                                                                                                  \
     ROW(ORACLE, "oracle", "the fastest, known afterwards")                                                             \
-    ROW(AUTO, "rules then model", "rules 2 to 4 first, where they say factorized")                                                                    \
-    ROW(MODEL, "model", "what amal does")                                                                             \
+    ROW(AUTO, "rules then model", "rules 2 to 4 first, where they say factorized")                                     \
+    ROW(MODEL, "model", "what amal does")                                                                              \
     ROW(FITTED, "work alone", "the least sum of work, without the trees")                                              \
     ROW(BLIND, "model without machine", "the model without the machine's features")                                    \
     ROW(BINARY, "binary model", "a classifier, factorized or materialized, with the published settings")               \
@@ -27,7 +27,7 @@ typedef enum Chooser {
 
 typedef struct Held { /* by number of a measurement, each predicted by a model that has not seen its data set */
     double *total;    /* seconds */
-    double *fitted; /* seconds by the work alone */
+    double *fitted;   /* seconds by the work alone */
     double *blind;
     double *factorize; /* of the unsorted factorized one: log-odds of being in time */
 } Held;

@@ -1,5 +1,5 @@
-/* gpu_speeds.c: what this machine's GPU can do (backends/cuda/measure.h), as one JSON object, for gpu.py. Exit code 3: there is no GPU that
- * can be used; why is on standard error. */
+/* gpu_speeds.c: what this machine's GPU can do (backends/cuda/measure.h), as one JSON object, for gpu.py. Exit code 3:
+ * there is no GPU that can be used; why is on standard error. */
 #include "backends/cuda/device.h"
 #include "backends/cuda/measure.h"
 
@@ -13,7 +13,8 @@ int main(void) {
     if (ok && !cuda_device_missing(name, sizeof name)) {
         Buf text = {0};
         diag_json_text(&text, name);
-        printf("{\"gpu\": %s, \"bytes\": %.6g, \"transfer\": %.6g, \"flops\": %.6g, \"launch\": %.6g}\n", text.data, gpu.bytes, gpu.transfer, gpu.flops, gpu.launch);
+        printf("{\"gpu\": %s, \"bytes\": %.6g, \"transfer\": %.6g, \"flops\": %.6g, \"launch\": %.6g}\n", text.data,
+               gpu.bytes, gpu.transfer, gpu.flops, gpu.launch);
         buf_free(&text);
     }
     diag_print(ds, stderr, false);

@@ -190,7 +190,7 @@ def test_command():
 
 
 def test_estimator():
-    head = "dataset,training,candidate,seconds,predicted,analytic,tuple_ratio,feature_ratio,rows,cols,oracle,rules then model,materialize"
+    head = "dataset,training,candidate,seconds,predicted,analytic,tuple_ratio,feature_ratio,rows,cols,oracle,model,materialize"
     lines = [head,
              "wide-1,a ridge,factorized,0.004,0.005,0.001,20,3,100,7,1,1,0", "wide-1,a ridge,materialized,0.008,0.007,0.001,20,3,100,7,0,0,1",
              "wide-2,a ridge,factorized,0.009,0.005,0.001,2,0.5,100,7,0,1,0", "wide-2,a ridge,materialized,0.006,0.007,0.001,2,0.5,100,7,1,0,1",

@@ -1,6 +1,6 @@
-/* shim.c: libcuda, libnvrtc and (shim_blas.c) libcublas for tests without a GPU, as one library: "device" memory is the host's, "cubins" are
- * shared libraries that the system's C++ compiler makes of the emitted CUDA with cpu.h before it. `amal` finds it by
- * CUDA_HOME.
+/* shim.c: libcuda, libnvrtc and (shim_blas.c) libcublas for tests without a GPU, as one library: "device" memory is the
+ * host's, "cubins" are shared libraries that the system's C++ compiler makes of the emitted CUDA with cpu.h before it.
+ * `amal` finds it by CUDA_HOME.
  *
  * What is launched runs as late as it may: when somebody waits for it. Copies from pinned memory that is written again
  * too early, and streams that forget to wait for each other, give wrong numbers. New memory is full of NaN; what lies
@@ -586,7 +586,9 @@ nvrtcResult nvrtcCompileProgram(nvrtcProgram program, int noptions, const char *
     snprintf(said, sizeof said, "%s/log", folder);
     char *text = whole_text(program->text);
     const char *cxx = getenv("SHIM_CXX");
-    snprintf(command, sizeof command, "%s -std=c++17 -O0 -w -fPIC -shared -ffp-contract=off -fsanitize=alignment -fsanitize-undefined-trap-on-error -o %s %s > %s 2>&1",
+    snprintf(command, sizeof command,
+             "%s -std=c++17 -O0 -w -fPIC -shared -ffp-contract=off -fsanitize=alignment "
+             "-fsanitize-undefined-trap-on-error -o %s %s > %s 2>&1",
              cxx ? cxx : "c++", made, source, said);
     bool ok = write_file(source, shim_cpu_text, strlen(shim_cpu_text), text, strlen(text)) && system(command) == 0;
     free(text);

@@ -8,12 +8,15 @@
  * then a match, and target columns of every encoding and `missing` kind. What is right is computed here by enumerating
  * all combinations of rows, comparing all pairs of triggers, and evaluating cells one at a time: no code is shared with
  * the runtime; every factorized operator over the integration is compared with the same over
- * the dense cells (mapping_algebra.h), the first few also as emitted C. --gpu 1 has the look-ups of joins made on the GPU (or tests/cuda/shim.c), a few rows at a time. Prints the seed of each failure (`--count 1 --seed S` repeats it) and, last, `N passed, N failed`. */
+ * the dense cells (mapping_algebra.h), the first few also as emitted C. --gpu 1 has the look-ups of joins made on the
+ * GPU (or tests/cuda/shim.c), a few rows at a time. Prints the seed of each failure (`--count 1 --seed S` repeats it)
+ * and, last, `N passed, N failed`. */
 #include "backends/cuda/join.h"
 #include "tests/differential/mapping_algebra.h"
 #include "tests/differential/mapping_oracle.h"
 
-/* Factorized operators against the dense target. The first `compiled` functions run as emitted C too. Returns what is wrong, or NULL. */
+/* Factorized operators against the dense target. The first `compiled` functions run as emitted C too. Returns what is
+ * wrong, or NULL. */
 static const char *check_factorized(const Integration *in, double *dense, Rng *g);
 
 static char failure[400];

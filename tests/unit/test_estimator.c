@@ -178,9 +178,10 @@ static void arranged_world(World *w, int tables, const int *widths, int64_t rows
     static const char columns[] = "kabcdefgh"; /* of a table; the key is the first */
     int said;
     Buf text = {0};
-    buf_puts(&text, "source F from \"f.csv\" { k: int, l: int, a: num, y: num }\n"
-                    "source D from \"d.csv\" { k: int, a: num, b: num, c: num, d: num, e: num, f: num, g: num, h: num }\n"
-                    "target T { y: label num, fa: feature num");
+    buf_puts(&text,
+             "source F from \"f.csv\" { k: int, l: int, a: num, y: num }\n"
+             "source D from \"d.csv\" { k: int, a: num, b: num, c: num, d: num, e: num, f: num, g: num, h: num }\n"
+             "target T { y: label num, fa: feature num");
     for (int t = 0; t < tables; t++)
         for (int c = 1; c <= widths[t]; c++) buf_printf(&text, ", r%d%c: feature num", t, columns[c]);
     buf_puts(&text, " }\nF(k: k, l: l, a: a, y: y)");
@@ -287,8 +288,8 @@ static void many_tables_are_searched_greedily(void **state) {
     world_free(&w);
 }
 
-/* Gradients of a linear model can be on X'X or over the rows: each of the two is a candidate, whatever the analytic cost
- * prefers. Those of a logistic one cannot. */
+/* Gradients of a linear model can be on X'X or over the rows: each of the two is a candidate, whatever the analytic
+ * cost prefers. Those of a logistic one cannot. */
 static void gram_and_iteration_are_both_candidates(void **state) {
     (void)state;
     static const struct {
@@ -315,8 +316,7 @@ static void gram_and_iteration_are_both_candidates(void **state) {
         if (!k) assert_non_null(named(c, n, "factorized without X'X")); /* 200 rounds over 4000 rows */
         features_of(w.in, c, n, 2, &machine, x);
         /* what both are compared with are the two that the analytic cost has */
-        for (int i = 0; i < n; i++)
-            assert_float_equal(x[i][FEATURE_seconds_ratio], x[0][FEATURE_seconds_ratio], 1e-12);
+        for (int i = 0; i < n; i++) assert_float_equal(x[i][FEATURE_seconds_ratio], x[0][FEATURE_seconds_ratio], 1e-12);
         world_free(&w);
     }
 }
@@ -587,8 +587,11 @@ static void measurements_survive_their_file(void **state) {
 /* Times that are sums of work, and now and then ten times as much: the seconds come back. */
 static void seconds_of_work_are_fitted(void **state) {
     (void)state;
-    static const double seconds[][2] = {{EFFORT_fork, 5e-6}, {EFFORT_stream_far, 1e-10}, {EFFORT_tile, 2e-10},
-                                        {NEFFORTS + MAKE_fresh_bytes, 3e-11}, {NEFFORTS + MAKE_row_picks, 4e-9}};
+    static const double seconds[][2] = {{EFFORT_fork, 5e-6},
+                                        {EFFORT_stream_far, 1e-10},
+                                        {EFFORT_tile, 2e-10},
+                                        {NEFFORTS + MAKE_fresh_bytes, 3e-11},
+                                        {NEFFORTS + MAKE_row_picks, 4e-9}};
     MeasuredVec m = {0};
     bool wanted[300];
     for (int i = 0; i < 300; i++) {
@@ -624,7 +627,8 @@ static void work_is_counted(void **state) {
     Candidate c[CANDIDATES];
     double x[CANDIDATES][NFEATURES];
     const char *rest = strstr(star, "linear_regression"); /* whose rounds would not go over the rows */
-    world_make(&w, arena_printf(arena, "%.*slogistic%s", (int)(rest - star), star, rest + strlen("linear")), 80000, 40, 1);
+    world_make(&w, arena_printf(arena, "%.*slogistic%s", (int)(rest - star), star, rest + strlen("linear")), 80000, 40,
+               1);
     int n = all_of(&w, 2, c);
     assert_int_equal(n, 3);
     features_of(w.in, c, n, 2, &machine, x);
@@ -720,7 +724,8 @@ static void the_machine_is_measured(void **state) {
  * cost where the feature is less than AT, else e^ABOVE. */
 static int print_model(char **a) {
     Estimator e = example();
-    TreeNode nodes[] = {{0, strtof(a[1], NULL), 1, 2, 10}, {-1, strtof(a[2], NULL), 0, 0, 5}, {-1, strtof(a[3], NULL), 0, 0, 5}};
+    TreeNode nodes[] = {
+        {0, strtof(a[1], NULL), 1, 2, 10}, {-1, strtof(a[2], NULL), 0, 0, 5}, {-1, strtof(a[3], NULL), 0, 0, 5}};
     Tree tree = {3, nodes};
     for (int k = 0; k < NFEATURES; k++)
         if (!strcmp(feature_rows[k].name, a[0])) nodes[0].feature = k;

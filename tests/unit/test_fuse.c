@@ -47,7 +47,8 @@ static void test_segments(void **state) {
     world_free(&w);
 }
 
-/* Column sums of a function of T: a one-hot block is counted, never laid out (what no pass can do would be a kernel on its cells). */
+/* Column sums of a function of T: a one-hot block is counted, never laid out (what no pass can do would be a kernel on
+ * its cells). */
 static void test_onehot_sums(void **state) {
     (void)state;
     World w = world_new(90, false);

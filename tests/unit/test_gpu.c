@@ -1,5 +1,6 @@
-/* test_gpu.c: rows sorted by key, what a GPU measures of itself and what the cost model makes of it, one upload a source, memory that values share. Where there is no GPU it
- * runs on tests/cuda/shim.c; without a C++ compiler what needs that is skipped. */
+/* test_gpu.c: rows sorted by key, what a GPU measures of itself and what the cost model makes of it, one upload a
+ * source, memory that values share. Where there is no GPU it runs on tests/cuda/shim.c; without a C++ compiler what
+ * needs that is skipped. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -122,7 +123,8 @@ static IrFunc *descent(Arena *arena, Diags *ds, const Integration *in, double ro
     IrFunc *f = ir_func_new(arena, ds, "descent");
     int t = ir_add_table(f, in, "T"), y = ir_add_input(f, "y", in->rows, 1, f->tables.data[t].target_space, (Span){0});
     IrBuilder *b = ir_builder(f);
-    IrNode *x = ir_table(b, t), *label = ir_input(b, y), *init = ir_full(b, 0.5, in->cols, 1, 0), *step = ir_const(b, 1e-6);
+    IrNode *x = ir_table(b, t), *label = ir_input(b, y), *init = ir_full(b, 0.5, in->cols, 1, 0),
+           *step = ir_const(b, 1e-6);
     IrRegion *r = ir_region_begin(b, REGION_LOOP);
     ir_region_param(b, 1, 1, 0, "i");
     IrNode *w = ir_region_param(b, in->cols, 1, 0, "w");
@@ -236,8 +238,8 @@ static void a_source_is_uploaded_once(void **state) {
 }
 
 /* ---- memory ---- */
-/* Each value over the rows is made from the one before it and from its sum, so that each stands in memory from one pass to the next and no longer;
- * in a loop when `rounds` > 0. */
+/* Each value over the rows is made from the one before it and from its sum, so that each stands in memory from one pass
+ * to the next and no longer; in a loop when `rounds` > 0. */
 static IrFunc *chain(Arena *arena, Diags *ds, const Integration *in, int links, double rounds) {
     IrFunc *f = ir_func_new(arena, ds, "chain");
     int t = ir_add_table(f, in, "T");
@@ -272,7 +274,8 @@ static void values_share_memory_when_they_are_not_held_together(void **state) {
     Integration *in = plain_target(ROWS);
     PassOptions po = {.threads = 1};
     for (int looped = 0; looped < 2; looped++) {
-        CudaProgram *p = cuda_emit(ir_fuse_plain(ir_optimize(chain(arena, ds, in, LINKS, looped ? 5 : 0), &po)), true, false);
+        CudaProgram *p =
+            cuda_emit(ir_fuse_plain(ir_optimize(chain(arena, ds, in, LINKS, looped ? 5 : 0), &po)), true, false);
         CudaLayout *l = cuda_lay_out(arena, p, NULL);
         size_t value = cuda_aligned(sizeof(double) * ROWS);
         assert_true(l->apart >= LINKS * value);

@@ -1,5 +1,6 @@
-/* test_gpu_join.c: look-ups of joins on the device against look-ups by comparing all rows: chains of tables, one and several keys, nulls, rows left
- * out, skew, no rows; two rows of one key; what they cost. Where there is no GPU it runs on tests/cuda/shim.c; without a C++ compiler it is skipped. */
+/* test_gpu_join.c: look-ups of joins on the device against look-ups by comparing all rows: chains of tables, one and
+ * several keys, nulls, rows left out, skew, no rows; two rows of one key; what they cost. Where there is no GPU it runs
+ * on tests/cuda/shim.c; without a C++ compiler it is skipped. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +19,8 @@
 static bool have_device;
 enum { ROWS = 500, MOST = 300, PLACES = 4 };
 
-typedef struct Star { /* 0: by one key; 1: by three, of which the second may be place 0's; 2: by one key of place 1; 3: by a key of place 0 and one of the first table */
+typedef struct Star { /* 0: by one key; 1: by three, of which the second may be place 0's; 2: by one key of place 1; 3:
+                         by a key of place 0 and one of the first table */
     int32_t own[PLACES][3][MOST], from[PLACES][3][ROWS];
     uint8_t ok[MOST];
     JoinKey keys[PLACES][3];
@@ -50,7 +52,8 @@ static void make_star(Star *s, int64_t rows, const int64_t *table_rows, bool ske
             int64_t from_rows = at < 0 ? rows : table_rows[at];
             for (int64_t r = 0; r < from_rows; r++)
                 s->from[p][k][r] = (int32_t)(draw(12) == 0 ? -1 : skewed && draw(10) ? 1 : draw(domain));
-            s->keys[p][k] = (JoinKey){.own = s->own[p][k], .from = s->from[p][k], .domain = domain, .place = at, .rows = from_rows};
+            s->keys[p][k] =
+                (JoinKey){.own = s->own[p][k], .from = s->from[p][k], .domain = domain, .place = at, .rows = from_rows};
         }
         s->places[p] = (JoinPlace){.nkeys = keys, .keys = s->keys[p], .rows = n};
     }
@@ -147,7 +150,8 @@ static void two_rows_of_one_key_are_refused(void **state) {
 }
 static void small_joins_are_not_worth_the_way(void **state) {
     (void)state;
-    IrJoin small = {.rows = 1e3, .places = 3, .table_rows = 100, .keys = 3, .codes = 12400}, large = {.rows = 1e8, .places = 3, .table_rows = 1e5, .keys = 3, .codes = 1.2e9};
+    IrJoin small = {.rows = 1e3, .places = 3, .table_rows = 100, .keys = 3, .codes = 12400},
+           large = {.rows = 1e8, .places = 3, .table_rows = 1e5, .keys = 3, .codes = 1.2e9};
     assert_true(ir_join_gpu(&small, &ir_gpu_nominal) > ir_join_host(&small));
     assert_true(ir_join_gpu(&large, &ir_gpu_nominal) < ir_join_host(&large));
     IrGpu slow = ir_gpu_nominal;

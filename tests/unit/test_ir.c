@@ -327,8 +327,9 @@ static double while_rounds(double limit, double step, IrOp less) {
     ir_region_end(b, 1, &going);
     IrRegion *body = ir_region_begin(b, REGION_WHILE_BODY);
     IrNode *l = ir_region_param(b, 1, 1, 0, "left"), *j = ir_region_param(b, 1, 1, 0, "k");
-    IrNode *next[2] = {ir_binary(b, IR_MUL, l, ir_const(b, 0.5)),
-                       step == 0 ? ir_binary(b, IR_MUL, j, ir_const(b, 2)) : ir_binary(b, IR_ADD, j, ir_const(b, step))};
+    IrNode *next[2] = {ir_binary(b, IR_MUL, l, ir_const(b, 0.5)), step == 0
+                                                                      ? ir_binary(b, IR_MUL, j, ir_const(b, 2))
+                                                                      : ir_binary(b, IR_ADD, j, ir_const(b, step))};
     ir_region_end(b, 2, next);
     world_output(&w, ir_proj(b, ir_while(b, cond, body, 2, init), 0));
     double rounds = ir_region_weight(body);
@@ -497,16 +498,25 @@ static void test_dump(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sharing),       cmocka_unit_test(test_homes),
-        cmocka_unit_test(test_branches_keep), cmocka_unit_test(test_reasons),
-        cmocka_unit_test(test_spaces),        cmocka_unit_test(test_carried),
-        cmocka_unit_test(test_never),         cmocka_unit_test(test_while),
-        cmocka_unit_test(test_known_branch),  cmocka_unit_test(test_names_of_operators),
-        cmocka_unit_test(test_print),         cmocka_unit_test(test_verify),
+        cmocka_unit_test(test_sharing),
+        cmocka_unit_test(test_homes),
+        cmocka_unit_test(test_branches_keep),
+        cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_spaces),
+        cmocka_unit_test(test_carried),
+        cmocka_unit_test(test_never),
+        cmocka_unit_test(test_while),
+        cmocka_unit_test(test_known_branch),
+        cmocka_unit_test(test_names_of_operators),
+        cmocka_unit_test(test_print),
+        cmocka_unit_test(test_verify),
         cmocka_unit_test(test_trips),
-        cmocka_unit_test(test_while_trips),         cmocka_unit_test(test_cost_factorized),
-        cmocka_unit_test(test_association),   cmocka_unit_test(test_gram),
-        cmocka_unit_test(test_residuals),     cmocka_unit_test(test_dump),
+        cmocka_unit_test(test_while_trips),
+        cmocka_unit_test(test_cost_factorized),
+        cmocka_unit_test(test_association),
+        cmocka_unit_test(test_gram),
+        cmocka_unit_test(test_residuals),
+        cmocka_unit_test(test_dump),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
