@@ -29,7 +29,7 @@ const IrNode *ir_tlike(IrTlike *memo, const IrNode *n) {
 }
 
 /* ---- T ---- */
-static double matrix_cells(const Matrix *m) {
+double ir_stored_cells(const Matrix *m) {
     switch (m->kind) {
     case MAT_DENSE: return (double)m->rows * (double)m->cols;
     case MAT_CSR: return m->rowptr ? (double)m->rowptr[m->rows] : 0;
@@ -46,7 +46,7 @@ IrTableCost ir_table_cost(const Integration *data) {
     for (int b = 0; b < data->nblocks; b++) {
         const IntBlock *blk = &data->blocks[b];
         const Matrix *m = blk->data;
-        double cells = matrix_cells(m), rows = m->rows > 0 ? (double)m->rows : 1, per_row = cells / rows;
+        double cells = ir_stored_cells(m), rows = m->rows > 0 ? (double)m->rows : 1, per_row = cells / rows;
         t.cells += cells;
         t.bytes += m->kind == MAT_DENSE ? (m->single ? 4 : 8) * cells : m->kind == MAT_CODES ? 4 * cells : 12 * cells;
         if (m->kind != MAT_DENSE) t.sparse = true;
@@ -57,7 +57,7 @@ IrTableCost ir_table_cost(const Integration *data) {
             /* the narrower side's rows travel to the other side's table, or the pairs of cells are counted row by row
              */
             const Matrix *o = data->blocks[e].data;
-            double other = matrix_cells(o), other_per_row = o->rows > 0 ? other / (double)o->rows : 0;
+            double other = ir_stored_cells(o), other_per_row = o->rows > 0 ? other / (double)o->rows : 0;
             double travel = per_row < other_per_row ? t.rows * per_row + other * (double)m->cols
                                                     : t.rows * other_per_row + cells * (double)o->cols;
             double pairs = t.rows * per_row * other_per_row;
@@ -77,6 +77,36 @@ double ir_seconds(double flops, double bytes, int threads) {
     return fmax(flops / (IR_FLOPS_PER_SECOND * t), bytes / (IR_BYTES_PER_SECOND * t));
 }
 
+IrCellKind ir_cell_kind(IrOp op) {
+    switch (op) {
+    case IR_EXP:
+    case IR_LOG:
+    case IR_LOG1P:
+    case IR_EXPM1:
+    case IR_SIGMOID:
+    case IR_TANH:
+    case IR_SIN:
+    case IR_COS: return CELL_CURVE;
+    case IR_SQRT:
+    case IR_DIV:
+    case IR_RECIP: return CELL_DIVISION;
+    case IR_POW:
+    case IR_MOD: return CELL_POWER;
+    case IR_RAND: return CELL_UNIFORM;
+    case IR_RANDN: return CELL_NORMAL;
+    default: return CELL_PLAIN;
+    }
+}
+double ir_dense_flops(const IrNode *n) {
+    const double rows = n->nargs ? (double)n->args[0]->rows : 0;
+    switch (n->op) {
+    case IR_SOLVE: return 2.0 / 3 * pow(rows, 3) + 2.0 * rows * (double)n->rows * (double)n->cols;
+    case IR_CHOLESKY: return pow(rows, 3) / 3;
+    case IR_EIGVALS:
+    case IR_EIGVECS: return 10 * pow(rows, 3);
+    default: return 0;
+    }
+}
 double ir_index_bytes(double rows, double cols) {
     return rows * (4 + fmax(IR_INDEX_BYTES, 8 * cols));
 }
@@ -139,24 +169,9 @@ typedef struct Costing {
 } Costing;
 
 static double op_weight(IrOp op) {
-    switch (op) {
-    case IR_EXP:
-    case IR_LOG:
-    case IR_LOG1P:
-    case IR_EXPM1:
-    case IR_SIGMOID:
-    case IR_TANH:
-    case IR_SIN:
-    case IR_COS: return 8;
-    case IR_POW:
-    case IR_MOD: return 20;
-    case IR_RANDN: return 40;
-    case IR_RAND:
-    case IR_SQRT:
-    case IR_DIV:
-    case IR_RECIP: return 4;
-    default: return 1;
-    }
+    static const double weights[CELL_KINDS] = {[CELL_PLAIN] = 1,  [CELL_DIVISION] = 4, [CELL_CURVE] = 8,
+                                               [CELL_POWER] = 20, [CELL_UNIFORM] = 4,  [CELL_NORMAL] = 40};
+    return weights[ir_cell_kind(op)];
 }
 /* Stored cells of a value: those of the block it comes from as long as its operators keep zeros, else all of them. */
 static double cells_of(Costing *z, const IrNode *n) {
@@ -164,7 +179,7 @@ static double cells_of(Costing *z, const IrNode *n) {
     if (z->nnz[n->id] > 0) return z->nnz[n->id] - 1;
     double cells = all;
     if (n->op == IR_DATA)
-        cells = matrix_cells(z->f->tables.data[n->table].data->blocks[n->block].data);
+        cells = ir_stored_cells(z->f->tables.data[n->table].data->blocks[n->block].data);
     else if (n->op == IR_TABLE)
         cells = ir_table_cost(z->f->tables.data[n->table].data).cells;
     else if (n->op == IR_ONEHOT)
@@ -232,10 +247,10 @@ static void cost_node(Costing *z, const IrNode *n, double weight) {
     const IrNode *x = n->nargs ? n->args[0] : NULL;
     switch (n->op) {
     case IR_MATMUL: speed = cost_product(z, n, &flops, &bytes); break;
-    case IR_SOLVE: flops = 2.0 / 3 * pow((double)x->rows, 3) + 2.0 * (double)x->rows * all; break;
-    case IR_CHOLESKY: flops = pow((double)x->rows, 3) / 3; break;
+    case IR_SOLVE:
+    case IR_CHOLESKY:
     case IR_EIGVALS:
-    case IR_EIGVECS: flops = 10 * pow((double)x->rows, 3); break;
+    case IR_EIGVECS: flops = ir_dense_flops(n); break;
     case IR_GATHER:
     case IR_SCATTER: {
         const Indicator *ind = &z->f->tables.data[n->table].data->indicators[n->indicator];

@@ -44,6 +44,13 @@ double ir_index_bytes(double rows, double cols);
 double ir_product_speed(double cols);
 /* Multiplications and additions of m x k @ k x n. */
 double ir_product_flops(double m, double k, double n);
+/* Numbers that a block stores: all cells, the entries of sparse rows, one a row of a one-hot block. Of phantoms too. */
+double ir_stored_cells(const Matrix *m);
+/* What a cell costs beside a sum or a comparison of two. */
+typedef enum { CELL_PLAIN, CELL_DIVISION, CELL_CURVE, CELL_POWER, CELL_UNIFORM, CELL_NORMAL, CELL_KINDS } IrCellKind;
+IrCellKind ir_cell_kind(IrOp op);
+/* Operations of solve, cholesky, eigvals and eigvecs; 0: another operator. */
+double ir_dense_flops(const IrNode *n);
 /* How often a region's nodes run for one run of the function. */
 double ir_region_weight(const IrRegion *r);
 

@@ -23,27 +23,36 @@ static IrNode *with_cell(IrBuilder *b, IrNode *v, double cell, IrNode **block, i
         if (!(args[i] = with_cell(b, v->args[i], cell, block, depth + 1))) return NULL;
     return ir_make(b, v, args);
 }
-static IrNode *times(IrBuilder *b, IrNode *count, IrNode *value) {
-    IrNode *none = ir_const(b, 0);
-    return ir_where(b, ir_binary(b, IR_GT, count, none), ir_binary(b, IR_MUL, count, value), none);
+/* The two values of each column, and how many rows have each: rows of the block's columns. false: v is no function of
+ * one one-hot block. */
+typedef struct Counts {
+    IrNode *one, *zero, *hits, *misses;
+} Counts;
+static bool count(IrBuilder *b, IrNode *v, IrNode *multiplicity, Counts *out) {
+    IrNode *block = NULL;
+    out->one = with_cell(b, v, 1, &block, 0);
+    if (!out->one || !block || out->one->cols != block->cols) return false;
+    out->zero = with_cell(b, v, 0, &block, 0);
+    out->hits = multiplicity ? ir_matmul(b, multiplicity, true, block, false) : ir_unary(b, IR_COLSUMS, block);
+    IrNode *rows = multiplicity ? ir_unary(b, IR_SUM, multiplicity) : ir_const(b, (double)block->rows);
+    out->misses = ir_binary(b, IR_SUB, rows, out->hits);
+    return true;
+}
+/* `value` where some row has it, else `none`. */
+static IrNode *where_any(IrBuilder *b, IrNode *rows, IrNode *value, IrNode *none) {
+    return ir_where(b, ir_binary(b, IR_GT, rows, ir_const(b, 0)), value, none);
 }
 IrNode *ir_onehot_colsums(IrBuilder *b, IrNode *v, IrNode *multiplicity) {
-    IrNode *block = NULL;
+    Counts c;
     if (v->op == IR_DATA) return NULL; /* its own columns are counted as they are */
-    IrNode *one = with_cell(b, v, 1, &block, 0);
-    if (!one || !block || one->cols != block->cols) return NULL;
-    IrNode *zero = with_cell(b, v, 0, &block, 0);
-    IrNode *hits = multiplicity ? ir_matmul(b, multiplicity, true, block, false) : ir_unary(b, IR_COLSUMS, block);
-    IrNode *rows = multiplicity ? ir_unary(b, IR_SUM, multiplicity) : ir_const(b, (double)block->rows);
-    return ir_binary(b, IR_ADD, times(b, hits, one), times(b, ir_binary(b, IR_SUB, rows, hits), zero));
+    if (!count(b, v, multiplicity, &c)) return NULL;
+    IrNode *nothing = ir_const(b, 0);
+    return ir_binary(b, IR_ADD, where_any(b, c.hits, ir_binary(b, IR_MUL, c.hits, c.one), nothing),
+                     where_any(b, c.misses, ir_binary(b, IR_MUL, c.misses, c.zero), nothing));
 }
 IrNode *ir_onehot_extreme(IrBuilder *b, IrOp both, double none, IrNode *v, IrNode *multiplicity) {
-    IrNode *block = NULL, *one = with_cell(b, v, 1, &block, 0);
-    if (!one || !block || one->cols != block->cols) return NULL;
-    IrNode *zero = with_cell(b, v, 0, &block, 0), *nothing = ir_const(b, 0), *bound = ir_const(b, none);
-    IrNode *hits = multiplicity ? ir_matmul(b, multiplicity, true, block, false) : ir_unary(b, IR_COLSUMS, block);
-    IrNode *rows = multiplicity ? ir_unary(b, IR_SUM, multiplicity) : ir_const(b, (double)block->rows);
-    IrNode *misses = ir_binary(b, IR_SUB, rows, hits);
-    return ir_binary(b, both, ir_where(b, ir_binary(b, IR_GT, hits, nothing), one, bound),
-                     ir_where(b, ir_binary(b, IR_GT, misses, nothing), zero, bound));
+    Counts c;
+    if (!count(b, v, multiplicity, &c)) return NULL;
+    IrNode *bound = ir_const(b, none);
+    return ir_binary(b, both, where_any(b, c.hits, c.one, bound), where_any(b, c.misses, c.zero, bound));
 }

@@ -55,12 +55,21 @@ typedef struct Counting {
     const Hardware *hw;
     int threads;
     double *out;
-    double parts;  /* threads that share the pass at hand */
-    double weight; /* how often it runs, over those threads */
+    double *bytes;    /* by pass: read and written once */
+    double **spreads; /* by table and indicator: spread_of(); 0: not asked yet */
+    double parts;     /* threads that share the pass at hand */
+    double weight;    /* how often it runs, over those threads */
 } Counting;
 
 static void add(Counting *c, Effort kind, double units) {
     c->out[kind] += c->weight * units;
+}
+static double spread_through(const Counting *c, int table, int indicator) {
+    const Integration *in = c->f->tables.data[table].data;
+    if (!c->spreads[table]) c->spreads[table] = arena_array(c->plan->arena, double, in->nindicators + 1);
+    double *known = &c->spreads[table][indicator];
+    if (*known == 0) *known = spread_of(in, &in->indicators[indicator]);
+    return *known;
 }
 static double rows_of(const Counting *c, int space) {
     return (double)c->f->spaces.data[space].rows;
@@ -118,7 +127,7 @@ static void count_index(Counting *c, const IrNode *n, double rows) {
         return;
     }
     double table = rows_of(c, gather ? x->rspace : n->rspace);
-    double spread = fmin(table, spread_of(c->f->tables.data[n->table].data, ind));
+    double spread = fmin(table, spread_through(c, n->table, n->indicator));
     Place p = place_of(ind->ascending ? 0 : 8 * spread * (double)n->cols, c->hw);
     if (gather) {
         add(c, EFFORT_gather_near, rows * p.near);
@@ -135,25 +144,11 @@ static void count_index(Counting *c, const IrNode *n, double rows) {
     add(c, EFFORT_scatter_again, rows * (lines + 1) * (ind->ascending ? 1 : fmin(1, UNDER_WAY / spread)));
     add(c, EFFORT_scatter_parts, 8 * table * (double)n->cols * (c->parts > 1 ? 2 * c->parts : 1));
 }
-static Effort cell_kind(IrOp op) {
-    switch (op) {
-    case IR_EXP:
-    case IR_LOG:
-    case IR_LOG1P:
-    case IR_EXPM1:
-    case IR_SIGMOID:
-    case IR_TANH:
-    case IR_SIN:
-    case IR_COS: return EFFORT_curves;
-    case IR_DIV:
-    case IR_RECIP:
-    case IR_SQRT: return EFFORT_divisions;
-    case IR_POW:
-    case IR_MOD:
-    case IR_RAND:
-    case IR_RANDN: return EFFORT_randoms;
-    default: return EFFORT_cells;
-    }
+static Effort cell_effort(IrOp op) {
+    static const Effort of[CELL_KINDS] = {
+        [CELL_PLAIN] = EFFORT_cells,   [CELL_DIVISION] = EFFORT_divisions, [CELL_CURVE] = EFFORT_curves,
+        [CELL_POWER] = EFFORT_randoms, [CELL_UNIFORM] = EFFORT_randoms,    [CELL_NORMAL] = EFFORT_randoms};
+    return of[ir_cell_kind(op)];
 }
 static void count_node(Counting *c, const IrNode *n) {
     double rows = rows_of(c, fuse_space(n)), all = rows * (double)n->cols;
@@ -175,34 +170,29 @@ static void count_node(Counting *c, const IrNode *n) {
         add(c, EFFORT_sums, rows * (x->cols > 1 ? vectors((double)x->cols) : 1.0 / LANES));
         return;
     }
-    Effort kind = ir_is_elementwise(n->op) || n->op == IR_RAND || n->op == IR_RANDN ? cell_kind(n->op) : EFFORT_cells;
+    Effort kind = cell_effort(n->op);
     add(c, kind, kind == EFFORT_randoms ? all : all / LANES);
 }
-/* How the bytes that a region's passes sweep over and over are kept near. */
+/* What a region's passes sweep over and over. */
 static double region_bytes(const Counting *c, const IrRegion *r) {
     double bytes = 0;
-    for (int i = 0; i < c->plan->passes.len; i++) {
-        double read, written;
-        if (c->plan->passes.data[i]->region != r) continue;
-        fuse_pass_bytes(c->plan, c->plan->passes.data[i], &read, &written);
-        bytes += read + written;
-    }
+    for (int i = 0; i < c->plan->passes.len; i++)
+        if (c->plan->passes.data[i]->region == r) bytes += c->bytes[i];
     return bytes;
 }
-static void count_pass(Counting *c, const FusePass *p) {
-    double rows = rows_of(c, p->space), keys = p->segments ? rows_of(c, p->segments->keys) : 0, read, written;
+static void count_pass(Counting *c, const FusePass *p, double bytes) {
+    double rows = rows_of(c, p->space), keys = p->segments ? rows_of(c, p->segments->keys) : 0;
     double often = ir_region_weight(p->region);
     c->parts = fmin(c->threads, floor((rows + keys) / PART_ROWS) + 1);
     c->weight = often;
     add(c, EFFORT_start, 1);
     if (c->parts > 1) add(c, EFFORT_fork, 1);
-    fuse_pass_bytes(c->plan, p, &read, &written);
     Place at = place_of(region_bytes(c, p->region), c->hw);
     double shared = c->parts * c->hw->read_one / hardware_bandwidth(c->hw, c->parts);
     c->weight = often / c->parts;
-    add(c, EFFORT_stream_near, (read + written) * at.near);
-    add(c, EFFORT_stream_mid, (read + written) * at.mid);
-    add(c, EFFORT_stream_far, (read + written) * at.far * shared);
+    add(c, EFFORT_stream_near, bytes * at.near);
+    add(c, EFFORT_stream_mid, bytes * at.mid);
+    add(c, EFFORT_stream_far, bytes * at.far * shared);
     add(c, EFFORT_rows, rows);
     add(c, EFFORT_segment_keys, keys);
     for (int i = 0; i < p->nodes.len; i++) count_node(c, p->nodes.data[i]);
@@ -210,14 +200,10 @@ static void count_pass(Counting *c, const FusePass *p) {
 static double small_operations(const IrNode *n) {
     double all = (double)n->rows * (double)n->cols;
     const IrNode *x = n->nargs ? n->args[0] : NULL;
-    switch (n->op) {
-    case IR_MATMUL: return 2 * all * (double)(n->ta ? x->rows : x->cols);
-    case IR_SOLVE: return 2.0 / 3 * pow((double)x->rows, 3) + 2.0 * (double)x->rows * all;
-    case IR_CHOLESKY: return pow((double)x->rows, 3) / 3;
-    case IR_EIGVALS:
-    case IR_EIGVECS: return 10 * pow((double)x->rows, 3);
-    default: return fmax(all, x ? (double)x->rows * (double)x->cols : 0);
-    }
+    if (n->op == IR_MATMUL)
+        return ir_product_flops((double)n->rows, (double)(n->ta ? x->rows : x->cols), (double)n->cols);
+    double dense = ir_dense_flops(n);
+    return dense > 0 ? dense : fmax(all, x ? (double)x->rows * (double)x->cols : 0);
 }
 static void count_kernel(Counting *c, const IrNode *n, IrCost once) {
     add(c, EFFORT_kernel, 1);
@@ -261,14 +247,19 @@ static void count_steps(Counting *c, const IrCost *each) {
         }
     }
 }
-void effort_run(const FusePlan *plan, int threads, const Hardware *hw, double out[NEFFORTS]) {
+void effort_run(const FusePlan *plan, const IrCost *each, int threads, const Hardware *hw, double out[NEFFORTS]) {
     Counting c = {.plan = plan, .f = plan->func, .hw = hw, .threads = threads > 0 ? threads : 1, .out = out};
-    IrCost *each = arena_array(plan->arena, IrCost, plan->func->next_id + 1);
-    (void)ir_cost_each(plan->func, c.threads, each);
+    c.bytes = arena_array(plan->arena, double, plan->passes.len + 1);
+    c.spreads = arena_array(plan->arena, double *, c.f->tables.len + 1);
+    for (int i = 0; i < plan->passes.len; i++) {
+        double read, written;
+        fuse_pass_bytes(plan, plan->passes.data[i], &read, &written);
+        c.bytes[i] = read + written;
+    }
     for (int k = 0; k < NEFFORTS; k++) out[k] = 0;
     out[EFFORT_run] = 1;
     out[EFFORT_fresh] = kept_bytes(&c);
-    for (int i = 0; i < plan->passes.len; i++) count_pass(&c, plan->passes.data[i]);
+    for (int i = 0; i < plan->passes.len; i++) count_pass(&c, plan->passes.data[i], c.bytes[i]);
     count_steps(&c, each);
 }
 

@@ -34,8 +34,8 @@ EffortSeconds effort_moved(const EffortSeconds *s, const Hardware *from, const H
 double effort_run_seconds(const EffortSeconds *s, const double units[ALL_EFFORTS]);
 double effort_make_seconds(const EffortSeconds *s, const double units[ALL_EFFORTS]);
 
-/* Of one run of the program of `plan`, loops counted by their trips. */
-void effort_run(const FusePlan *plan, int threads, const Hardware *hw, double out[NEFFORTS]);
+/* Of one run of the program of `plan`, loops counted by their trips. each: its ir_cost_each(). */
+void effort_run(const FusePlan *plan, const IrCost *each, int threads, const Hardware *hw, double out[NEFFORTS]);
 /* Of joining all of `in`, into a table of `bytes`, or sparse rows of nnz entries when that is not negative. */
 void effort_join(const Integration *in, double bytes, double nnz, int threads, double out[NMAKE_EFFORTS]);
 /* Of integration_arrange(in, a). */

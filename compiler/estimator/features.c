@@ -12,13 +12,8 @@ const FeatureRow feature_rows[NFEATURES] = {
 };
 
 /* ---- the target ---- */
-static double stored_cells(const Matrix *m) {
-    if (m->kind == MAT_CODES) return (double)m->rows;
-    if (m->kind == MAT_CSR) return m->rowptr ? (double)m->rowptr[m->rows] : 0;
-    return (double)m->rows * (double)m->cols;
-}
 static double stored_bytes(const Matrix *m) {
-    return stored_cells(m) * (m->kind == MAT_DENSE ? 8 : m->kind == MAT_CODES ? 4 : 12);
+    return ir_stored_cells(m) * (m->kind == MAT_DENSE ? 8 : m->kind == MAT_CODES ? 4 : 12);
 }
 /* Uses of the most used row, in means: of the rows looked at, which are spread evenly. */
 static double use_skew(const Integration *in, const Indicator *ind) {
@@ -27,7 +22,7 @@ static double use_skew(const Integration *in, const Indicator *ind) {
     for (int64_t r = 0; ind->count && r < rows; r += step) most = fmax(most, ind->count[r]);
     return ind->used > 0 && ind->rows > 0 ? most * (double)ind->used / (double)ind->rows : 1;
 }
-TargetFacts target_facts(const Integration *in) {
+static TargetFacts target_facts(const Integration *in) {
     StrategyRatios r = strategy_ratios(in);
     TargetFacts t = {.rows = (double)in->rows,
                      .cols = (double)in->cols,
@@ -41,7 +36,7 @@ TargetFacts target_facts(const Integration *in) {
     for (int b = 0; b < in->nblocks; b++) {
         const IntBlock *blk = &in->blocks[b];
         const Indicator *ind = &in->indicators[blk->indicator];
-        stored += stored_cells(blk->data);
+        stored += ir_stored_cells(blk->data);
         t.sparse += blk->data->kind != MAT_DENSE;
         t.partial += !ind->total || in->spaces[blk->space].has_fill_row;
         if (ind->injective || in->spaces[blk->space].role < 0) continue;
@@ -75,7 +70,7 @@ bool morpheusfi_factorizes(const Integration *in) {
             for (int64_t i = 0; i < m->rows; i++)
                 for (int64_t j = 0; j < m->cols; j++) nonzero += m->data[i * m->ld + j] != 0;
         else
-            nonzero = stored_cells(m);
+            nonzero = ir_stored_cells(m);
         double density = cells > 0 ? nonzero / cells : 0;
         p++;
         q += density < 0.05;
@@ -125,11 +120,10 @@ static void add_region(WorkTotals *w, const IrFunc *f, const IrRegion *r, const 
         if (!n->nregions) add_node(w, f, n, each[n->id]);
     }
 }
-WorkTotals work_totals(const FusePlan *plan, int threads) {
+/* each: ir_cost_each() of the program. */
+static WorkTotals work_totals(const FusePlan *plan, const IrCost *each) {
     WorkTotals w = {0};
     const IrFunc *f = plan->func;
-    IrCost *each = arena_array(f->arena, IrCost, f->next_id + 1);
-    (void)ir_cost_each(f, threads, each);
     add_region(&w, f, f->body, each);
     for (int i = 0; i < plan->passes.len; i++) {
         const FusePass *p = plan->passes.data[i];
@@ -188,8 +182,10 @@ void features_of(const Integration *in, Candidate *c, int n, int threads, const 
     for (int i = 0; i < n; i++) {
         WorkTotals *w = arena_new_of(c[i].func->arena, WorkTotals);
         const FusePlan *plan = ir_fuse(c[i].func);
-        *w = work_totals(plan, threads);
-        effort_run(plan, threads, hw, c[i].effort);
+        IrCost *each = arena_array(c[i].func->arena, IrCost, c[i].func->next_id + 1);
+        (void)ir_cost_each(c[i].func, threads, each);
+        *w = work_totals(plan, each);
+        effort_run(plan, each, threads, hw, c[i].effort);
         effort_of_making(in, &c[i], threads);
         of[i] = w;
         if (c[i].gram != GRAM_BY_COST) continue;
@@ -203,13 +199,8 @@ void features_of(const Integration *in, Candidate *c, int n, int threads, const 
         x.materialized = c[i].materialize;
         x.sorted = c[i].arrangement.sort_by >= 0;
         x.absorbed = absorbed_share(in, c[i].arrangement);
-        x.make_bytes = x.make_sparse = 0;
-        if (c[i].materialize) {
-            x.make_bytes = (double)integration_materialized_bytes(in);
-            x.make_sparse = c[i].data->blocks[0].data->kind != MAT_DENSE;
-        } else {
-            x.make_bytes = (double)integration_copied_bytes(in, c[i].arrangement);
-        }
+        x.make_bytes = c[i].effort[NEFFORTS + MAKE_fresh_bytes];
+        x.make_sparse = c[i].materialize && c[i].data->blocks[0].data->kind != MAT_DENSE;
         fill(&x, out[i]);
     }
 }

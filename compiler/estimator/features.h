@@ -65,8 +65,6 @@ typedef struct Candidate {
     double predicted_run, predicted_make; /* ... by the model: seconds (candidates_predict) */
 } Candidate;
 
-TargetFacts target_facts(const Integration *in);
-WorkTotals work_totals(const FusePlan *plan, int threads);
 /* n candidates of one training on `in`, the plain factorized and the materialized among them: NFEATURES numbers
  * each. */
 void features_of(const Integration *in, Candidate *c, int n, int threads, const Hardware *hw, double (*out)[NFEATURES]);
