@@ -2,11 +2,8 @@
  *
  * Each number is the best of several rounds: what disturbs a round only makes it slower. */
 #include "compiler/estimator/hardware.h"
-#include "backends/runtime/cache_folder.h"
 #include "backends/runtime/kernels.h"
-#include "backends/runtime/table.h"
 #include <math.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 enum { ROUNDS = 5, WIDTH = 8 }; /* WIDTH numbers make a row of 64 bytes */
@@ -103,59 +100,36 @@ double hardware_bandwidth(const Hardware *h, double threads) {
     return fmin(h->read_all, h->read_one * fmax(1, threads));
 }
 
-void hardware_print(Buf *out, const Hardware *h) {
-#define ROW(name, text) buf_printf(out, #name " %.6g\n", h->name);
+static const KeptNumber kept_rows[] = {
+#define ROW(name, text) {#name, offsetof(Hardware, name)},
     HARDWARE_ROWS(ROW)
 #undef ROW
+};
+enum { KEPT_ROWS = sizeof kept_rows / sizeof *kept_rows };
+void hardware_print(Buf *out, const Hardware *h) {
+    kept_print(out, kept_rows, KEPT_ROWS, h);
 }
 bool hardware_read(Hardware *h, const char *line) {
-    const char *blank = strchr(line, ' ');
-    if (!blank) return false;
-    char *end;
-    double v = strtod(blank + 1, &end);
-    if (end == blank + 1) return false;
-    size_t n = (size_t)(blank - line);
-#define ROW(name, text)                                                                                                \
-    if (n == sizeof #name - 1 && !memcmp(line, #name, n)) return h->name = v, true;
-    HARDWARE_ROWS(ROW)
-#undef ROW
-    return false;
+    return kept_number(kept_rows, KEPT_ROWS, h, line);
 }
 
 #define HEAD "amal hardware 1\n"
-bool estimator_path(const char *file, char *out, size_t size) {
-    char folder[CACHE_PATH];
-    const char *why;
-    if (!cache_folder_find("estimator", folder, sizeof folder, &why)) return false;
-    return snprintf(out, size, "%s/%s", folder, file) < (int)size;
+static bool read_line(void *user, const char *line) {
+    return hardware_read(user, line);
 }
 bool hardware_kept(Hardware *out) {
-    char path[CACHE_PATH], text[2048], *rest = NULL;
-    if (!estimator_path("hardware", path, sizeof path)) return false;
-    FILE *f = fopen(path, "r");
-    if (!f) return false;
-    size_t n = fread(text, 1, sizeof text - 1, f);
-    fclose(f);
-    text[n] = 0;
-    if (strncmp(text, HEAD, sizeof HEAD - 1)) return false;
     Hardware h = {0};
-    for (char *line = strtok_r(text + sizeof HEAD - 1, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-        if (!hardware_read(&h, line)) return false;
+    bool there;
+    if (!kept_read("hardware", HEAD, read_line, &h, &there)) return false;
     if (!hardware_is_sound(&h) || (int)h.threads != thread_default_count()) return false;
     *out = h;
     return true;
 }
 bool hardware_keep(Diags *ds, const Hardware *h) {
-    char path[CACHE_PATH];
-    if (!estimator_path("hardware", path, sizeof path)) {
-        diag_help(diag_error(ds, "E440", (Span){0}, "there is no cache folder to keep the measurements in"),
-                  "name one in AMAL_CACHE");
-        return false;
-    }
     Buf text = {0};
     buf_puts(&text, HEAD);
     hardware_print(&text, h);
-    bool ok = file_write_atomic(ds, (Span){0}, path, text.data, text.len);
+    bool ok = kept_write(ds, "hardware", &text);
     buf_free(&text);
     return ok;
 }

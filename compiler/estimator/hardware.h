@@ -4,7 +4,7 @@
  * of processors changes. Units: bytes and rows a second of one thread unless said. */
 #ifndef AMAL_HARDWARE_H
 #define AMAL_HARDWARE_H
-#include "compiler/diag.h"
+#include "compiler/estimator/kept.h"
 
 /* ROW(name, text): the numbers, in the order they are kept in. */
 #define HARDWARE_ROWS(ROW)                                                                                             \
@@ -35,7 +35,4 @@ double hardware_bandwidth(const Hardware *h, double threads);
 void hardware_print(Buf *out, const Hardware *h);
 /* One such line into `h`; false: it is none. */
 bool hardware_read(Hardware *h, const char *line);
-/* Where the estimator keeps what it measured: `file` in the folder estimator/ of the cache. false: there is no cache.
- */
-bool estimator_path(const char *file, char *out, size_t size);
 #endif
