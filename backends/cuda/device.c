@@ -225,3 +225,12 @@ CUdeviceptr cuda_resident_at(const CudaResident *r) {
 int64_t cuda_uploads(void) {
     return uploads;
 }
+
+/* ---- kernels over n things ---- */
+CUresult cuda_launch_each(const CudaDevice *d, CUfunction f, int64_t n, void **arguments) {
+    enum { THREADS = 256, BLOCKS_A_PROCESSOR = 16 };
+    int64_t blocks = (n + THREADS - 1) / THREADS, most = (int64_t)d->multiprocessors * BLOCKS_A_PROCESSOR;
+    if (!n) return CUDA_SUCCESS;
+    return d->api->launch(f, (unsigned)(blocks < most ? blocks : most), 1, 1, THREADS, 1, 1, 0, d->stream, arguments,
+                          NULL);
+}

@@ -47,4 +47,11 @@ size_t cuda_residents_free_unused(const CudaDevice *d); /* bytes */
 void cuda_forget(const Integration *in);
 /* Numbers for reports and tests. */
 int64_t cuda_uploads(void);
+
+/* For kernels that do n things, each by whatever thread comes to it: `for (EACH(i, n))`. */
+#define CUDA_EACH                                                                                                      \
+    "typedef long long int64;\n"                                                                                       \
+    "#define EACH(q, n) int64 q = (int64)blockIdx.x * blockDim.x + threadIdx.x; q < n; q += (int64)gridDim.x * "       \
+    "blockDim.x\n"
+CUresult cuda_launch_each(const CudaDevice *d, CUfunction f, int64_t n, void **arguments);
 #endif

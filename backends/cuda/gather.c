@@ -1,14 +1,11 @@
 /* gather.c: see gather.h. */
 #include "backends/cuda/gather.h"
 
-enum { THREADS = 256, BLOCKS_A_PROCESSOR = 16, BLOCKS_MOST = 64 };
+enum { BLOCKS_MOST = 64 };
 
 /* After `typedef … number;`. none: rows of the source; an index of so much reads nothing. ld, width: of the source's
  * rows. */
-static const char kernels[] =
-    "typedef long long int64;\n"
-    "#define EACH(q, n) int64 q = (int64)blockIdx.x * blockDim.x + threadIdx.x; q < n; q += (int64)gridDim.x * "
-    "blockDim.x\n"
+static const char kernels[] = CUDA_EACH
     "extern \"C\" __global__ void put_dense(number *to, int64 rows, int64 d, const int *index, int64 none,\n"
     "                                     const int *columns, int64 width, const number *from, int64 ld) {\n"
     "    for (EACH(q, rows * width)) {\n"
@@ -123,12 +120,10 @@ static bool put_block(Gather *g, CUmodule module, CUdeviceptr to, const IntBlock
     }
     if (!ok) return false;
     CUfunction f = NULL;
-    int64_t threads = m->kind == MAT_DENSE ? rows * width : rows, blocks = (threads + THREADS - 1) / THREADS;
-    int64_t most = (int64_t)d->multiprocessors * BLOCKS_A_PROCESSOR;
     return job_ok(g->j, d->api->module_function(&f, module, name), NULL, "loading the kernels") &&
            job_ok(g->j,
-                  d->api->launch(f, (unsigned)(blocks < most ? blocks : most), 1, 1, THREADS, 1, 1, 0, d->stream,
-                                 m->kind == MAT_DENSE ? dense : sparse, NULL),
+                  m->kind == MAT_DENSE ? cuda_launch_each(d, f, rows * width, dense)
+                                       : cuda_launch_each(d, f, rows, sparse),
                   NULL, "joining the tables");
 }
 CudaResident *gather_target(Job *j, const Integration *in, int kind) {

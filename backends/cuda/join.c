@@ -4,14 +4,11 @@
 #include "backends/cuda/nvrtc.h"
 #include "ir/ir.h"
 
-enum { THREADS = 256, BLOCKS_A_PROCESSOR = 16, PIECE = 1 << 20 };
+enum { PIECE = 1 << 20 };
 
 /* Indexing is done by all rows at once: which of two rows of one key comes first is open, but then the join is not made
  * here (twice). A slot of a hash table holds a row, -1: none; the codes of the row are its key. */
-static const char kernels[] =
-    "typedef long long int64;\n"
-    "#define EACH(q, n) int64 q = (int64)blockIdx.x * blockDim.x + threadIdx.x; q < n; q += (int64)gridDim.x * "
-    "blockDim.x\n"
+static const char kernels[] = CUDA_EACH
     "static inline int64 slot_of(const int *code, int64 apart, int keys) {\n"
     "    unsigned long long h = 0;\n"
     "    for (int k = 0; k < keys; k++) {\n"
@@ -147,12 +144,7 @@ static CUdeviceptr array(Joining *j, const void *host, size_t bytes) {
     return fine(j, r, "copying keys to its memory") ? p : 0;
 }
 static bool launch(Joining *j, CUfunction f, int64_t n, void **arguments) {
-    int64_t blocks = (n + THREADS - 1) / THREADS, most = (int64_t)j->d->multiprocessors * BLOCKS_A_PROCESSOR;
-    if (!n) return true;
-    return fine(j,
-                j->d->api->launch(f, (unsigned)(blocks < most ? blocks : most), 1, 1, THREADS, 1, 1, 0, j->d->stream,
-                                  arguments, NULL),
-                "joining the tables");
+    return fine(j, cuda_launch_each(j->d, f, n, arguments), "joining the tables");
 }
 static bool load(Joining *j) {
     char arch[24];
