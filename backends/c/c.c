@@ -6,7 +6,6 @@
 #include "backends/interp/eval.h"
 #include <math.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 struct Executable {
     IrFunc *func;
@@ -202,7 +201,6 @@ static void *host_alloc(AmalRt *rt, int64_t count) {
         h->failed = true;
         return NULL;
     }
-    if (bytes >= 32u << 20) madvise((void *)(((uintptr_t)p + 4095) & ~(uintptr_t)4095), bytes - 4096, MADV_HUGEPAGE);
     h->blocks[h->nblocks] = p;
     h->sizes[h->nblocks++] = bytes;
     return p;
