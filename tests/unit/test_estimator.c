@@ -76,14 +76,16 @@ static Table *numbers(const char *name, const char *columns, int64_t rows, int64
     }
     return table_from_columns(name, rows, n, cols);
 }
-static void world_make(World *w, const char *text, int64_t rows, int64_t keys, int threads) {
+/* A script over F, `rows` rows of the columns of `fact`, and D, `keys` rows of those of `dimension`. */
+static void world_open(World *w, const char *text, const char *fact, const char *dimension, int64_t rows, int64_t keys,
+                       int threads) {
     static const ResolveOptions whole = {0};
     int said;
     *w = (World){.threads = threads};
     w->p = script_open_text(arena, ds, "t.amal", text, strlen(text), &whole, &said);
     assert_int_equal(diag_error_count(ds), 0);
-    w->tables[0] = numbers("F", "kaby", rows, keys);
-    w->tables[1] = numbers("D", "kcd", keys, keys);
+    w->tables[0] = numbers("F", fact, rows, keys);
+    w->tables[1] = numbers("D", dimension, keys, keys);
     Target *t = &w->p->targets.data[0];
     assert_true(mapping_bind(w->p, t, w->tables, &(TableOptions){.base_dir = ".", .threads = threads}));
     w->in = integration_build(ds, t->spec, NULL);
@@ -92,6 +94,9 @@ static void world_make(World *w, const char *text, int64_t rows, int64_t keys, i
     w->train = w->p->steps.data[0];
     const AlgorithmDecl *a = program_algorithm(w->p, w->train->train.algorithm.text);
     assert_true(lower_hyper(&w->env, a, &w->train->train.args, w->train->span, &w->nhyper, &w->hyper));
+}
+static void world_make(World *w, const char *text, int64_t rows, int64_t keys, int threads) {
+    world_open(w, text, "kaby", "kcd", rows, keys, threads);
 }
 static void world_free(World *w) {
     integration_free(w->in);
@@ -174,9 +179,7 @@ static void degenerate_sizes_have_features(void **state) {
 /* ---- arrangements: `tables` copies of one table of ten rows, which T's rows repeat, `widths` columns of each ---- */
 enum { MOST_TABLES = 6 };
 static void arranged_world(World *w, int tables, const int *widths, int64_t rows) {
-    static const ResolveOptions whole = {0};
     static const char columns[] = "kabcdefgh"; /* of a table; the key is the first */
-    int said;
     Buf text = {0};
     buf_puts(&text,
              "source F from \"f.csv\" { k: int, l: int, a: num, y: num }\n"
@@ -194,19 +197,7 @@ static void arranged_world(World *w, int tables, const int *widths, int64_t rows
     for (int t = 0; t < tables; t++)
         for (int c = 1; c <= widths[t]; c++) buf_printf(&text, ", r%d%c: r%d%c", t, columns[c], t, columns[c]);
     buf_puts(&text, ");\ntrain m = logistic_regression(iterations = 20) on T;\n");
-    *w = (World){.threads = 2};
-    w->p = script_open_text(arena, ds, "t.amal", text.data, text.len, &whole, &said);
-    assert_int_equal(diag_error_count(ds), 0);
-    w->tables[0] = numbers("F", "klay", rows, 10);
-    w->tables[1] = numbers("D", columns, 10, 10);
-    Target *t = &w->p->targets.data[0];
-    assert_true(mapping_bind(w->p, t, w->tables, &(TableOptions){.base_dir = ".", .threads = 2}));
-    w->in = integration_build(ds, t->spec, NULL);
-    assert_non_null(w->in);
-    w->env = (LowerEnv){.arena = arena, .diags = ds, .program = w->p};
-    w->train = w->p->steps.data[0];
-    const AlgorithmDecl *a = program_algorithm(w->p, w->train->train.algorithm.text);
-    assert_true(lower_hyper(&w->env, a, &w->train->train.args, w->train->span, &w->nhyper, &w->hyper));
+    world_open(w, text.data, "klay", columns, rows, 10, 2);
     buf_free(&text);
 }
 static const Candidate *named(const Candidate *c, int n, const char *name) {

@@ -8,13 +8,12 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-#include <libgen.h>
 #include <math.h>
-#include <unistd.h>
 
 #include "backends/cuda/device.h"
-#include "compiler/estimator/gpu_kept.h"
 #include "backends/cuda/run.h"
+#include "compiler/estimator/gpu_kept.h"
+#include "tests/unit/gpu_testing.h"
 
 static bool have_device;
 
@@ -338,14 +337,7 @@ static void reading_what_is_not_held_gives_no_number(void **state) {
 }
 
 int main(void) {
-    char path[4096], folder[4200];
-    const char *why = NULL;
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    path[n > 0 ? n : 0] = 0;
-    snprintf(folder, sizeof folder, "%s/../cuda", dirname(path));
-    if (!getenv("AMAL_TEST_GPU") && system("command -v c++ >/dev/null") == 0) setenv("CUDA_HOME", folder, 1);
-    have_device = backend_cuda.available(&why);
-    if (!have_device) printf("skipped what needs a device: %s\n", why);
+    have_device = find_test_device();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(segments_hold_every_row_once),
         cmocka_unit_test(segments_of_sparse_blocks_are_their_columns),

@@ -8,13 +8,11 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-#include <libgen.h>
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "backends/backend.h"
 #include "backends/cuda/join.h"
+#include "tests/unit/gpu_testing.h"
 
 static bool have_device;
 enum { ROWS = 500, MOST = 300, PLACES = 4 };
@@ -168,14 +166,7 @@ static void small_joins_are_not_worth_the_way(void **state) {
 }
 
 int main(void) {
-    char path[4096], folder[4200];
-    const char *why = NULL;
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    path[n > 0 ? n : 0] = 0;
-    snprintf(folder, sizeof folder, "%s/../cuda", dirname(path));
-    if (!getenv("AMAL_TEST_GPU") && system("command -v c++ >/dev/null") == 0) setenv("CUDA_HOME", folder, 1);
-    have_device = backend_cuda.available(&why);
-    if (!have_device) printf("skipped what needs a device: %s\n", why);
+    have_device = find_test_device();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(look_ups_find_what_comparing_finds),
         cmocka_unit_test(two_rows_of_one_key_are_refused),
