@@ -2,7 +2,8 @@
  * the CPU (cost.c) and speeds that were measured.
  *
  * A node takes the larger of its operations over the speed of arithmetic and its bytes over the bandwidth, weighted by
- * how often its region runs. A reduction costs a launch besides (it ends a pass), a sum by key two more, an operator
+ * how often its region runs. What is read here and there comes from the second-level cache, in sectors of 32 bytes:
+ * gathers, sums by key and the small matrix of a product with sparse rows. A reduction costs a launch besides (it ends a pass), a sum by key two more, an operator
  * that runs on the host two and a wait for the device, which takes as long as a few launches; so does the condition of
  * a `while`. An iteration of a loop is the launch of a graph. Copying the tables there is not in it: a script does that
  * once (ir_array_bytes). */
@@ -10,6 +11,36 @@
 #include <math.h>
 
 enum { WAIT_LAUNCHES = 4 };
+#define SECTOR_BYTES 32.0
+#define CACHE_SPEED 2.5 /* of the second-level cache, in bandwidths of memory: about that on an H100 */
+
+/* So many reads of `cols` numbers each, anywhere. */
+static double scattered_bytes(double reads, double cols) {
+    return reads * fmax(SECTOR_BYTES, 8 * cols) / CACHE_SPEED;
+}
+static double bytes_of(const IrFunc *f, const IrNode *n, double bytes) {
+    switch (n->op) {
+    case IR_GATHER:
+    case IR_SCATTER: {
+        const Indicator *ind = &f->tables.data[n->table].data->indicators[n->indicator];
+        double rows = (double)(n->op == IR_GATHER ? n->rows : n->args[0]->rows), cols = (double)n->cols;
+        bool ordered = ind->segments || ind->ascending;
+        if (n->op == IR_GATHER) return 4 * rows + (ordered ? 0 : scattered_bytes(rows, cols));
+        /* the values are written by a pass, and read by a kernel that adds them up */
+        return 8 * rows * cols + (ordered ? 8 * rows * cols : 4 * rows + scattered_bytes(rows, cols));
+    }
+    case IR_MATMUL:
+        for (int a = 0; a < 2; a++) {
+            const IrNode *x = n->args[a];
+            if (x->op != IR_DATA) continue;
+            const Matrix *m = f->tables.data[x->table].data->blocks[x->block].data;
+            if (m->kind != MAT_DENSE)
+                bytes += scattered_bytes(ir_stored_cells(m), (double)(n->rspace ? n->cols : a ? n->rows : n->cols));
+        }
+        return bytes;
+    default: return bytes;
+    }
+}
 
 static double launches_of(const IrNode *n) {
     switch (n->op) {
@@ -25,23 +56,24 @@ static double launches_of(const IrNode *n) {
     default: return ir_ops[n->op].cls == IRC_REDUCE && n->args[0]->rspace ? 1 : 0;
     }
 }
-static void add_region(const IrRegion *r, const IrCost *each, const IrGpu *gpu, IrCost *total) {
+static void add_region(const IrFunc *f, const IrRegion *r, const IrCost *each, const IrGpu *gpu, IrCost *total) {
     double weight = ir_region_weight(r);
     if (r->kind == REGION_LOOP) total->seconds += weight * gpu->graph;
     if (r->kind == REGION_WHILE_COND) total->seconds += weight * WAIT_LAUNCHES * gpu->launch;
     for (int i = 0; i < r->nodes.len; i++) {
         const IrNode *n = r->nodes.data[i];
-        for (int k = 0; k < n->nregions; k++) add_region(n->regions[k], each, gpu, total);
+        for (int k = 0; k < n->nregions; k++) add_region(f, n->regions[k], each, gpu, total);
         const IrCost *c = &each[n->id];
+        double bytes = bytes_of(f, n, c->bytes);
         total->flops += weight * c->flops;
-        total->bytes += weight * c->bytes;
-        total->seconds += weight * (fmax(c->flops / gpu->flops, c->bytes / gpu->bytes) + launches_of(n) * gpu->launch);
+        total->bytes += weight * bytes;
+        total->seconds += weight * (fmax(c->flops / gpu->flops, bytes / gpu->bytes) + launches_of(n) * gpu->launch);
     }
 }
 IrCost ir_cost_gpu(const IrFunc *f, const IrGpu *gpu) {
     IrCost *each = arena_array(f->arena, IrCost, f->next_id + 1), total = {0};
     ir_cost_each(f, 1, each);
-    add_region(f->body, each, gpu, &total);
+    add_region(f, f->body, each, gpu, &total);
     return total;
 }
 double ir_array_bytes(const Integration *in, bool (*there)(void *user, const void *array), void *user) {

@@ -152,6 +152,8 @@ static void name_argument(Cu *e, CudaArg *a) {
         [ARG_CHUNK_END] = {"chunk_end_", "int64_t", true},
         [ARG_KEY_COUNT] = {"key_count_", "int64_t", true},
         [ARG_LANES] = {"lanes_", "int", true},
+        [ARG_FOLDS] = {"folds_", "int", true},
+        [ARG_DIRECT] = {"direct_", "int", true},
         [ARG_CHUNK_SUMS] = {"sums_", "double *", true},
     };
     static const char *const bind_type[BIND_OF_KINDS] = {"const double *__restrict__",  "const int64_t *__restrict__",
@@ -289,7 +291,7 @@ static void assign_carried(Cu *e, const IrRegion *r, const IrRegion *params, int
         }
         bool alone = true;
         for (int j = 0; j < n; j++) alone = alone && (j == k || r->results.data[j] != v);
-        if (v->rspace && v->home == r && keeps_value(e, v) && alone)
+        if ((v->rspace || v->rows * v->cols >= CUDA_WIDE_CELLS) && v->home == r && keeps_value(e, v) && alone)
             cu_op(e, (CudaOp){.kind = CUOP_SWAP, .to = to, .from = cu_slot(e->out, v), .node = v});
         else
             cu_copy(e, to, v);
@@ -361,10 +363,17 @@ static void emit_host(Cu *e, const IrNode *n) {
     vec_push(e->arena, &e->out->host, n);
     cu_op(e, (CudaOp){.kind = CUOP_HOST, .to = FUSE(n)->opaque ? -1 : cu_slot(e->out, n), .node = n});
 }
+static bool reads_unfinished(const Cu *e, const FusePass *pass) {
+    for (int k = 0; k < pass->nodes.len; k++)
+        for (int a = 0; a < pass->nodes.data[k]->nargs; a++)
+            if (cu_is_unfinished(e, pass->nodes.data[k]->args[a])) return true;
+    return false;
+}
 static void emit_region(Cu *e, const IrRegion *r) {
     const FuseRegion *fr = fuse_region(e->plan, r);
     for (int i = 0; i < fr->steps.len; i++) {
         const FuseStep *s = &fr->steps.data[i];
+        if (!s->pass || reads_unfinished(e, s->pass)) cu_finish(e);
         if (s->pass)
             cu_pass(e, s->pass);
         else if (FUSE(s->node)->kind == FUSE_SMALL)
@@ -378,6 +387,7 @@ static void emit_region(Cu *e, const IrRegion *r) {
         else
             emit_if(e, s->node);
     }
+    cu_finish(e);
 }
 
 CudaProgram *cuda_emit(FusePlan *plan, bool deterministic, bool blas) {
@@ -392,7 +402,9 @@ CudaProgram *cuda_emit(FusePlan *plan, bool deterministic, bool blas) {
     e->scratched = arena_array(e->arena, bool, nodes);
     e->dirty = arena_array(e->arena, bool, nodes);
     e->out->slot_of = arena_array(e->arena, int, nodes);
-    for (int i = 0; i < nodes; i++) e->out->slot_of[i] = -1;
+    e->turned = arena_array(e->arena, int, nodes);
+    e->shares = arena_array(e->arena, int, nodes);
+    for (int i = 0; i < nodes; i++) e->out->slot_of[i] = e->turned[i] = -1;
     declare_region(e, f->body);
     e->out->body = body_begin(e);
     emit_region(e, f->body);

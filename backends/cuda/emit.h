@@ -66,7 +66,9 @@ typedef enum {
     ARG_CHUNK_BEGIN, /* the chunks of this launch: [begin, end) */
     ARG_CHUNK_END,
     ARG_KEY_COUNT,
-    ARG_LANES, /* threads that share a chunk */
+    ARG_LANES,  /* threads that share a chunk */
+    ARG_FOLDS,  /* threads that share a key's chunks */
+    ARG_DIRECT, /* every key has one chunk: its sums are the result */
     ARG_CHUNK_SUMS
 } CudaArgKind;
 typedef struct CudaArg {
@@ -93,8 +95,9 @@ typedef enum {
     GRID_TILES,  /* tiles of the rows of `space`, as many blocks as the device runs at once */
     GRID_CELLS,  /* rows of `space` (0: one) times `cells` threads */
     GRID_CHUNKS, /* chunks of bind `bind`, times `cells` when > 0, else times lanes */
-    GRID_KEYS,   /* keys of bind `bind` times `cells` */
-    GRID_WARPS   /* `cells` warps */
+    GRID_KEYS,   /* keys of bind `bind` times `cells`, times the threads that share one */
+    GRID_WARPS,  /* `cells` warps */
+    GRID_BLOCKS  /* `cells` blocks */
 } CudaGrid;
 typedef struct CudaKernel {
     const char *name;
@@ -112,6 +115,7 @@ typedef struct CudaKernel {
     VEC(CudaProduct) products;
     int64_t panel; /* rows of a piece; 0: all at once */
     bool idle;     /* nothing is left to it but its products: it is not launched */
+    bool folds;    /* of GRID_KEYS: it has nothing to do where every key has one chunk */
 } CudaKernel;
 typedef struct CudaParts { /* of one reduction: blocks x cells */
     int kernel;
@@ -181,7 +185,16 @@ int cu_slot(const CudaProgram *p, const IrNode *n);
 /* From CUDA 12.1 on a kernel takes 32764 bytes of parameters: 8 bytes each. */
 enum { CUDA_ARGS_MOST = 4000 };
 enum { CUDA_THREADS = 128, CUDA_SMALL_THREADS = 256, CUDA_SHARED_BYTES = 44 * 1024 };
+/* Small values of so many cells are made by many blocks. */
+enum { CUDA_WIDE_CELLS = 4096 };
 
+typedef struct CuFinish {
+    const IrNode *node;
+    int parts, kernel, pass; /* which parts; the kernel and the pass that left them */
+} CuFinish;
+typedef struct CuIndex {
+    int table, indicator;
+} CuIndex;
 typedef struct Cu {
     FusePlan *plan;
     IrFunc *f;
@@ -201,13 +214,17 @@ typedef struct Cu {
     bool leads;         /* the next of them is its first */
     int tile;
     bool *staged, *scratched; /* by node id: rows copied to shared memory; a local too wide for it */
-    bool own_rows;            /* cu_stored_cell is asked for the tile's own rows */
-    bool *dirty;              /* by node id: written since the last barrier */
+    VEC(CuIndex) indexes;     /* copied there too: the rows that the tile's rows read */
+    int *shares;              /* by node id: of sums by one-hot codes, threads that share the rows; 0: made otherwise */
+    int *turned;   /* by node id: of rows @ small, the slot of the small matrix, transposed; -1: as it lies */
+    bool own_rows; /* cu_stored_cell is asked for the tile's own rows */
+    bool *dirty;   /* by node id: written since the last barrier */
     bool any_dirty;
-    bool small_open, wide; /* a kernel of small operators is being emitted; it has many blocks */
+    bool small_open, wide;          /* a kernel of small operators is being emitted; it has many blocks */
+    VEC(const IrNode *) wide_nodes; /* made in it, if others may join them */
     int nsmall;
-    CudaBody *body;   /* receives operations */
-    IrNodeVec finish; /* reductions of the pass that leave parts */
+    CudaBody *body;       /* receives operations */
+    VEC(CuFinish) finish; /* reductions that have left parts, which are not added up yet */
 } Cu;
 #define TOP(...) cu_line(e, &e->top, __VA_ARGS__)
 #define LINE(...) cu_line(e, &e->lines, __VA_ARGS__)
@@ -226,6 +243,7 @@ int cu_bind_index(Cu *e, CudaBindKind kind, int table, int index);
 const char *cu_slot_arg(Cu *e, int slot, bool written);
 const char *cu_value(Cu *e, const IrNode *n, bool written); /* the parameter of a kept value */
 int cu_new_slot(Cu *e, int64_t rows, int64_t cols, int rspace, const char *name);
+const char *cu_index_row(Cu *e, int table, int indicator, const char *b); /* the row that row b of the tile reads */
 bool cu_is_scalar(const IrNode *n);
 const char *cu_constant(Cu *e, const IrNode *n);
 const char *cu_number(Cu *e, double v);
@@ -255,7 +273,11 @@ void cu_barrier_for(Cu *e, const IrNode *n, bool by_row);
 bool cu_needs_segments(const Cu *e, const IrNode *n); /* a reduction made by a segment kernel after the pass */
 const IrNode *cu_segment_operand(const Cu *e, const IrNode *n); /* the row value that it reads; NULL: none */
 void cu_reduce_node(Cu *e, const IrNode *n);
-void cu_finish(Cu *e, const FusePass *pass, int kernel);
+/* Which of the pass's sums by one-hot codes stand in shared memory (Cu.shares), and the bytes that they take. */
+int64_t cu_share_codes(Cu *e, const FusePass *pass);
+void cu_finish(Cu *e);                               /* adds up what parts there are */
+bool cu_is_unfinished(const Cu *e, const IrNode *n); /* its parts are not added up yet */
+int cu_transposed(Cu *e, const IrNode *y);           /* a new slot */
 void cu_segments(Cu *e, const IrNode *n);
 void cu_small_node(Cu *e, const IrNode *n);
 /* emit_product.c: which products are cuBLAS's; those of the pass being emitted; what follows its kernel. */

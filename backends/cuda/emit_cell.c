@@ -120,10 +120,17 @@ static const char *tile_cell(Cu *e, const char *stem, const IrNode *n, const cha
     if (n->cols == 1) return arena_printf(e->arena, "%s%d[%s]", stem, n->id, b);
     return arena_printf(e->arena, "%s%d[(%s) * %lld + %s]", stem, n->id, b, (long long)cu_local_stride(n->cols), j);
 }
+const char *cu_index_row(Cu *e, int table, int indicator, const char *b) {
+    const char *name = cu_row_bind(e, BIND_INDEX, table, indicator);
+    for (int k = 0; e->pass && k < e->indexes.len; k++)
+        if (e->indexes.data[k].table == table && e->indexes.data[k].indicator == indicator)
+            return arena_printf(e->arena, "s_%s[%s]", name, b);
+    return arena_printf(e->arena, "%s[i + %s]", name, b);
+}
 static const char *gather_cell(Cu *e, const IrNode *n, const char *b, const char *j) {
     const IrNode *u = n->args[0];
     const Indicator *ind = &e->f->tables.data[n->table].data->indicators[n->indicator];
-    const char *row = arena_printf(e->arena, "%s[i + %s]", cu_row_bind(e, BIND_INDEX, n->table, n->indicator), b);
+    const char *row = cu_index_row(e, n->table, n->indicator, b);
     /* values kept by kernels may have one more row, of zeros, for "none"; leaves have not */
     bool leaf = u->op == IR_DATA || u->op == IR_COUNT || u->op == IR_FULL || u->op == IR_INPUT || u->op == IR_IOTA;
     const char *cell = cu_stored_cell(e, u, arena_printf(e->arena, "(int64_t)%s", row), u->cols == 1 ? "0" : j);
@@ -166,7 +173,7 @@ const char *cu_cell(Cu *e, const IrNode *n, const char *b, const char *j) {
         if (cu_is_local(e, n)) return tile_cell(e, "t", n, b, j);
         if (!cu_is_kept(e, n)) return cu_computed(e, n, b, j);
     } else if (e->staged && e->staged[n->id]) {
-        return tile_cell(e, "s", n, b, j);
+        return tile_cell(e, fuse_is_single(e->f, n) ? "(double)s" : "s", n, b, j);
     }
     e->own_rows = true;
     const char *cell = cu_stored_cell(e, n, arena_printf(e->arena, "i + %s", b), j);

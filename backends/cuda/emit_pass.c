@@ -1,21 +1,25 @@
 /* emit_pass.c: one pass = one kernel over the rows of a space in tiles, and what follows it.
  *
- * A block takes every gridDim.x-th tile. What the tile's values need of shared memory decides how many rows it has;
- * when even 32 rows do not fit, the widest values go to a scratch of the block in the device's memory, and the widest
- * rows that were to be copied in are read where they lie. */
+ * A block takes every gridDim.x-th tile, and rows that several threads read are on their way to shared memory while the
+ * tile before is worked on. What the tile's values need of shared memory decides how many rows it has; when even 32
+ * rows do not fit, the widest values go to a scratch of the block in the device's memory, and the widest rows that were
+ * to be copied in are read where they lie. */
 #include "backends/cuda/emit.h"
 
 typedef struct Item { /* a value over the tile's rows */
     const IrNode *node;
     int64_t stride;
-    bool copy; /* rows from memory, else computed */
+    bool copy;  /* rows from memory, in two buffers in turn; else computed */
+    bool index; /* of these: the rows that a gather or a scatter reads */
 } Item;
 typedef VEC(Item) ItemVec;
 
-/* Rows that several threads read, or one thread cell by cell, are copied to shared memory with coalesced loads. */
+/* Rows that several threads read, or one thread cell by cell, are copied to shared memory with coalesced loads; a
+ * column too, so that it is there before its tile is worked on. */
 static bool wants_copy(const Cu *e, const IrNode *user, const IrNode *x) {
-    if (!x->rspace || x->rspace != e->pass->space || x->cspace || x->cols < 2 || cu_in_pass(e, x)) return false;
+    if (!x->rspace || x->rspace != e->pass->space || x->cspace || !x->cols || cu_in_pass(e, x)) return false;
     if (x->op == IR_FULL || x->op == IR_IOTA || x->op == IR_COUNT || fuse_is_sparse(e->f, x)) return false;
+    if (x->cols == 1) return !(FUSE(user)->kind == FUSE_REDUCE && cu_needs_segments(e, user));
     switch (user->op) {
     case IR_MATMUL:
     case IR_ROWSUMS:
@@ -26,30 +30,52 @@ static bool wants_copy(const Cu *e, const IrNode *user, const IrNode *x) {
     default: return false;
     }
 }
-static void plan_tile(Cu *e, ItemVec *items) {
+static const char *number_type(const Cu *e, const Item *it) {
+    return it->index ? "int32_t" : fuse_is_single(e->f, it->node) ? "float" : "double";
+}
+static int64_t bytes_a_row(const Cu *e, const Item *it) {
+    return it->stride * (!it->copy ? 8 : number_type(e, it)[0] == 'd' ? 2 * 8 : 2 * 4);
+}
+/* A thread a row, or two where it has more to do for one: loads of many blocks of few rows overlap better. */
+static int rows_of_tile(const ItemVec *items) {
+    for (int i = 0; i < items->len; i++)
+        if (items->data[i].node->cols > 1 && !items->data[i].index) return CUDA_THREADS / 2;
+    return CUDA_THREADS;
+}
+static void plan_tile(Cu *e, ItemVec *items, int64_t taken) {
     for (;;) {
         int64_t a_row = 0;
-        for (int i = 0; i < items->len; i++) a_row += 8 * items->data[i].stride;
-        for (int tile = 256; tile >= 32; tile /= 2)
-            if (a_row * tile <= CUDA_SHARED_BYTES) {
+        for (int i = 0; i < items->len; i++) a_row += bytes_a_row(e, &items->data[i]);
+        for (int tile = rows_of_tile(items); tile >= 32; tile /= 2)
+            if (a_row * tile <= CUDA_SHARED_BYTES - taken) {
                 e->tile = tile;
                 return;
             }
         int widest = 0;
         for (int i = 0; i < items->len; i++)
-            if (items->data[i].stride > items->data[widest].stride) widest = i;
+            if (bytes_a_row(e, &items->data[i]) > bytes_a_row(e, &items->data[widest])) widest = i;
         Item it = items->data[widest];
-        if (it.copy)
+        if (it.index)
+            e->indexes.len = 0; /* narrow: they are all that is left, and there is room for them */
+        else if (it.copy)
             e->staged[it.node->id] = false;
         else
             e->scratched[it.node->id] = true;
         items->data[widest] = items->data[--items->len];
     }
 }
+static const char *copy_name(Cu *e, const Item *it) {
+    if (!it->index) return arena_printf(e->arena, "s%d", it->node->id);
+    return arena_printf(e->arena, "s_%s", cu_row_bind(e, BIND_INDEX, it->node->table, it->node->indicator));
+}
 static void declare_tile(Cu *e, const ItemVec *items) {
     for (int i = 0; i < items->len; i++) {
         const Item *it = &items->data[i];
-        TOP("__shared__ double %c%d[%lld];", it->copy ? 's' : 't', it->node->id, (long long)(it->stride * e->tile));
+        long long cells = (long long)(it->stride * e->tile);
+        if (it->copy)
+            TOP("__shared__ %s %s_[2][%lld];", number_type(e, it), copy_name(e, it), cells);
+        else
+            TOP("__shared__ double t%d[%lld];", it->node->id, cells);
     }
     int64_t all = 0, at = 0;
     for (int k = 0; k < e->pass->nodes.len; k++) {
@@ -65,19 +91,72 @@ static void declare_tile(Cu *e, const ItemVec *items) {
         at += e->tile * cu_local_stride(n->cols);
     }
 }
-static void copy_rows(Cu *e, const ItemVec *items) {
-    bool any = false;
+/* Where a value over the pass's rows lies, of which it reads those of its tile. */
+static const char *own_rows(Cu *e, const IrNode *x) {
+    e->own_rows = true;
+    const char *base = cu_value(e, x, false);
+    e->own_rows = false;
+    return base;
+}
+/* The rows of the tile that begins at `row`, m of them, on their way to buffer `to`. */
+static void fetch_rows(Cu *e, const ItemVec *items, const char *to, const char *row, const char *m) {
     for (int i = 0; i < items->len; i++) {
         const Item *it = &items->data[i];
         if (!it->copy) continue;
         const IrNode *x = it->node;
-        int64_t ld = x->op == IR_DATA ? fuse_block(e->f, x)->data->ld : x->cols;
-        const char *base = x->op == IR_DATA ? cu_row_bind(e, BIND_DENSE, x->table, x->block) : cu_value(e, x, false);
-        LINE("copy_rows<%lld, %lld, %lld, %d>(s%d, %s + i * %lld, m);", (long long)x->cols, (long long)ld,
-             (long long)it->stride, e->kernel->threads, x->id, base, (long long)ld);
-        any = true;
+        bool data = x->op == IR_DATA && !it->index;
+        int64_t cols = it->index ? 1 : x->cols, ld = data ? fuse_block(e->f, x)->data->ld : cols;
+        const char *base = it->index ? cu_row_bind(e, BIND_INDEX, x->table, x->indicator)
+                           : data    ? cu_row_bind(e, BIND_DENSE, x->table, x->block)
+                                     : own_rows(e, x);
+        LINE("fetch_rows<%lld, %lld, %lld, %d>(%s_[%s], %s + %s%s, %s);", (long long)cols, (long long)ld,
+             (long long)it->stride, e->kernel->threads, copy_name(e, it), to, base, row,
+             ld == 1 ? "" : arena_printf(e->arena, " * %lld", (long long)ld), m);
     }
-    if (any) LINE("__syncthreads();");
+}
+/* Around the text of a tile: the loop over the block's tiles, which fetches the next one first. */
+static void tile_loop(Cu *e, const ItemVec *items) {
+    const char *first = cu_arg(e, ARG_FIRST, 0), *last = cu_arg(e, ARG_LAST, 0);
+    bool fetches = false;
+    for (int i = 0; i < items->len; i++) fetches = fetches || items->data[i].copy;
+    Buf body = e->lines;
+    e->lines = (Buf){0};
+    e->indent = 1;
+    LINE("int64_t i = %s + (int64_t)blockIdx.x * %d;", first, e->tile);
+    if (fetches) {
+        LINE("const int64_t step = (int64_t)gridDim.x * %d;", e->tile);
+        LINE("if (i < %s) {", last);
+        e->indent = 2;
+        LINE("const int m = (int)(%s - i < %d ? %s - i : %d);", last, e->tile, last, e->tile);
+        fetch_rows(e, items, "0", "i", "m");
+        e->indent = 1;
+        LINE("}");
+        LINE("fetch_end();");
+        LINE("for (int turn = 0; i < %s; i += step, turn ^= 1) {", last);
+        e->indent = 2;
+        LINE("const int m = (int)(%s - i < %d ? %s - i : %d);", last, e->tile, last, e->tile);
+        LINE("if (i + step < %s) {", last);
+        e->indent = 3;
+        LINE("const int next = (int)(%s - i - step < %d ? %s - i - step : %d);", last, e->tile, last, e->tile);
+        fetch_rows(e, items, "turn ^ 1", "(i + step)", "next");
+        e->indent = 2;
+        LINE("}");
+        LINE("fetch_end();");
+        for (int i = 0; i < items->len; i++)
+            if (items->data[i].copy)
+                LINE("const %s *const %s = %s_[turn];", number_type(e, &items->data[i]), copy_name(e, &items->data[i]),
+                     copy_name(e, &items->data[i]));
+        LINE("fetch_wait();");
+        LINE("__syncthreads();");
+    } else {
+        LINE("for (; i < %s; i += (int64_t)gridDim.x * %d) {", last, e->tile);
+        e->indent = 2;
+        LINE("const int m = (int)(%s - i < %d ? %s - i : %d);", last, e->tile, last, e->tile);
+    }
+    e->indent = 1;
+    buf_add(&e->lines, body.data, body.len);
+    LINE("}");
+    buf_free(&body);
 }
 static bool in_nodes(const FusePass *pass, const IrNode *n) {
     for (int i = 0; i < pass->nodes.len; i++)
@@ -90,9 +169,26 @@ static bool is_early(const Cu *e, const FusePass *pass, const IrNode *n) {
     const IrNode *u = cu_segment_operand(e, n);
     return !u || !in_nodes(pass, u);
 }
+/* A small matrix whose rows are read here and there, a cell of each column after the other: these have to lie together.
+ */
+static void turn_operands(Cu *e, const FusePass *pass) {
+    for (int k = 0; k < pass->nodes.len; k++) {
+        const IrNode *n = pass->nodes.data[k];
+        if (n->op != IR_MATMUL || FUSE(n)->kind != FUSE_ROW || !n->tb || n->cols < 2) continue;
+        const IrNode *y = n->args[1];
+        if (!fuse_is_sparse(e->f, n->args[0]) || y->op == IR_CONST || y->op == IR_FULL || y->op == IR_IOTA) continue;
+        e->turned[n->id] = cu_transposed(e, y);
+    }
+}
+/* The rows that n's tile reads through an index, or adds to, without a kernel of its own. */
+static bool wants_index(const Cu *e, const IrNode *n) {
+    if (n->op == IR_GATHER) return n->rspace == e->pass->space;
+    return n->op == IR_SCATTER && !cu_needs_segments(e, n);
+}
 static void main_kernel(Cu *e, const FusePass *pass) {
     ItemVec items = {0};
     e->pass = pass;
+    e->indexes.len = 0;
     memset(e->staged, 0, sizeof *e->staged * (size_t)e->f->next_id);
     memset(e->scratched, 0, sizeof *e->scratched * (size_t)e->f->next_id);
     memset(e->dirty, 0, sizeof *e->dirty * (size_t)e->f->next_id);
@@ -102,6 +198,17 @@ static void main_kernel(Cu *e, const FusePass *pass) {
         Item it = {.node = n, .stride = cu_local_stride(n->cols)};
         if (FUSE(n)->kind == FUSE_ROW && cu_is_local(e, n)) vec_push(e->arena, &items, it);
         if (cu_is_product(e, n)) continue;
+        if (wants_index(e, n)) {
+            CuIndex index = {n->table, n->indicator};
+            bool there = false;
+            for (int i = 0; i < e->indexes.len; i++)
+                there = there || !memcmp(&e->indexes.data[i], &index, sizeof index);
+            Item copy = {.node = n, .stride = 1, .copy = true, .index = true};
+            if (!there) {
+                vec_push(e->arena, &e->indexes, index);
+                vec_push(e->arena, &items, copy);
+            }
+        }
         for (int a = 0; a < n->nargs; a++) {
             const IrNode *x = n->args[a];
             if (e->staged[x->id] || !wants_copy(e, n, x)) continue;
@@ -110,18 +217,15 @@ static void main_kernel(Cu *e, const FusePass *pass) {
             vec_push(e->arena, &items, copy);
         }
     }
-    plan_tile(e, &items);
+    plan_tile(e, &items, cu_share_codes(e, pass));
     int threads = e->tile > CUDA_THREADS ? e->tile : CUDA_THREADS;
     CudaKernel *kernel =
         cu_kernel_begin(e, arena_printf(e->arena, "pass_%d", pass->id), GRID_TILES, threads, pass->nodes.data[0]);
     kernel->space = pass->space;
     kernel->tile = e->tile;
     kernel->pass = pass;
-    e->finish.len = 0;
     declare_tile(e, &items);
     e->indent = 2;
-    copy_rows(e, &items);
-    size_t copied = e->lines.len;
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
         if (FUSE(n)->kind == FUSE_ROW)
@@ -129,7 +233,7 @@ static void main_kernel(Cu *e, const FusePass *pass) {
         else
             cu_reduce_node(e, n);
     }
-    bool empty = e->lines.len == copied;
+    bool empty = !e->lines.len;
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
         if (!FUSE(n)->in_place || !n->cols) continue;
@@ -140,16 +244,7 @@ static void main_kernel(Cu *e, const FusePass *pass) {
              (long long)cu_local_stride(n->cols), (long long)n->cols);
     }
     LINE("__syncthreads();"); /* the next tile overwrites this one */
-    const char *first = cu_arg(e, ARG_FIRST, 0), *last = cu_arg(e, ARG_LAST, 0);
-    Buf body = e->lines;
-    e->lines = (Buf){0};
-    e->indent = 1;
-    LINE("for (int64_t i = %s + (int64_t)blockIdx.x * %d; i < %s; i += (int64_t)gridDim.x * %d) {", first, e->tile,
-         last, e->tile);
-    LINE("    const int m = (int)(%s - i < %d ? %s - i : %d);", last, e->tile, last, e->tile);
-    buf_add(&e->lines, body.data, body.len);
-    LINE("}");
-    buf_free(&body);
+    tile_loop(e, &items);
     cu_products(e, pass);
     e->kernel->idle = empty;
     if (empty && !kernel->products.len) { /* nothing but sums by key */
@@ -158,13 +253,12 @@ static void main_kernel(Cu *e, const FusePass *pass) {
         e->pass = NULL;
         return;
     }
-    int index = e->out->kernels.len;
     cu_kernel_end(e);
     e->pass = NULL;
-    cu_finish(e, pass, index);
 }
 void cu_pass(Cu *e, const FusePass *pass) {
     cu_check_columns(e, pass);
+    turn_operands(e, pass);
     cu_flush(e);
     e->of = pass;
     e->leads = true;

@@ -3,13 +3,15 @@
  * In the tile: each thread owns a small rectangle of the result's cells and a share of the tile's rows, and keeps its
  * sums in registers over all its tiles; at the end the shares are added in order and leave the block as one row of
  * parts, which finish_P adds up in the order of the blocks. Large results are added to the block's row of parts itself.
+ * Where one operand is one-hot, a row adds to one row of the result only: threads own a column of it and a share of the
+ * rows, and their sums stand in shared memory.
  *
  * By key: a scatter, or the transpose of a sparse block times a value, is a sum over rows sorted by key (segments.h),
  * made by a kernel of its own after the pass, or before it when what it reads is there already. The order of summation
  * is fixed, so that two runs give the same bits. Counts are whole numbers and exact in any order: they use atomics. */
 #include "backends/cuda/emit.h"
 
-enum { CODES_IN_TILE = 256, RECTANGLE_MOST = 8, WIDE_KEYS = 8 };
+enum { CODES_IN_TILE = 256, SIDE_MOST = 8, RECTANGLE_MOST = 32, WIDE_KEYS = 8, CODE_SUMS_BYTES = 10 * 1024 };
 
 static const IrNode *sparse_operand(const Cu *e, const IrNode *n) {
     if (n->op != IR_MATMUL && n->op != IR_COLSUMS) return NULL;
@@ -79,16 +81,73 @@ static int new_parts(Cu *e, int64_t cells) {
     e->kernel->parts += cells;
     return e->out->parts.len - 1;
 }
-/* How wide and high the rectangles are that threads own: the smallest for which there are threads enough; 0: none is.
- */
+/* How wide and high the rectangles are that threads own, and how many there are; 0: none is small enough. A row of the
+ * tile costs a thread a load of shared memory for each side's cells and an operation for each cell of the rectangle; a
+ * load takes about as long as six of these. The end costs a few barriers a cell of the rectangle, once a block. */
 static int rectangle(const Cu *e, const IrNode *n, int *high, int *wide) {
-    for (int t = 1; t <= RECTANGLE_MOST; t *= 2) {
-        *high = n->rows == 1 ? 1 : t;
-        *wide = n->cols == 1 ? 1 : t;
-        int64_t count = (n->rows + *high - 1) / *high * ((n->cols + *wide - 1) / *wide);
-        if (count <= e->kernel->threads) return (int)count;
+    int64_t best = 0, rows = n->rows, cols = n->cols;
+    int found = 0;
+    for (int h = 1; h <= SIDE_MOST && h <= rows; h++)
+        for (int w = 1; w <= SIDE_MOST && w <= cols; w++) {
+            int64_t count = (rows + h - 1) / h * ((cols + w - 1) / w), threads = e->kernel->threads;
+            if (count > threads || (h * w > RECTANGLE_MOST && h != SIDE_MOST && w != SIDE_MOST)) continue;
+            int64_t shares = threads / count, each = (e->tile + shares - 1) / shares;
+            int64_t cost = each * (6 * (h + w) + h * w) + 16 * h * w;
+            if (found && cost >= best) continue;
+            found = (int)count, best = cost, *high = h, *wide = w;
+        }
+    return found;
+}
+/* Sums of numbers by the column of a one-hot operand: how many threads share the rows, of what `bytes` hold; 0: they
+ * are not made so. */
+static int code_shares(const Cu *e, const IrNode *n, int64_t bytes) {
+    if (n->op != IR_MATMUL || cu_needs_segments(e, n) || cu_is_product(e, n)) return 0;
+    const IrNode *x = n->args[0], *y = n->args[1];
+    bool cx = cu_is_index(e, x) || cu_is_codes(e, x), cy = cu_is_index(e, y) || cu_is_codes(e, y);
+    if (cx == cy) return 0;
+    int64_t cells = n->rows * n->cols, width = cx ? n->cols : n->rows;
+    if (width > CUDA_THREADS || !cells) return 0;
+    int64_t shares = CUDA_THREADS / width, most = bytes / (8 * cells);
+    if (shares > most) shares = most;
+    return shares >= 2 ? (int)shares : 0;
+}
+int64_t cu_share_codes(Cu *e, const FusePass *pass) {
+    int64_t taken = 0;
+    for (int k = 0; k < pass->nodes.len; k++) {
+        const IrNode *n = pass->nodes.data[k];
+        e->shares[n->id] = FUSE(n)->kind == FUSE_REDUCE ? code_shares(e, n, CODE_SUMS_BYTES - taken) : 0;
+        taken += 8 * n->rows * n->cols * e->shares[n->id];
     }
-    return 0;
+    return taken;
+}
+static void reduce_by_code(Cu *e, const IrNode *n, int parts, int shares) {
+    const IrNode *x = n->args[0], *y = n->args[1];
+    bool down = column_of(e, x) != NULL; /* the codes are rows of the result */
+    const IrNode *v = down ? y : x;
+    int id = n->id, threads = e->kernel->threads;
+    long long codes = down ? n->rows : n->cols, width = down ? n->cols : n->rows, cells = n->rows * n->cols;
+    TOP("__shared__ double a%d[%lld]; /* %s */", id, shares * cells, cu_where(e, n));
+    TOP("for (int q = threadIdx.x; q < %lld; q += %d) a%d[q] = 0;", shares * cells, threads, id);
+    TOP("__syncthreads();");
+    LINE("if (threadIdx.x < %lld) { /* %s */", shares * width, cu_where(e, n));
+    LINE("    const int c = threadIdx.x %% %lld;", width);
+    LINE("    for (int b = threadIdx.x / %lld; b < m; b += %d) {", width, shares);
+    LINE("        const int a = %s;", column_of(e, down ? x : y));
+    LINE("        if (a >= 0 && a < %lld) a%d[(threadIdx.x / %lld * %lld + a) * %lld + c] += %s;", codes, id, width,
+         codes, width, cu_cell(e, v, "b", width == 1 ? "0" : "c"));
+    LINE("    }");
+    LINE("}");
+    const char *to = cu_arg(e, ARG_PARTS, parts);
+    TAIL("__syncthreads();");
+    TAIL("for (int q = threadIdx.x; q < %lld; q += %d) {", cells, threads);
+    TAIL("    double s = fresh ? 0 : %s[(int64_t)blockIdx.x * %lld + q];", to, cells);
+    if (down)
+        TAIL("    for (int u = 0; u < %d; u++) s += a%d[u * %lld + q];", shares, id, cells);
+    else
+        TAIL("    for (int u = 0; u < %d; u++) s += a%d[u * %lld + q %% %lld * %lld + q / %lld];", shares, id, cells,
+             codes, width, codes);
+    TAIL("    %s[(int64_t)blockIdx.x * %lld + q] = s;", to, cells);
+    TAIL("}");
 }
 /* One number from all cells. */
 static void reduce_all(Cu *e, const IrNode *n, int parts) {
@@ -172,19 +231,19 @@ static void reduce_rectangles(Cu *e, const IrNode *n, int parts, int count, int 
 }
 static void atomic_scatter(Cu *e, const IrNode *n) {
     const IrNode *x = n->args[0];
-    const char *to = cu_value(e, n, true), *row = cu_row_bind(e, BIND_INDEX, n->table, n->indicator);
+    const char *to = cu_value(e, n, true), *row = cu_index_row(e, n->table, n->indicator, "b");
     const char *rows = cu_arg(e, ARG_ROWS, n->rspace);
     long long cols = (long long)n->cols;
     if (cu_is_index(e, x)) {
         LINE("for (int b = threadIdx.x; b < m; b += %d) { /* %s */", e->kernel->threads, cu_where(e, n));
-        LINE("    const int64_t r = %s[i + b], a = %s;", row, cu_index_column(e, x, "b"));
+        LINE("    const int64_t r = %s, a = %s;", row, cu_index_column(e, x, "b"));
         LINE("    if (r < %s && a >= 0 && a < %lld) atomicAdd(&%s[r * %lld + a], 1.0);", rows, cols, to, cols);
         LINE("}");
         return;
     }
     LINE("for (int q = threadIdx.x; q < m * %lld; q += %d) { /* %s */", cols, e->kernel->threads, cu_where(e, n));
     LINE("    const int b = q / %lld, j = q %% %lld;", cols, cols);
-    LINE("    const int64_t r = %s[i + b];", row);
+    LINE("    const int64_t r = %s;", row);
     LINE("    if (r < %s) atomicAdd(&%s[r * %lld + j], %s);", rows, to, cols,
          cu_cell(e, x, "b", cols == 1 ? "0" : "j"));
     LINE("}");
@@ -196,33 +255,41 @@ void cu_reduce_node(Cu *e, const IrNode *n) {
         atomic_scatter(e, n);
         return;
     }
-    int parts = new_parts(e, n->rows * n->cols), high, wide, count;
-    vec_push(e->arena, &e->finish, (IrNode *)n);
+    int parts = new_parts(e, n->rows * n->cols), high, wide, count, shares = e->shares[n->id];
+    CuFinish left = {n, parts, e->out->kernels.len, e->pass->id};
+    vec_push(e->arena, &e->finish, left);
     cu_arg(e, ARG_FRESH, 0);
     if (n->op == IR_SUM || n->op == IR_MINALL || n->op == IR_MAXALL)
         reduce_all(e, n, parts);
+    else if (shares)
+        reduce_by_code(e, n, parts, shares);
     else if ((count = rectangle(e, n, &high, &wide)))
         reduce_rectangles(e, n, parts, count, high, wide);
     else
         reduce_large(e, n, parts);
 }
-/* Adds the parts of the pass's reductions up, a warp a cell. `kernel` wrote them. */
-void cu_finish(Cu *e, const FusePass *pass, int kernel) {
+bool cu_is_unfinished(const Cu *e, const IrNode *n) {
+    for (int i = 0; i < e->finish.len; i++)
+        if (e->finish.data[i].node == n) return true;
+    return false;
+}
+/* A warp a cell. Later than the pass, so that several passes may share it: a launch costs as much as the sums. */
+void cu_finish(Cu *e) {
     if (!e->finish.len) return;
     int64_t cells = 0;
-    for (int i = 0; i < e->finish.len; i++) cells += e->finish.data[i]->rows * e->finish.data[i]->cols;
-    CudaKernel *k =
-        cu_kernel_begin(e, arena_printf(e->arena, "finish_%d", pass->id), GRID_WARPS, CUDA_THREADS, e->finish.data[0]);
+    for (int i = 0; i < e->finish.len; i++) cells += e->finish.data[i].node->rows * e->finish.data[i].node->cols;
+    CudaKernel *k = cu_kernel_begin(e, arena_printf(e->arena, "finish_%d", e->finish.data[0].pass), GRID_WARPS,
+                                    CUDA_THREADS, e->finish.data[0].node);
     k->cells = cells;
     LINE("int64_t q = ((int64_t)blockIdx.x * %d + threadIdx.x) / 32;", CUDA_THREADS);
-    int first = e->out->parts.len - e->finish.len;
     for (int i = 0; i < e->finish.len; i++) {
-        const IrNode *n = e->finish.data[i];
+        const CuFinish *f = &e->finish.data[i];
+        const IrNode *n = f->node;
         long long own = (long long)(n->rows * n->cols);
         bool least;
         LINE("if (q < %lldLL) { /* %s */", own, cu_where(e, n));
-        LINE("    fold_parts(%s, %s, q, %lldLL, %s, %d);", cu_value(e, n, true), cu_arg(e, ARG_PARTS, first + i), own,
-             cu_arg(e, ARG_BLOCKS, kernel),
+        LINE("    fold_parts(%s, %s, q, %lldLL, %s, %d);", cu_value(e, n, true), cu_arg(e, ARG_PARTS, f->parts), own,
+             cu_arg(e, ARG_BLOCKS, f->kernel),
              !is_extreme(n, &least) ? 0
              : least                ? 1
                                     : 2);
@@ -230,6 +297,7 @@ void cu_finish(Cu *e, const FusePass *pass, int kernel) {
         LINE("}");
         LINE("q -= %lldLL;", own);
     }
+    e->finish.len = 0;
     cu_kernel_end(e);
 }
 
@@ -256,6 +324,11 @@ void cu_segments(Cu *e, const IrNode *n) {
     const char *begin = cu_arg(e, ARG_CHUNK_BEGIN, bind), *end = cu_arg(e, ARG_CHUNK_END, bind);
     const char *sums = cu_arg(e, ARG_CHUNK_SUMS, e->out->kernels.len);
     const char *value = segment_value(e, n, d);
+    bool in_place = keys_down || n->op == IR_COLSUMS; /* sums of keys lie as the result does */
+    if (in_place) {
+        TOP("double *const to = %s ? %s : %s;", cu_arg(e, ARG_DIRECT, bind), cu_value(e, n, true), sums);
+        sums = "to";
+    }
     const char *each = values ? arena_printf(e->arena, "%s[at] * %s", cu_arg(e, ARG_CHUNK_VALUES, bind), value) : value;
     k->parts = width;
     if (width >= WIDE_KEYS) { /* threads share the columns: rows are read as they lie */
@@ -266,6 +339,7 @@ void cu_segments(Cu *e, const IrNode *n) {
         LINE("    const int k = (int)(q %% %lld);", (long long)width);
         LINE("    (void)k;");
         LINE("    double s = 0;");
+        LINE("#pragma unroll 4");
         LINE("    for (int64_t at = %s[chunk]; at < last; at++) {", chunks);
         LINE("        const int64_t i = %s ? %s[at] : at;", rows, rows);
         LINE("        (void)i;");
@@ -282,6 +356,7 @@ void cu_segments(Cu *e, const IrNode *n) {
         LINE("    const bool there = chunk < %s;", end);
         LINE("    const int64_t begin = there ? %s[chunk] : 0, last = there ? %s[chunk + 1] : 0;", chunks, chunks);
         for (int c = 0; c < width; c++) LINE("    double s%d = 0;", c);
+        LINE("#pragma unroll 4");
         LINE("    for (int64_t at = begin + lane; at < last; at += %s) {", lanes);
         LINE("        const int64_t i = %s ? %s[at] : at;", rows, rows);
         LINE("        (void)i;");
@@ -300,19 +375,25 @@ void cu_segments(Cu *e, const IrNode *n) {
     k = cu_kernel_begin(e, arena_printf(e->arena, "fold_%d", n->id), GRID_KEYS, CUDA_THREADS, n);
     k->bind = bind;
     k->cells = width;
+    k->folds = in_place;
     const char *first = cu_arg(e, ARG_CHUNK_FIRST, bind), *keys = cu_arg(e, ARG_KEY_COUNT, bind);
+    const char *folds = cu_arg(e, ARG_FOLDS, bind);
     sums = cu_arg(e, ARG_CHUNK_SUMS, source);
-    LINE("for (int64_t q = (int64_t)blockIdx.x * %d + threadIdx.x; q < %s * %lld; q += (int64_t)gridDim.x * %d) {",
-         CUDA_THREADS, keys, (long long)width, CUDA_THREADS);
-    LINE("    const int64_t key = q / %lld, k = q %% %lld, last = %s[key + 1];", (long long)width, (long long)width,
-         first);
-    LINE("    double s = 0;");
-    LINE("    for (int64_t chunk = %s[key]; chunk < last; chunk++) s += %s[chunk * %lld + k];", first, sums,
+    LINE("const int lane = threadIdx.x %% %s, per = %d / %s;", folds, CUDA_THREADS, folds);
+    LINE("const int64_t cells = %s * %lld;", keys, (long long)width);
+    LINE("for (int64_t at = (int64_t)blockIdx.x * per; at < cells; at += (int64_t)gridDim.x * per) {");
+    LINE("    const int64_t q = at + threadIdx.x / %s, key = q / %lld, k = q %% %lld;", folds, (long long)width,
          (long long)width);
-    if (keys_down || n->op == IR_COLSUMS)
-        LINE("    %s[key * %lld + k] = s;", cu_value(e, n, true), (long long)width);
+    LINE("    const int64_t begin = q < cells ? %s[key] : 0, last = q < cells ? %s[key + 1] : 0;", first, first);
+    LINE("    double s = 0;");
+    LINE("#pragma unroll 4");
+    LINE("    for (int64_t chunk = begin + lane; chunk < last; chunk += %s) s += %s[chunk * %lld + k];", folds, sums,
+         (long long)width);
+    LINE("    s = lanes_sum(s, %s);", folds);
+    if (in_place)
+        LINE("    if (q < cells && lane == 0) %s[q] = s;", cu_value(e, n, true));
     else
-        LINE("    %s[k * %lld + key] = s;", cu_value(e, n, true), (long long)n->cols);
+        LINE("    if (q < cells && lane == 0) %s[k * %lld + key] = s;", cu_value(e, n, true), (long long)n->cols);
     LINE("}");
     cu_kernel_end(e);
 }

@@ -2,14 +2,26 @@
  * barriers stand only where a thread may read what another has written. */
 #include "backends/cuda/emit.h"
 
+enum { CELLS_A_THREAD = 16 };
+
 /* A wide row that is not in shared memory is read by the lanes of a warp together. */
 static bool by_warp(const Cu *e, const IrNode *n) {
     const IrNode *x = n->args[0];
     return n->op == IR_MATMUL && n->cols <= 4 && x->cols >= 64 && !fuse_is_sparse(e->f, x) && !cu_in_pass(e, x) &&
            !e->staged[x->id];
 }
+/* Numbers that stand in shared memory, row after row: threads may read any of them. */
+static bool in_tile(const Cu *e, const IrNode *x) {
+    return !fuse_is_sparse(e->f, x) && (cu_in_pass(e, x) ? cu_is_local(e, x) : e->staged[x->id]);
+}
+/* A column of products of rows that are fewer than the threads: these share the rows. */
+static int lanes_of(const Cu *e, const IrNode *n) {
+    const IrNode *x = n->args[0];
+    if (n->op != IR_MATMUL || n->cols != 1 || x->cols < 16 || e->tile >= e->kernel->threads || !in_tile(e, x)) return 1;
+    return e->kernel->threads / e->tile;
+}
 bool cu_by_row(const Cu *e, const IrNode *n) {
-    return n->cols == 1 && n->op != IR_EXPAND && n->op != IR_CBIND && !by_warp(e, n);
+    return n->cols == 1 && n->op != IR_EXPAND && n->op != IR_CBIND && !by_warp(e, n) && lanes_of(e, n) == 1;
 }
 static bool reads_dirty(const Cu *e, const IrNode *n, bool by_row) {
     for (int a = 0; a < n->nargs; a++) {
@@ -50,7 +62,14 @@ static const char *result(Cu *e, const IrNode *n, const char *j) {
 static void rows_begin(Cu *e, const IrNode *n) {
     LINE("for (int b = threadIdx.x; b < m; b += %d) { /* %s */", e->kernel->threads, cu_where(e, n));
 }
+static bool gathers(const Cu *e, const IrNode *n) {
+    if (n->op == IR_GATHER) return true;
+    for (int a = 0; a < n->nargs; a++)
+        if (cu_in_pass(e, n->args[a]) && cu_is_inline(e, n->args[a]) && gathers(e, n->args[a])) return true;
+    return false;
+}
 static void cells_begin(Cu *e, const IrNode *n, int64_t cols) {
+    if (gathers(e, n)) LINE("#pragma unroll 4"); /* several on their way at once */
     LINE("for (int q = threadIdx.x; q < m * %lld; q += %d) { /* %s */", (long long)cols, e->kernel->threads,
          cu_where(e, n));
     LINE("    const int b = q / %lld, j = q %% %lld;", (long long)cols, (long long)cols);
@@ -59,6 +78,9 @@ static void cells_begin(Cu *e, const IrNode *n, int64_t cols) {
 /* Cell (r, c) of the small operand y of x @ op(y). */
 static const char *small_at(Cu *e, const IrNode *n, const char *r, const char *c) {
     const IrNode *y = n->args[1];
+    if (e->turned[n->id] >= 0)
+        return arena_printf(e->arena, "%s[(%s) * %lld + %s]", cu_slot_arg(e, e->turned[n->id], false), r,
+                            (long long)n->cols, c);
     const char *a = n->tb ? c : r, *b = n->tb ? r : c;
     return cu_small(e, y, y->rows == 1 ? "0" : a, y->cols == 1 ? "0" : b);
 }
@@ -81,9 +103,59 @@ static const char *csr_value(Cu *e, const IrNode *x, bool own) {
 static const char *code_of(Cu *e, const IrNode *x) {
     return arena_printf(e->arena, "%s[i + b]", cu_row_bind(e, BIND_CODES, x->table, x->block));
 }
+/* A thread makes some cells of a row, and reads the row once for all of them. */
+static void row_product_in_tile(Cu *e, const IrNode *n) {
+    const IrNode *x = n->args[0];
+    int threads = e->kernel->threads, tile = e->tile;
+    long long cols = (long long)n->cols, groups = (cols + CELLS_A_THREAD - 1) / CELLS_A_THREAD;
+    if (groups < threads / tile) groups = threads / tile;
+    long long wide = (cols + groups - 1) / groups;
+    groups = (cols + wide - 1) / wide;
+    bool whole = groups * wide == cols;
+    LINE("for (int q = threadIdx.x; q < %lld; q += %d) { /* %s */", groups * tile, threads, cu_where(e, n));
+    LINE("    const int b = q %% %d, first = %s;", tile,
+         groups == 1 ? "0" : arena_printf(e->arena, "q / %d * %lld", tile, wide));
+    LINE("    if (b >= m) continue;");
+    LINE("    double s[%lld] = {0};", wide);
+    LINE("#pragma unroll 4");
+    LINE("    for (int k = 0; k < %lld; k++) {", (long long)x->cols);
+    LINE("        const double v = %s;", cu_cell(e, x, "b", "k"));
+    LINE("#pragma unroll");
+    LINE("        for (int u = 0; u < %lld; u++) s[u] += v * %s;", wide,
+         small_at(e, n, "k",
+                  whole ? "(first + u)"
+                        : arena_printf(e->arena, "(first + u < %lld ? first + u : %lld)", cols, cols - 1)));
+    LINE("    }");
+    LINE("#pragma unroll");
+    LINE("    for (int u = 0; u < %lld; u++)", wide);
+    if (!whole) LINE("        if (first + u < %lld)", cols);
+    LINE("            %s = s[u];", result(e, n, "(first + u)"));
+    LINE("}");
+}
+static void column_by_lanes(Cu *e, const IrNode *n, int lanes) {
+    const IrNode *x = n->args[0];
+    LINE("{ /* %s */", cu_where(e, n));
+    LINE("    const int b = threadIdx.x / %d;", lanes);
+    LINE("    double s = 0;");
+    LINE("    if (b < m)");
+    LINE("#pragma unroll 8");
+    LINE("        for (int k = threadIdx.x %% %d; k < %lld; k += %d) s += %s * %s;", lanes, (long long)x->cols, lanes,
+         cu_cell(e, x, "b", "k"), small_at(e, n, "k", "0"));
+    LINE("    s = lanes_sum(s, %d);", lanes);
+    LINE("    if (b < m && threadIdx.x %% %d == 0) %s = s;", lanes, result(e, n, "0"));
+    LINE("}");
+}
 static void row_product(Cu *e, const IrNode *n) {
     const IrNode *x = n->args[0];
     long long inner = (long long)x->cols;
+    if (n->cols > 1 && x->cols > 1 && in_tile(e, x)) {
+        row_product_in_tile(e, n);
+        return;
+    }
+    if (lanes_of(e, n) > 1) {
+        column_by_lanes(e, n, lanes_of(e, n));
+        return;
+    }
     if (by_warp(e, n)) {
         LINE("for (int b = threadIdx.x / 32; b < m; b += %d) { /* %s */", e->kernel->threads / 32, cu_where(e, n));
         LINE("    double s[%lld] = {0};", (long long)n->cols);
@@ -162,8 +234,7 @@ static void row_expand(Cu *e, const IrNode *n) {
         const IntBlock *blk = &in->blocks[n->blocks[a]];
         const char *cols = cu_bind(e, BIND_COLUMNS, n->table, n->blocks[a]);
         bool here = x->rspace == n->rspace, sparse = fuse_is_sparse(e->f, x);
-        const char *row =
-            here ? "i + b" : arena_printf(e->arena, "%s[i + b]", cu_row_bind(e, BIND_INDEX, n->table, blk->indicator));
+        const char *row = here ? "i + b" : cu_index_row(e, n->table, blk->indicator, "b");
         if (sparse)
             rows_begin(e, x);
         else

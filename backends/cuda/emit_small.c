@@ -1,29 +1,47 @@
 /* emit_small.c: operators on small values. Consecutive ones are statements of one kernel of one block, a barrier after
- * each; one with many independent cells is a kernel of many blocks by itself. */
+ * each. Those with many independent cells are a kernel of many blocks, which consecutive ones share while each cell
+ * needs the same cell of the others only. A cell that is a sum of many is made by a warp, or by a block of its own. */
 #include "backends/cuda/emit.h"
 
-enum { WIDE_CELLS = 16384 };
+enum { DEEP = 256, DEEP_CELLS = 4096, WARP_DEEP = 32, WARP_CELLS = 128 };
 
 static const char *at(Cu *e, const IrNode *x, const char *r, const char *c) {
     return cu_small(e, x, x->rows == 1 ? "0" : r, x->cols == 1 ? "0" : c);
 }
-static void begin(Cu *e, const IrNode *n, bool wide) {
-    if (wide) cu_flush(e);
-    if (e->small_open) return;
-    CudaKernel *k = cu_kernel_begin(e, arena_printf(e->arena, "small_%d", e->nsmall++), wide ? GRID_CELLS : GRID_ONE,
-                                    CUDA_SMALL_THREADS, n);
-    k->cells = wide ? n->rows * n->cols : 0;
+static bool is_wide(const IrNode *n) {
+    return n->rows * n->cols >= CUDA_WIDE_CELLS;
+}
+/* Its cells need the same cells only of what the open kernel of many blocks has made. */
+static bool joins(const Cu *e, const IrNode *n) {
+    if (!ir_is_elementwise(n->op) && n->op != IR_STORED) return false;
+    for (int i = 0; i < e->wide_nodes.len; i++) {
+        const IrNode *m = e->wide_nodes.data[i];
+        if (m->rows != n->rows || m->cols != n->cols) return false;
+    }
+    return e->wide_nodes.len > 0;
+}
+static void open_kernel(Cu *e, const IrNode *n, CudaGrid grid, int64_t cells) {
+    CudaKernel *k = cu_kernel_begin(e, arena_printf(e->arena, "small_%d", e->nsmall++), grid, CUDA_SMALL_THREADS, n);
+    k->cells = cells;
     e->small_open = true;
-    e->wide = wide;
+    e->wide = grid != GRID_ONE;
+    e->wide_nodes.len = 0;
+}
+static void begin(Cu *e, const IrNode *n, bool wide) {
+    if (e->small_open && (wide != e->wide || (wide && !joins(e, n)))) cu_flush(e);
+    if (!e->small_open) open_kernel(e, n, wide ? GRID_CELLS : GRID_ONE, wide ? n->rows * n->cols : 0);
 }
 void cu_small_begin(Cu *e, const IrNode *n) {
     begin(e, n, false);
 }
-static void end(Cu *e) {
-    if (e->wide)
-        cu_flush(e);
-    else
+/* `cellwise`: others may join. */
+static void end(Cu *e, const IrNode *n, bool cellwise) {
+    if (!e->wide)
         LINE("__syncthreads();");
+    else if (cellwise)
+        vec_push(e->arena, &e->wide_nodes, n);
+    else
+        cu_flush(e);
 }
 /* Threads share the numbers q below count. */
 static void share(Cu *e, int64_t count) {
@@ -44,14 +62,72 @@ static void fill(Cu *e, const IrNode *n, const char *text) {
     LINE("    %s[q] = %s;", cu_value(e, n, true), text);
     LINE("}");
 }
+/* How many cells make one of n's, where it is a sum or an extreme of them; 0: it is neither, or of all cells. */
+static int64_t depth(const IrNode *n) {
+    switch (n->op) {
+    case IR_MATMUL: return n->ta ? n->args[0]->rows : n->args[0]->cols;
+    case IR_ROWSUMS:
+    case IR_ROWMIN:
+    case IR_ROWMAX: return n->args[0]->cols;
+    case IR_COLSUMS:
+    case IR_COLMIN:
+    case IR_COLMAX: return n->args[0]->rows;
+    default: return 0;
+    }
+}
+static bool is_deep(const IrNode *n) {
+    return depth(n) >= DEEP && n->rows * n->cols <= DEEP_CELLS;
+}
+static int how_combined(const IrNode *n) {
+    switch (n->op) {
+    case IR_ROWMIN:
+    case IR_COLMIN:
+    case IR_MINALL: return 1;
+    case IR_ROWMAX:
+    case IR_COLMAX:
+    case IR_MAXALL: return 2;
+    default: return 0;
+    }
+}
+/* Cell (r, c) of n from terms k, which threads share: all those of a block of its own, or of a warp. */
+static void combine_shared(Cu *e, const IrNode *n, const char *term) {
+    int how = how_combined(n);
+    long long inner = (long long)depth(n), cols = (long long)n->cols;
+    bool blocks = is_deep(n);
+    if (blocks)
+        LINE("{");
+    else
+        LINE("for (int64_t q = threadIdx.x / 32; q < %lldLL; q += %d) {", (long long)(n->rows * n->cols),
+             CUDA_SMALL_THREADS / 32);
+    LINE("    const int64_t r = %s / %lld, c = %s %% %lld;", blocks ? "blockIdx.x" : "q", cols,
+         blocks ? "blockIdx.x" : "q", cols);
+    LINE("    (void)r, (void)c;");
+    LINE("    double s = %s;", how == 0 ? "0" : how == 1 ? "infinity()" : "-infinity()");
+    LINE("#pragma unroll 4");
+    LINE("    for (int64_t k = threadIdx.x%s; k < %lldLL; k += %d) s = combine(%d, %s, s);", blocks ? "" : " % 32",
+         inner, blocks ? CUDA_SMALL_THREADS : 32, how, term);
+    if (blocks) {
+        LINE("    leave_shares(s, 1, %d, 0, 1, %s, 1);", how, cu_value(e, n, true));
+    } else {
+        LINE("    s = warp_combined(s, %d);", how);
+        LINE("    if (threadIdx.x %% 32 == 0) %s[q] = s;", cu_value(e, n, true));
+    }
+    LINE("}");
+}
+static bool shares_terms(const Cu *e, const IrNode *n) {
+    return is_deep(n) || (!e->wide && depth(n) >= WARP_DEEP && n->rows * n->cols < WARP_CELLS);
+}
 static void small_product(Cu *e, const IrNode *n) {
     const IrNode *x = n->args[0], *y = n->args[1];
-    int64_t inner = n->ta ? x->rows : x->cols;
     const char *xs = n->ta ? at(e, x, "k", "r") : at(e, x, "r", "k"),
                *ys = n->tb ? at(e, y, "c", "k") : at(e, y, "k", "c");
+    if (shares_terms(e, n)) {
+        combine_shared(e, n, arena_printf(e->arena, "%s * %s", xs, ys));
+        return;
+    }
     share_cells(e, n->rows, n->cols);
     LINE("    double s = 0;");
-    LINE("    for (int64_t k = 0; k < %lld; k++) s += %s * %s;", (long long)inner, xs, ys);
+    LINE("    for (int64_t k = 0; k < %lld; k++) s += %s * %s;", (long long)depth(n), xs, ys);
     LINE("    %s[q] = s;", cu_value(e, n, true));
     LINE("}");
 }
@@ -61,19 +137,15 @@ static void small_reduce(Cu *e, const IrNode *n) {
     bool rows = n->op == IR_ROWSUMS || n->op == IR_ROWMIN || n->op == IR_ROWMAX || n->op == IR_ROWARGMIN ||
                 n->op == IR_ROWARGMAX;
     bool cols = n->op == IR_COLSUMS || n->op == IR_COLMIN || n->op == IR_COLMAX;
-    const char *start = "s = 0", *step = "s += v;";
-    int how = 0;
-    switch (n->op) {
-    case IR_ROWMIN:
-    case IR_COLMIN:
-    case IR_MINALL: start = "s = infinity()", step = "s = least_of(v, s);", how = 1; break;
-    case IR_ROWMAX:
-    case IR_COLMAX:
-    case IR_MAXALL: start = "s = -infinity()", step = "s = most_of(v, s);", how = 2; break;
-    case IR_ROWARGMIN: start = "s = 1, best = infinity()", step = "if (v < best) best = v, s = c + 1;"; break;
-    case IR_ROWARGMAX: start = "s = 1, best = -infinity()", step = "if (v > best) best = v, s = c + 1;"; break;
-    default: break;
+    if (shares_terms(e, n)) {
+        combine_shared(e, n, rows ? at(e, x, "r", "k") : at(e, x, "k", "c"));
+        return;
     }
+    int how = how_combined(n);
+    const char *start = how == 1 ? "s = infinity()" : how == 2 ? "s = -infinity()" : "s = 0";
+    const char *step = how == 1 ? "s = least_of(v, s);" : how == 2 ? "s = most_of(v, s);" : "s += v;";
+    if (n->op == IR_ROWARGMIN) start = "s = 1, best = infinity()", step = "if (v < best) best = v, s = c + 1;";
+    if (n->op == IR_ROWARGMAX) start = "s = 1, best = -infinity()", step = "if (v > best) best = v, s = c + 1;";
     if (rows || cols) {
         share(e, rows ? x->rows : x->cols);
         LINE("    const int64_t %c = q;", rows ? 'r' : 'c');
@@ -114,8 +186,12 @@ static void small_place(Cu *e, const IrNode *n) {
     fill(e, n, least ? "infinity()" : most ? "-infinity()" : "0");
     for (int a = 0; a < n->nargs; a++) { /* blocks may share a column: one after the other */
         const IrNode *x = n->args[a];
+        if (e->wide)
+            open_kernel(e, n, GRID_CELLS, x->rows * x->cols);
+        else
+            LINE("__syncthreads();");
         const char *cols = cu_bind(e, BIND_COLUMNS, n->table, n->blocks[a]);
-        LINE("__syncthreads();");
+        to = cu_value(e, n, true);
         share_cells(e, x->rows, x->cols);
         if (n->op == IR_PLACE)
             LINE("    const int64_t at = (int64_t)%s[r] * %lld + c;", cols, (long long)n->cols);
@@ -133,17 +209,19 @@ static bool in_one_block(const IrNode *n) {
     switch (n->op) {
     case IR_SUM:
     case IR_MINALL:
-    case IR_MAXALL:
-    case IR_PLACE:
-    case IR_PLACE_COLS:
-    case IR_CBIND:
-    case IR_RBIND: return true;
+    case IR_MAXALL: return true;
     default: return false;
     }
 }
 void cu_small_node(Cu *e, const IrNode *n) {
     if (!n->rows || !n->cols) return;
-    begin(e, n, !in_one_block(n) && n->rows * n->cols >= WIDE_CELLS);
+    bool cellwise = ir_is_elementwise(n->op) || n->op == IR_STORED;
+    if (is_deep(n)) {
+        cu_flush(e);
+        open_kernel(e, n, GRID_BLOCKS, n->rows * n->cols);
+    } else {
+        begin(e, n, !in_one_block(n) && is_wide(n));
+    }
     LINE("/* %s */", cu_where(e, n));
     const IrNode *x = n->nargs ? n->args[0] : NULL;
     switch (n->op) {
@@ -189,7 +267,17 @@ void cu_small_node(Cu *e, const IrNode *n) {
         fill(e, n, cu_operator(e, n, a));
     }
     }
-    end(e);
+    end(e, n, cellwise);
+}
+
+int cu_transposed(Cu *e, const IrNode *y) {
+    int slot = cu_new_slot(e, y->cols, y->rows, 0, arena_printf(e->arena, "turned_%d", e->out->slots.len));
+    begin(e, y, is_wide(y));
+    share_cells(e, y->cols, y->rows);
+    LINE("    %s[q] = %s;", cu_slot_arg(e, slot, true), at(e, y, "c", "r"));
+    LINE("}");
+    end(e, y, false);
+    return slot;
 }
 
 /* Slot `to` = from, whatever from is. A small value of as many rows may become one over a space: both are packed. */
@@ -197,7 +285,7 @@ void cu_copy(Cu *e, int to, const IrNode *from) {
     const CudaSlot *slot = &e->out->slots.data[to];
     int own = cu_slot(e->out, from);
     if (own == to || !slot->cols) return;
-    if (own >= 0 && (slot->rspace || slot->rows * slot->cols >= WIDE_CELLS)) {
+    if (own >= 0 && (slot->rspace || slot->rows * slot->cols >= CUDA_WIDE_CELLS)) {
         cu_op(e, (CudaOp){.kind = CUOP_COPY, .to = to, .from = own, .node = from});
         return;
     }

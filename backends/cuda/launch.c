@@ -39,8 +39,9 @@ static int64_t needed_blocks(const Job *j, const CudaKernel *k, int64_t count) {
     case GRID_TILES: return (count + k->tile - 1) / k->tile;
     case GRID_CELLS: threads = (k->space ? job_rows(j, k->space) : 1) * k->cells; break;
     case GRID_CHUNKS: threads = count * (k->cells ? k->cells : b->lanes); break;
-    case GRID_KEYS: threads = b->keys * k->cells; break;
+    case GRID_KEYS: threads = k->folds && b->chunks == b->keys ? 0 : b->keys * k->cells * b->folds; break;
     case GRID_WARPS: return (k->cells * 32 + k->threads - 1) / k->threads; /* each warp has its cell */
+    case GRID_BLOCKS: return k->cells;
     }
     int64_t blocks = (threads + k->threads - 1) / k->threads,
             most = (int64_t)j->d->multiprocessors * BLOCKS_A_PROCESSOR;
@@ -78,6 +79,8 @@ static void argument(const Job *j, int kernel, const CudaArg *a, int64_t first, 
     case ARG_CHUNK_END: out->n = last; break;
     case ARG_KEY_COUNT: out->n = b->keys; break;
     case ARG_LANES: out->i = b->lanes; break;
+    case ARG_FOLDS: out->i = b->folds; break;
+    case ARG_DIRECT: out->i = b->chunks == b->keys; break;
     case ARG_CHUNK_SUMS: out->p = j->sums[a->index]; break;
     }
 }

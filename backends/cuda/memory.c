@@ -125,7 +125,7 @@ static bool bind_segments(Job *j, const CudaBind *b, JobBind *o) {
             if ((*part[k] = cuda_resident_find(job_kind(b->kind, b->single, k), identity_of(j, b))))
                 cuda_resident_use(j->d, *part[k], 1);
         const int64_t *n = cuda_resident_numbers(there);
-        o->keys = n[0], o->chunks = n[1], o->lanes = (int)n[2];
+        o->keys = n[0], o->chunks = n[1], o->lanes = (int)n[2], o->folds = (int)n[3];
         return true;
     }
     Segments *s = o->streamed ? arena_new_of(j->arena, Segments) : &(Segments){0};
@@ -136,6 +136,7 @@ static bool bind_segments(Job *j, const CudaBind *b, JobBind *o) {
     o->keys = s->keys;
     o->chunks = s->chunks;
     o->lanes = s->lanes;
+    o->folds = s->folds;
     if (o->streamed) { /* entries arrive piece by piece: what they are cut by belongs to this run */
         o->segments = s;
         o->first = resident(j, b, 1, s->first, 8 * (size_t)(s->keys + 1), true);
@@ -151,7 +152,7 @@ static bool bind_segments(Job *j, const CudaBind *b, JobBind *o) {
               (o->bounds = resident(j, b, 0, s->bounds, 8 * (size_t)(s->chunks + 1), false));
     if (ok) {
         int64_t *n = cuda_resident_numbers(o->bounds);
-        n[0] = s->keys, n[1] = s->chunks, n[2] = s->lanes;
+        n[0] = s->keys, n[1] = s->chunks, n[2] = s->lanes, n[3] = s->folds;
     }
     segments_free(s);
     return ok;

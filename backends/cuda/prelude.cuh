@@ -58,45 +58,47 @@ static inline double warp_sum(double s) {
     for (int step = 16; step; step /= 2) s += __shfl_down_sync(0xffffffffu, s, step, 32);
     return s;
 }
+/* All of a warp's, for its first thread. */
+static inline double warp_combined(double s, int how) {
+    for (int step = 16; step; step /= 2) s = combine(how, s, __shfl_down_sync(0xffffffffu, s, step, 32));
+    return s;
+}
 /* Sum over `lanes` neighbouring threads (a power of two), for the first of them. */
 static inline double lanes_sum(double s, int lanes) {
     for (int step = lanes / 2; step; step /= 2) s += __shfl_down_sync(0xffffffffu, s, step, lanes);
     return s;
 }
 
-/* m rows of COLS numbers, LD apart in memory, into shared memory, STRIDE apart. Floats become doubles here, once each. */
-template <int COLS, int LD, int STRIDE, int THREADS>
-static inline void copy_rows(double *to, const double *from, int m) {
-    if (COLS == LD && COLS % 2 == 0) { /* rows lie one after the other, and i is even: pairs are aligned */
-        const double2 *pairs = (const double2 *)from;
-        for (int q = threadIdx.x; q < m * (COLS / 2); q += THREADS) {
-            const double2 v = pairs[q];
-            const int b = 2 * q / COLS, j = 2 * q % COLS;
-            to[b * STRIDE + j] = v.x;
-            to[b * STRIDE + j + 1] = v.y;
-        }
-    } else {
-        for (int q = threadIdx.x; q < m * COLS; q += THREADS) {
-            const int b = q / COLS, j = q % COLS;
-            to[b * STRIDE + j] = from[(int64_t)b * LD + j];
-        }
-    }
+/* A number from memory into shared memory, on its way while the thread goes on: all of a fetch are there after
+ * fetch_wait and a barrier. */
+template <class Number> static inline void fetch(Number *to, const Number *from) {
+#ifdef __CUDACC_RTC__
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"((unsigned)__cvta_generic_to_shared(to)), "l"(from),
+                 "n"((int)sizeof(Number)));
+#else
+    *to = *from;
+#endif
 }
-template <int COLS, int LD, int STRIDE, int THREADS>
-static inline void copy_rows(double *to, const float *from, int m) {
-    int done = 0;
-    if (COLS == LD) { /* a tile begins at a multiple of 32 rows: fours are aligned, and go over the ends of rows */
-        const float4 *fours = (const float4 *)from;
-        done = m * COLS / 4 * 4;
-        for (int q = threadIdx.x; q < done / 4; q += THREADS) {
-            const float4 v = fours[q];
-            const float each[4] = {v.x, v.y, v.z, v.w};
-            for (int u = 0; u < 4; u++) to[(4 * q + u) / COLS * STRIDE + (4 * q + u) % COLS] = each[u];
-        }
-    }
-    for (int q = done + threadIdx.x; q < m * COLS; q += THREADS) {
-        const int b = q / COLS, j = q % COLS;
-        to[b * STRIDE + j] = from[(int64_t)b * LD + j];
+static inline void fetch_end() {
+#ifdef __CUDACC_RTC__
+    asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+/* Until only the last fetch is on its way. */
+static inline void fetch_wait() {
+#ifdef __CUDACC_RTC__
+    asm volatile("cp.async.wait_group 1;" ::: "memory");
+#endif
+}
+/* m rows of COLS numbers, LD apart in memory, to shared memory, STRIDE apart. */
+template <int COLS, int LD, int STRIDE, int THREADS, class Number>
+static inline void fetch_rows(Number *to, const Number *from, int m) {
+    int b = threadIdx.x / COLS, j = threadIdx.x % COLS;
+    while (b < m) {
+        fetch(to + b * STRIDE + j, from + (int64_t)b * LD + j);
+        b += THREADS / COLS;
+        j += THREADS % COLS;
+        if (j >= COLS) j -= COLS, b++;
     }
 }
 
@@ -122,8 +124,9 @@ static void leave_shares(double s, int count, int how, int64_t cell, int fresh, 
 static void fold_parts(double *to, const double *parts, int64_t cell, int64_t cells, int blocks, int how) {
     const int lane = threadIdx.x % 32;
     double s = how == 0 ? 0 : how == 1 ? infinity() : -infinity();
+#pragma unroll 4
     for (int k = lane; k < blocks; k += 32) s = combine(how, s, parts[k * cells + cell]);
-    for (int step = 16; step; step /= 2) s = combine(how, s, __shfl_down_sync(0xffffffffu, s, step, 32));
+    s = warp_combined(s, how);
     if (lane == 0) to[cell] = s;
 }
 
@@ -137,6 +140,7 @@ static void check_column(Status *status, int node, double at, int64_t of) {
 /* Whether all numbers are finite: the same answer for the whole block. */
 static int all_finite(const double *v, int64_t count) {
     int fine = 1;
+#pragma unroll 4
     for (int64_t q = threadIdx.x; q < count; q += blockDim.x)
         if (!(fabs(v[q]) <= 1.7976931348623157e308)) fine = 0;
     return __syncthreads_and(fine);

@@ -31,7 +31,7 @@ struct Executable {
 typedef struct JobBind {
     CudaResident *array, *bounds, *first, *rows, *values; /* the last four: of KEYS and SPARSE */
     int64_t keys, chunks;
-    int lanes;
+    int lanes, folds;
     const void *host; /* arrays of the source: where it is on the host; floats: NULL until they are made */
     void *made;       /* made for the device; freed after it was copied there */
     size_t bytes;

@@ -18,8 +18,9 @@ static bool cut(Segments *s, const int64_t *count) {
     s->chunks = s->first[s->keys];
     s->bounds = mem_try((size_t)s->chunks + 1, sizeof *s->bounds);
     if (!s->bounds) return false;
-    int64_t at = 0;
+    int64_t at = 0, most = 1;
     for (int64_t k = 0; k < s->keys; k++) {
+        if (s->first[k + 1] - s->first[k] > most) most = s->first[k + 1] - s->first[k];
         for (int64_t c = s->first[k]; c < s->first[k + 1]; c++) {
             int64_t done = (c - s->first[k]) * SEGMENT_CHUNK;
             s->bounds[c] = at + done;
@@ -29,6 +30,7 @@ static bool cut(Segments *s, const int64_t *count) {
     s->bounds[s->chunks] = s->entries = at;
     int64_t mean = s->chunks ? s->entries / s->chunks : 0;
     for (s->lanes = 1; s->lanes < 32 && s->lanes * 4 <= mean; s->lanes *= 2) {}
+    for (s->folds = 1; s->folds < 32 && s->folds * 8 <= most; s->folds *= 2) {}
     return true;
 }
 static int64_t row_read(const Indicator *ind, int64_t i) {

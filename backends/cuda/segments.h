@@ -2,13 +2,14 @@
  *
  * An indicator's keys are the rows of its space, its entries the target rows that read one; a sparse block's keys are
  * its columns, its entries its stored cells. Entries of a key stand together, in the order of their rows, and are cut
- * into chunks of at most SEGMENT_CHUNK, so that a key with very many does not keep one thread busy; a key without any
- * has one empty chunk. Made once on the host, by a counting sort, linear in entries and keys. */
+ * into chunks of at most SEGMENT_CHUNK, so that a key with very many does not keep one thread busy (a load of memory
+ * takes hundreds of cycles, and a thread adds its entries one after the other); a key without any has one empty chunk.
+ * Made once on the host, by a counting sort, linear in entries and keys. */
 #ifndef AMAL_CUDA_SEGMENTS_H
 #define AMAL_CUDA_SEGMENTS_H
 #include "backends/runtime/integration.h"
 
-enum { SEGMENT_CHUNK = 512 };
+enum { SEGMENT_CHUNK = 64 };
 typedef struct Segments {
     int64_t keys, chunks, entries;
     int64_t *bounds; /* chunks + 1: entries of chunk c are [bounds[c], bounds[c + 1]) */
@@ -17,6 +18,7 @@ typedef struct Segments {
     double *values;  /* of each entry; NULL: ones, or floats */
     float *floats;   /* the same, of a matrix in single precision */
     int lanes;       /* threads that share a chunk: a power of two up to 32 */
+    int folds;       /* threads that share a key's chunks: the same */
 } Segments;
 bool segments_of_indicator(const Indicator *ind, int64_t space_rows, Segments *out); /* false: no memory */
 bool segments_of_sparse(const Matrix *m, Segments *out);

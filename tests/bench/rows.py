@@ -86,9 +86,11 @@ class PerStep:
     """Seconds a step of `amal`: the same training with few and with many steps in one process, the difference by their number, so that what is
     done once (reading, matching, compiling, allocating) cancels."""
 
-    def __init__(self, ctx, script, *options, threads=None, seconds=None):
+    def __init__(self, ctx, script, *options, threads=None, seconds=None, many=None):
         self.ctx, self.script, self.options, self.threads = ctx, script, options, threads
-        self.many = FEW + 4
+        self.many = FEW + (many or 4)
+        if many:
+            return
         rough = max(self.sample(), 1e-6)
         self.many = FEW + int(min(400, max(4, (seconds or 2 * ctx.sample_seconds) / rough)))
 
@@ -105,9 +107,9 @@ CALLS = {"linear": ("linear_steps", "step = {step!r}", "", "w"),
 TITLES = {"linear": "linear regression", "logistic": "logistic regression", "kmeans": "k-means, k = 10", "nmf": "NMF, r = 5"}
 
 
-def steps_script(ctx, name, tables, algorithm, step):
+def steps_script(ctx, name, tables, algorithm, step, bring=False):
     call, arguments, before, _ = CALLS[algorithm]
-    return ctx.amal.write(name, tables + scripts.few_and_many(call, arguments.format(step=step), before).format("steps", "steps"))
+    return ctx.amal.write(name, tables + scripts.few_and_many(call, arguments.format(step=step), before, bring).format(*["steps"] * 3))
 
 
 def options_for(algorithm, sort="never"):

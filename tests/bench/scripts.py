@@ -47,9 +47,11 @@ def same(names):
     return ", ".join(f"{c}: {c}" for c in names)
 
 
-def few_and_many(algorithm, arguments, before=""):
-    """Steps that train the same twice, with two numbers of steps that the command line sets."""
+def few_and_many(algorithm, arguments, before="", bring=False):
+    """Steps that train the same twice, with two numbers of steps that the command line sets; bring: after a training that brings the data to where they are
+    used, which the first one pays for."""
     call = f"{algorithm}({arguments + ', ' if arguments else ''}"
+    before += f"train brought = {call}{{}} = 1) on T;\n" if bring else ""
     return (f'use "{HERE}/steps.amal";\nparam few = 2;\nparam many = 4;\n{before}'
             f"train few_steps = {call}{{}} = few) on T;\ntrain many_steps = {call}{{}} = many) on T;\n")
 
