@@ -4,7 +4,7 @@
 #include "backends/cuda/nvrtc.h"
 
 enum { ROUNDS = 5, LAUNCHES = 200, CHAINS = 8, STEPS = 4096, THREADS = 256, WAVES = 8, COPIES = 20 };
-#define COPY_MOST (256u << 20)
+#define COPY_MOST (1u << 30)
 #define TRANSFER_MOST (64u << 20)
 
 static const char nothing_text[] = "extern \"C\" __global__ void nothing() {}\n";

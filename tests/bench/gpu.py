@@ -193,7 +193,7 @@ def main():
     p.add_argument("--amal", default=os.path.join(ROOT, "build", "amal"))
     p.add_argument("--speeds", default=os.path.join(ROOT, "build", "tests", "bench", "gpu_speeds"))
     p.add_argument("--folder", default=os.path.join(ROOT, "build", "bench"))
-    p.add_argument("--algorithms", nargs="*", help="linear, logistic, kmeans, nmf; all unless named")
+    p.add_argument("--algorithms", nargs="+", choices=("linear", "logistic", "kmeans", "nmf"), help="all unless named")
     p.add_argument("--shared", default=os.path.join(ROOT, "..", "shared"))
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--threads", type=int, default=os.cpu_count() or 1)
