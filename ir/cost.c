@@ -178,7 +178,10 @@ static double cells_of(Costing *z, const IrNode *n) {
     double all = (double)n->rows * (double)n->cols;
     if (z->nnz[n->id] > 0) return z->nnz[n->id] - 1;
     double cells = all;
-    if (n->op == IR_DATA)
+    if (ir_at_stored(n)) {
+        for (int i = 0; i < n->nargs; i++)
+            if (n->args[i]->rspace) cells = fmin(cells, cells_of(z, n->args[i]));
+    } else if (n->op == IR_DATA)
         cells = ir_stored_cells(z->f->tables.data[n->table].data->blocks[n->block].data);
     else if (n->op == IR_TABLE)
         cells = ir_table_cost(z->f->tables.data[n->table].data).cells;
@@ -274,6 +277,10 @@ static void cost_node(Costing *z, const IrNode *n, double weight) {
     case IR_STORED: bytes = 8 * cells_of(z, n); break;
     case IR_RANK: flops = all * 20; break;
     default:
+        if (ir_at_stored(n)) {
+            flops = cells_of(z, n) * op_weight(n->op);
+            break;
+        }
         switch (ir_ops[n->op].cls) {
         case IRC_UNARY:
         case IRC_BINARY:

@@ -54,11 +54,12 @@ double ir_dense_flops(const IrNode *n);
 /* How often a region's nodes run for one run of the function. */
 double ir_region_weight(const IrRegion *r);
 
-/* onehot.c, for factorize: the column sums of v, an elementwise function of one one-hot block, rows and numbers; each
- * row counts as often as `multiplicity` (a count for each row of the block's table; NULL: once) says. NULL: v is
- * something else. */
-IrNode *ir_onehot_colsums(IrBuilder *b, IrNode *v, IrNode *multiplicity);
-/* The same of the least or the greatest in each column: both is IR_MIN2 or IR_MAX2, none what an empty column gives. */
+/* sparse.c, for factorize: the column sums of v, an elementwise function of one one-hot or sparse block, rows and
+ * numbers; each row counts as often as `multiplicity` (a count for each row of the block's table; NULL: once) says.
+ * NULL: v is something else, or as sparse as its block is. */
+IrNode *ir_sparse_colsums(IrBuilder *b, IrNode *v, IrNode *multiplicity);
+/* The least or the greatest in each column, of a one-hot block only: both is IR_MIN2 or IR_MAX2, none what an empty
+ * column gives. */
 IrNode *ir_onehot_extreme(IrBuilder *b, IrOp both, double none, IrNode *v, IrNode *multiplicity);
 
 /* simplify.c: as ir_simplify, but without the groups in `skip` (bits as in PassOptions.disabled). */
