@@ -37,11 +37,14 @@ IrTableCost ir_table_cost(const Integration *data);
 #define IR_WIDE 8
 #define IR_UNKNOWN_TRIPS 10
 #define IR_MOST_GRAM_BYTES (256.0 * 1024 * 1024)
+#define IR_CACHE_BYTES (1024.0 * 1024)
 double ir_seconds(double flops, double bytes, int threads);
 /* Bytes that moving `rows` rows of `cols` cells through an index is worth. */
 double ir_index_bytes(double rows, double cols);
 /* How much faster a product of `cols` columns runs than one of one column. */
 double ir_product_speed(double cols);
+/* Bytes of a small value that come from memory, or go there: none of one that stays in the second-level cache. */
+double ir_small_bytes(double cells);
 /* Multiplications and additions of m x k @ k x n. */
 double ir_product_flops(double m, double k, double n);
 /* Numbers that a block stores: all cells, the entries of sparse rows, one a row of a one-hot block. Of phantoms too. */
