@@ -49,7 +49,8 @@ static double product_seconds(const IrFunc *f, const Factor *x, const Factor *y)
         IrTableCost t = ir_table_cost(f->tables.data[(x->table ? x->table : y->table)->table].data);
         bool gram = x->table && y->table && x->t && !y->t;
         flops = gram ? 2 * t.gram : (2 * t.cells + t.gathers) * wide;
-        bytes = gram ? t.gram_bytes + 2 * ir_small_bytes(m * n) : t.bytes + (t.rows > 0 ? t.gathers / t.rows * ir_index_bytes(t.rows, wide) : 0);
+        bytes = gram ? t.gram_bytes + 2 * ir_small_bytes(m * n)
+                     : t.bytes + (t.rows > 0 ? t.gathers / t.rows * ir_index_bytes(t.rows, wide) : 0);
     }
     return ir_seconds(flops / ir_product_speed(wide), bytes, 1);
 }

@@ -4,9 +4,10 @@
  * region runs; the function takes their sum. Elementwise values over a row space are assumed fused (a pass over the
  * rows keeps them in registers), so they cost arithmetic only; products and reductions read what is stored: blocks,
  * inputs, and values made outside the region. What is stored over T's own rows is read once in a region, however many
- * products take it: they share the pass. Small values cost bytes when they are too large for a cache. Gathers and scatters pay for each row that goes through an index. T at level 1
- * counts as its blocks do, so that the cost of a function before and after factorize is of one size. Where the rows of
- * T are sorted by an index, that index is read and nothing else (fuse.h, segments). Speeds: level1.h. */
+ * products take it: they share the pass. Small values cost bytes when they are too large for a cache. Gathers and
+ * scatters pay for each row that goes through an index. T at level 1 counts as its blocks do, so that the cost of a
+ * function before and after factorize is of one size. Where the rows of T are sorted by an index, that index is read
+ * and nothing else (fuse.h, segments). Speeds: level1.h. */
 #include "ir/level1.h"
 #include <math.h>
 

@@ -13,10 +13,10 @@ const EffortRow effort_rows[ALL_EFFORTS] = {
 #include "compiler/estimator/effort.def"
 };
 
-#define LAST_CACHE 32e6 /* bytes: what is beside us on the machine uses it too */
-#define UNDER_WAY 4.0   /* rows that a processor works on at a time */
+#define LAST_CACHE 32e6    /* bytes: what is beside us on the machine uses it too */
+#define UNDER_WAY 4.0      /* rows that a processor works on at a time */
 #define SHARED_PAIRS 32768 /* a sparse product of fewer operations is one thread's (kernels_common.c) */
-#define PART_ROWS 1024  /* a pass of fewer rows a thread takes fewer threads (prelude.h: parts_for) */
+#define PART_ROWS 1024     /* a pass of fewer rows a thread takes fewer threads (prelude.h: parts_for) */
 enum { LANES = 8, WIDEST = 64 /* columns that tiles take */, SUMS = 20 /* vectors of sums that registers hold */ };
 
 /* ---- near, mid, far ---- */

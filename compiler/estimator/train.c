@@ -3,6 +3,7 @@
  * Folds are made of whole data sets, so nothing that a model predicts here has it seen under another algorithm. */
 #include "compiler/estimator/train.h"
 #include "compiler/estimator/fit.h"
+#include "compiler/estimator/generate.h"
 #include "compiler/estimator/xgboost.h"
 #include <math.h>
 
@@ -26,8 +27,14 @@ static const BoostOptions published_options = {400, 8, published};
 static const FeatureId of_machine[] = {FEATURE_threads, FEATURE_compute_time, FEATURE_memory_time, FEATURE_index_time,
                                        FEATURE_table_size};
 
+static bool is_of_range(const Measured *m, GenerateRange range) {
+    size_t len = strlen(generate_ranges[range]);
+    return !strncmp(m->dataset, generate_ranges[range], len) && m->dataset[len] == '-';
+}
 bool measured_is_synthetic(const Measured *m) {
-    return !strncmp(m->dataset, "wide-", 5) || !strncmp(m->dataset, "published-", 10);
+    for (int k = 0; k < NRANGES; k++)
+        if (is_of_range(m, (GenerateRange)k)) return true;
+    return false;
 }
 static double total(const Measured *m) {
     return m->run + m->make;
@@ -223,7 +230,7 @@ typedef struct Score {
     double taken, best, joined, worst, worst_joined;
 } Score;
 static bool belongs(const Measured *m, EvaluatedOf of) {
-    if (of == OF_PUBLISHED) return !strncmp(m->dataset, "published-", 10);
+    if (of == OF_PUBLISHED || of == OF_BROAD) return is_of_range(m, of == OF_BROAD ? RANGE_BROAD : RANGE_PUBLISHED);
     return measured_is_synthetic(m) == (of == OF_SYNTHETIC);
 }
 static Score score(Chooser by, const MeasuredVec *m, const Held *held, EvaluatedOf of) {
