@@ -328,7 +328,8 @@ static void put_bodies(Buf *s, const Generator *g, const Dataset *d) {
     }
     put_head(s, d, (1u << g->ntables) - 1);
 }
-/* cells: those that one round goes through. */
+/* cells: those that one round goes through. Steps are so short that nothing diverges: columns of a table with few rows
+ * depend on each other. */
 static void put_broad_trainings(Buf *s, Generator *g, double cells, double cols) {
     int most = (int)fmax(2, fmin(1000, 1e9 / cells));
     int rounds = (int)fmax(2, fmin(draw_scale(g, 4, 1000), most)),
@@ -336,9 +337,10 @@ static void put_broad_trainings(Buf *s, Generator *g, double cells, double cols)
     int k = draw_int(g, 2, 12), few = (int)fmax(2, fmin(draw_scale(g, 4, 60), 4e8 / (cells * k)));
     bool raw = draw(g) < 0.3;
     double second = draw(g);
-    buf_printf(s, "train a = linear_regression(iterations = %d%s) on T;\n", rounds, raw ? ", standardize = false" : "");
+    buf_printf(s, "train a = linear_regression(iterations = %d, %s) on T;\n", rounds,
+               raw ? "standardize = false, step = 0.00001" : "step = 0.0001");
     if (second < 0.4)
-        buf_printf(s, "train b = linear_regression(iterations = %d, intercept = %s) on T;\n", again,
+        buf_printf(s, "train b = linear_regression(iterations = %d, step = 0.0001, intercept = %s) on T;\n", again,
                    draw(g) < 0.5 ? "false" : "true");
     else if (second < 0.65)
         buf_printf(s, "train b = logistic_regression(iterations = %d) on T;\n", again);
