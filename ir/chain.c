@@ -44,11 +44,13 @@ static double product_seconds(const IrFunc *f, const Factor *x, const Factor *y)
     if (!x->rspace && !y->cspace && 8 * m * n > IR_MOST_GRAM_BYTES) return INFINITY;
     if (!x->table && !y->table) {
         flops = ir_product_flops(m, k, n);
+        if (!x->rspace && !x->cspace && !y->cspace) bytes = ir_small_bytes(m * k) + ir_small_bytes(k * n);
     } else {
         IrTableCost t = ir_table_cost(f->tables.data[(x->table ? x->table : y->table)->table].data);
         bool gram = x->table && y->table && x->t && !y->t;
         flops = gram ? 2 * t.gram : (2 * t.cells + t.gathers) * wide;
-        bytes = gram ? t.gram_bytes : t.bytes + (t.rows > 0 ? t.gathers / t.rows * ir_index_bytes(t.rows, wide) : 0);
+        bytes = gram ? t.gram_bytes + 2 * ir_small_bytes(m * n)
+                     : t.bytes + (t.rows > 0 ? t.gathers / t.rows * ir_index_bytes(t.rows, wide) : 0);
     }
     return ir_seconds(flops / ir_product_speed(wide), bytes, 1);
 }

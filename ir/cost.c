@@ -4,9 +4,10 @@
  * region runs; the function takes their sum. Elementwise values over a row space are assumed fused (a pass over the
  * rows keeps them in registers), so they cost arithmetic only; products and reductions read what is stored: blocks,
  * inputs, and values made outside the region. What is stored over T's own rows is read once in a region, however many
- * products take it: they share the pass. Gathers and scatters pay for each row that goes through an index. T at level 1
- * counts as its blocks do, so that the cost of a function before and after factorize is of one size. Where the rows of
- * T are sorted by an index, that index is read and nothing else (fuse.h, segments). Speeds: level1.h. */
+ * products take it: they share the pass. Small values cost bytes when they are too large for a cache. Gathers and
+ * scatters pay for each row that goes through an index. T at level 1 counts as its blocks do, so that the cost of a
+ * function before and after factorize is of one size. Where the rows of T are sorted by an index, that index is read
+ * and nothing else (fuse.h, segments). Speeds: level1.h. */
 #include "ir/level1.h"
 #include <math.h>
 
@@ -110,6 +111,9 @@ double ir_dense_flops(const IrNode *n) {
 double ir_index_bytes(double rows, double cols) {
     return rows * (4 + fmax(IR_INDEX_BYTES, 8 * cols));
 }
+double ir_small_bytes(double cells) {
+    return 8 * cells > IR_CACHE_BYTES ? 8 * cells : 0;
+}
 double ir_product_speed(double cols) {
     return cols >= IR_WIDE ? 4 : cols >= IR_WIDE / 2 ? 2 : 1;
 }
@@ -178,7 +182,10 @@ static double cells_of(Costing *z, const IrNode *n) {
     double all = (double)n->rows * (double)n->cols;
     if (z->nnz[n->id] > 0) return z->nnz[n->id] - 1;
     double cells = all;
-    if (n->op == IR_DATA)
+    if (ir_at_stored(n)) {
+        for (int i = 0; i < n->nargs; i++)
+            if (n->args[i]->rspace) cells = fmin(cells, cells_of(z, n->args[i]));
+    } else if (n->op == IR_DATA)
         cells = ir_stored_cells(z->f->tables.data[n->table].data->blocks[n->block].data);
     else if (n->op == IR_TABLE)
         cells = ir_table_cost(z->f->tables.data[n->table].data).cells;
@@ -201,10 +208,13 @@ static bool read_once(const IrFunc *f, const IrNode *x) {
     const Integration *in = f->tables.data[x->table].data;
     return in->indicators[in->blocks[x->block].indicator].segments != NULL;
 }
+static bool is_small(const IrNode *n) {
+    return !n->rspace && !n->cspace;
+}
 static double operand_bytes(Costing *z, const IrNode *n, const IrNode *x) {
     bool stored = x->op == IR_DATA || x->op == IR_INPUT || x->op == IR_STORED || x->op == IR_TABLE || x->op == IR_ARG ||
                   x->home != n->home;
-    if (!stored || (!x->rspace && !x->cspace)) return 0;
+    if (!stored || is_small(x)) return 0;
     if (read_once(z->f, x)) {
         if (z->read[x->id] == n->home) return 0;
         z->read[x->id] = n->home;
@@ -237,6 +247,14 @@ static double cost_product(Costing *z, const IrNode *n, double *flops, double *b
     *flops = ir_product_flops(m, k, c) * (ax > 0 ? cx / ax : 0) * (ay > 0 ? cy / ay : 0);
     *bytes = operand_bytes(z, n, x) + operand_bytes(z, n, y);
     return ir_product_speed(m < c && n->ta ? m : c);
+}
+/* A node on small values runs on one thread; what it sweeps that is too large for the cache comes from memory. */
+static double small_bytes(const Costing *z, const IrNode *n) {
+    if (!is_small(n) || ir_ops[n->op].cls == IRC_LEAF) return 0;
+    double bytes = ir_small_bytes((double)n->rows * (double)n->cols);
+    for (int i = 0; i < n->nargs; i++)
+        if (is_small(n->args[i])) bytes += ir_small_bytes((double)n->args[i]->rows * (double)n->args[i]->cols);
+    return bytes * (z->threads > 0 ? z->threads : 1);
 }
 static bool is_column_by_table(Costing *z, const IrNode *n) {
     if (n->nargs != 2 || n->cols == 1 || !n->rspace || !ir_tlike(&z->tlike, n)) return false;
@@ -274,6 +292,10 @@ static void cost_node(Costing *z, const IrNode *n, double weight) {
     case IR_STORED: bytes = 8 * cells_of(z, n); break;
     case IR_RANK: flops = all * 20; break;
     default:
+        if (ir_at_stored(n)) {
+            flops = cells_of(z, n) * op_weight(n->op);
+            break;
+        }
         switch (ir_ops[n->op].cls) {
         case IRC_UNARY:
         case IRC_BINARY:
@@ -296,6 +318,7 @@ static void cost_node(Costing *z, const IrNode *n, double weight) {
         default: break;
         }
     }
+    bytes += small_bytes(z, n);
     if (z->each) z->each[n->id] = (IrCost){flops, bytes, ir_seconds(flops / speed, bytes, z->threads)};
     z->total.flops += weight * flops;
     z->total.bytes += weight * bytes;

@@ -400,7 +400,7 @@ static IrNode *norm_colsums(Factorizer *z, const Norm *n) {
     for (int p = 0; p < n->nparts; p++) {
         if (!norm_touches(z, n, p)) continue;
         IrNode *m = multiplicity(z, n, p, n->rowscale), *v = part_value(n, p);
-        IrNode *counted = n->rowscale ? NULL : ir_onehot_colsums(z->b, v, m);
+        IrNode *counted = n->rowscale ? NULL : ir_sparse_colsums(z->b, v, m);
         blocks[k] = n->parts[p].block;
         parts[k++] = counted ? counted : m ? ir_matmul(z->b, m, true, v, false) : ir_unary(z->b, IR_COLSUMS, v);
     }

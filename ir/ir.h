@@ -36,6 +36,9 @@ static inline bool ir_op_has(IrOp op, char flag) { return strchr(ir_ops[op].flag
 static inline bool ir_is_elementwise(IrOp op) { /* cell by cell, operands broadcast */
     return ir_ops[op].cls == IRC_UNARY || ir_ops[op].cls == IRC_BINARY || op == IR_WHERE;
 }
+/* An elementwise operator at the cells that its sparse operand stores, and at no others: its result stores the same ones. Operands have that
+ * pattern, or are rows and numbers; factorize makes it, kernels run it. */
+#define ir_at_stored(n) (ir_is_elementwise((n)->op) && (n)->i0 != 0)
 IrOp ir_op_by_name(const char *script_name, int nargs); /* flag N only; IR_COUNT_OF_OPS: none */
 /* The C expression of an operator that works cell by cell, with the operands' texts in the places of x, y and z. */
 void ir_cell_code(Buf *out, IrOp op, const char *const *cells);
@@ -53,7 +56,7 @@ struct IrNode {
     int64_t rows, cols;
     int rspace, cspace; /* 0 small; else index into Func.spaces */
     double num;         /* CONST, FULL; GATHER: value for absent rows */
-    int64_t i0, i1;     /* SLICE_*, ONEHOT, PROJ, INPUT (index), ARG (index), PLACE_COLS (0 sum, 1 min, 2 max), CROSS (0 no weights, 1 last operand) */
+    int64_t i0, i1;     /* SLICE_*, ONEHOT, PROJ, INPUT (index), ARG (index), PLACE_COLS (0 sum, 1 min, 2 max), CROSS (0 no weights, 1 last operand), cell by cell (1: ir_at_stored) */
     int table;          /* TABLE DATA COUNT GATHER SCATTER PICK* PLACE* EXPAND T_ROWS CROSS: index into Func.tables */
     int block;          /* DATA, PICK, PICK_COLS */
     int indicator;      /* COUNT GATHER SCATTER */

@@ -37,11 +37,14 @@ IrTableCost ir_table_cost(const Integration *data);
 #define IR_WIDE 8
 #define IR_UNKNOWN_TRIPS 10
 #define IR_MOST_GRAM_BYTES (256.0 * 1024 * 1024)
+#define IR_CACHE_BYTES (1024.0 * 1024)
 double ir_seconds(double flops, double bytes, int threads);
 /* Bytes that moving `rows` rows of `cols` cells through an index is worth. */
 double ir_index_bytes(double rows, double cols);
 /* How much faster a product of `cols` columns runs than one of one column. */
 double ir_product_speed(double cols);
+/* Bytes of a small value that come from memory, or go there: none of one that stays in the second-level cache. */
+double ir_small_bytes(double cells);
 /* Multiplications and additions of m x k @ k x n. */
 double ir_product_flops(double m, double k, double n);
 /* Numbers that a block stores: all cells, the entries of sparse rows, one a row of a one-hot block. Of phantoms too. */
@@ -54,11 +57,12 @@ double ir_dense_flops(const IrNode *n);
 /* How often a region's nodes run for one run of the function. */
 double ir_region_weight(const IrRegion *r);
 
-/* onehot.c, for factorize: the column sums of v, an elementwise function of one one-hot block, rows and numbers; each
- * row counts as often as `multiplicity` (a count for each row of the block's table; NULL: once) says. NULL: v is
- * something else. */
-IrNode *ir_onehot_colsums(IrBuilder *b, IrNode *v, IrNode *multiplicity);
-/* The same of the least or the greatest in each column: both is IR_MIN2 or IR_MAX2, none what an empty column gives. */
+/* sparse.c, for factorize: the column sums of v, an elementwise function of one one-hot or sparse block, rows and
+ * numbers; each row counts as often as `multiplicity` (a count for each row of the block's table; NULL: once) says.
+ * NULL: v is something else, or as sparse as its block is. */
+IrNode *ir_sparse_colsums(IrBuilder *b, IrNode *v, IrNode *multiplicity);
+/* The least or the greatest in each column, of a one-hot block only: both is IR_MIN2 or IR_MAX2, none what an empty
+ * column gives. */
 IrNode *ir_onehot_extreme(IrBuilder *b, IrOp both, double none, IrNode *v, IrNode *multiplicity);
 
 /* simplify.c: as ir_simplify, but without the groups in `skip` (bits as in PassOptions.disabled). */

@@ -55,7 +55,9 @@ static void print_attributes(Buf *b, const IrFunc *f, const IrNode *n) {
     case IR_PLACE_COLS:
         if (n->i0) buf_puts(b, n->i0 == 1 ? " min" : " max");
         break;
-    default: break;
+    default:
+        if (ir_at_stored(n)) buf_puts(b, " stored");
+        break;
     }
 }
 static void print_region(Buf *b, const IrFunc *f, const IrRegion *r, int depth);

@@ -6,6 +6,9 @@ expect 0 "train.amal: outer join of 2 tables" generate made --seed 2
 expect 0 "" generate again --seed 2 --quiet
 holds "generate: the same seed, the same bytes" diff -r made again
 expect 0 "no errors" check made/train.amal
+expect 0 "star of 4 tables, 4826 rows, 1695 features" generate broad --seed 1 --range broad
+expect 0 "no errors" check broad/train.amal
+expect 0 "4826 rows, 4826 used in 4826 rows of T" run broad/train.amal --strategy factorize
 expect 0 "why:" run made/train.amal --strategy factorize --sort never
 expect 2 "wide|published" generate made --range narrow
 expect 2 "generate wants an argument" generate

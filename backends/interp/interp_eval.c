@@ -100,6 +100,7 @@ static Matrix *eval_fact(KernelContext *k, const IrFunc *f, const IrNode *n, con
 
 static Matrix *eval_operator(KernelContext *k, const IrFunc *f, const IrNode *n, const Matrix *const *args) {
     IrClass cls = ir_ops[n->op].cls;
+    if (ir_at_stored(n)) return kernel_stored(k, n->op, n->nargs, args);
     if (cls == IRC_UNARY) return kernel_unary(k, n->op, args[0]);
     if (cls == IRC_BINARY) return kernel_binary(k, n->op, args[0], args[1]);
     switch (n->op) {

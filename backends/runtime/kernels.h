@@ -27,6 +27,8 @@ Matrix *kernel_zeros(KernelContext *k, int64_t rows, int64_t cols);
 Matrix *kernel_unary(KernelContext *k, IrOp op, const Matrix *x);
 Matrix *kernel_binary(KernelContext *k, IrOp op, const Matrix *x, const Matrix *y);
 Matrix *kernel_where(KernelContext *k, const Matrix *c, const Matrix *x, const Matrix *y);
+/* An operator that works cell by cell at the stored cells of its sparse operands, which are those of one matrix; the others are rows and numbers. CSR. */
+Matrix *kernel_stored(KernelContext *k, IrOp op, int n, const Matrix *const *x);
 Matrix *kernel_matmul(KernelContext *k, const Matrix *x, bool ta, const Matrix *y, bool tb); /* any storages on both sides */
 Matrix *kernel_transpose(KernelContext *k, const Matrix *x);
 Matrix *kernel_reduce(KernelContext *k, IrOp op, const Matrix *x);  /* SUM ROWSUMS COLSUMS MINALL MAXALL ROWMIN ROWMAX COLMIN COLMAX ROWARGMIN ROWARGMAX RANK */

@@ -3,7 +3,8 @@
  * Storage: an operator with f(0) = 0 (flag Z) keeps a sparse operand's pattern; one-hot codes stay codes where f(1)
  * = 1. A product or quotient of a sparse x keeps x's pattern when every cell it leaves out would be 0 anyway: the other
  * operand is finite (and, as a divisor, not zero). Everything else makes dense. Not-a-number: pmin and pmax return it
- * when either operand is one; comparisons with it are false except !=. */
+ * when either operand is one; comparisons with it are false except !=. kernel_stored() leaves cells that are not stored
+ * alone, whatever the operator makes of 0. */
 #include "backends/runtime/kernels_private.h"
 #include "ir/cells.h"
 
@@ -296,5 +297,68 @@ Matrix *kernel_where(KernelContext *k, const Matrix *c, const Matrix *x, const M
         thread_run(kernel_parts(k, 4.0 * (double)rows * (double)cols), where_part, &j);
     }
     for (int i = 0; i < 3; i++) mat_free(made[i]);
+    return out;
+}
+
+/* ---- at stored cells ---- */
+enum { STORED_RUN = 256 }; /* cells of a row at a time: their operands, side by side, stay in the first-level cache */
+typedef struct StoredJob {
+    IrOp op;
+    int n;
+    const Matrix *const *x;
+    Matrix *out;
+} StoredJob;
+
+/* The operand's numbers at cells [at, at + n) of row r; *step 0: they are one number. */
+static const double *stored_cells(const Matrix *x, int64_t r, int64_t at, int64_t n, const int32_t *cols, double *room,
+                                  int *step) {
+    *step = 1;
+    if (mat_is_sparse(x)) {
+        RowView v = row_view(x, r);
+        for (int64_t i = 0; !v.vals && i < n; i++) room[i] = 1;
+        return v.vals ? v.vals + at : room;
+    }
+    *step = x->cols != 1;
+    for (int64_t i = 0; x->cols != 1 && i < n; i++) room[i] = x->data[cols[i]];
+    return x->cols != 1 ? room : x->data;
+}
+static void stored_part(void *ctx, int part, int nparts) {
+    const StoredJob *j = ctx;
+    const Matrix *m = j->out;
+    double room[3][STORED_RUN];
+    const double *v[3];
+    int step[3];
+    int64_t begin, end;
+    part_range(m->rows, part, nparts, &begin, &end);
+    for (int64_t r = begin; r < end; r++)
+        for (int64_t at = m->rowptr[r], n; at < m->rowptr[r + 1]; at += n) {
+            n = m->rowptr[r + 1] - at < STORED_RUN ? m->rowptr[r + 1] - at : STORED_RUN;
+            for (int i = 0; i < j->n; i++)
+                v[i] = stored_cells(j->x[i], r, at - m->rowptr[r], n, m->colidx + at, room[i], &step[i]);
+            double *out = m->values + at;
+            if (j->n == 2)
+                binary_run(j->op, n, v[0], step[0], v[1], step[1], out);
+            else if (j->n == 1)
+                unary_run(j->op, n, v[0], out);
+            else
+                for (int64_t i = 0; i < n; i++) out[i] = v[0][i * step[0]] != 0 ? v[1][i * step[1]] : v[2][i * step[2]];
+        }
+}
+
+Matrix *kernel_stored(KernelContext *k, IrOp op, int n, const Matrix *const *x) {
+    const Matrix *like = NULL;
+    for (int i = 0; i < n; i++) {
+        if (mat_is_sparse(x[i])) {
+            if (like && (x[i]->rows != like->rows || x[i]->cols != like->cols || mat_nnz(x[i]) != mat_nnz(like)))
+                internal_error("%s: the stored cells of its operands are not the same", ir_ops[op].name);
+            if (!like) like = x[i];
+        } else if (x[i]->rows != 1)
+            internal_error("%s at stored cells of a dense matrix", ir_ops[op].name);
+    }
+    if (!like) internal_error("%s at stored cells: no operand is sparse", ir_ops[op].name);
+    Matrix *out = csr_like(k, like, false);
+    if (!out) return NULL;
+    StoredJob j = {.op = op, .n = n, .x = x, .out = out};
+    thread_run(kernel_parts(k, 4.0 * (double)mat_nnz(like)), stored_part, &j);
     return out;
 }

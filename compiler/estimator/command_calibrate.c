@@ -99,7 +99,7 @@ static bool measure_scripts(Calibration *c, Measuring *m) {
 static bool measure_synthetic(Calibration *c, Measuring *m, double minutes) {
     double begin = time_now(), all = m->threads;
     uint64_t seed = open_rows(c), first = seed;
-    bool published = c->v->values[OPTION_range] && !strcmp(c->v->values[OPTION_range], "published");
+    GenerateRange range = generate_range(c->v->values[OPTION_range]);
     Progress bar;
     if (!seed) return false;
     progress_begin(&bar, "measuring, seconds", !c->v->run.quiet);
@@ -108,7 +108,7 @@ static bool measure_synthetic(Calibration *c, Measuring *m, double minutes) {
         Arena *arena = arena_new();
         MeasuredVec rows = {0};
         m->threads = rng_uniform(seed, 0, 0) < 0.7 ? (int)all : 1 + (int)(rng_uniform(seed, 0, 1) * all);
-        ok = measure_generated(arena, m, seed, published, &rows) && add_rows(c, &rows);
+        ok = measure_generated(arena, m, seed, range, &rows) && add_rows(c, &rows);
         arena_free(arena);
         (void)progress_update(&bar, (int64_t)(time_now() - begin), (int64_t)(60 * minutes));
     }
@@ -143,6 +143,7 @@ static bool train(Calibration *c) {
     printf("trained on %d trainings of %d data sets; on data sets that were held out:\n", e->trainings, e->datasets);
     static const char *const headings[] = {[OF_SYNTHETIC] = "",
                                            [OF_PUBLISHED] = "of these, those of the published range:\n",
+                                           [OF_BROAD] = "of these, those of the broad range:\n",
                                            [OF_SCRIPTS] = "on the scripts that were measured:\n"};
     for (int of = OF_SYNTHETIC; of <= OF_SCRIPTS; of++) {
         if (evaluation_print(&text, &m, &held, (EvaluatedOf)of)) printf("%s%s", headings[of], text.data);

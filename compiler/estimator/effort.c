@@ -13,9 +13,10 @@ const EffortRow effort_rows[ALL_EFFORTS] = {
 #include "compiler/estimator/effort.def"
 };
 
-#define LAST_CACHE 32e6 /* bytes: what is beside us on the machine uses it too */
-#define UNDER_WAY 4.0   /* rows that a processor works on at a time */
-#define PART_ROWS 1024  /* a pass of fewer rows a thread takes fewer threads (prelude.h: parts_for) */
+#define LAST_CACHE 32e6    /* bytes: what is beside us on the machine uses it too */
+#define UNDER_WAY 4.0      /* rows that a processor works on at a time */
+#define SHARED_PAIRS 32768 /* a sparse product of fewer operations is one thread's (kernels_common.c) */
+#define PART_ROWS 1024     /* a pass of fewer rows a thread takes fewer threads (prelude.h: parts_for) */
 enum { LANES = 8, WIDEST = 64 /* columns that tiles take */, SUMS = 20 /* vectors of sums that registers hold */ };
 
 /* ---- near, mid, far ---- */
@@ -76,6 +77,17 @@ static double rows_of(const Counting *c, int space) {
 }
 static bool is_index(const IrNode *n) { /* one-hot rows that are never spelled out */
     return n->op == IR_ONEHOT && FUSE(n)->kind == FUSE_ROW && !FUSE(n)->stored;
+}
+static bool is_small(const IrNode *n) {
+    return !n->rspace && !n->cspace;
+}
+/* Of a value over the stored cells of a block: their number. */
+static double stored_entries(const Counting *c, const IrNode *n) {
+    for (int i = 0; i < n->nargs; i++)
+        if (ir_at_stored(n->args[i])) return stored_entries(c, n->args[i]);
+    for (int i = 0; i < n->nargs; i++)
+        if (fuse_is_sparse(c->f, n->args[i])) return ir_stored_cells(fuse_block(c->f, n->args[i])->data);
+    return 0;
 }
 static MatKind kind_of(const Counting *c, const IrNode *n) {
     return n->op == IR_DATA ? fuse_block(c->f, n)->data->kind : is_index(n) ? MAT_CODES : MAT_DENSE;
@@ -205,15 +217,30 @@ static double small_operations(const IrNode *n) {
     double dense = ir_dense_flops(n);
     return dense > 0 ? dense : fmax(all, x ? (double)x->rows * (double)x->cols : 0);
 }
+/* A block, or what kernels made of one: they keep it sparse. */
+static bool is_sparse_value(const Counting *c, const IrNode *n) {
+    return FUSE(n)->opaque || kind_of(c, n) != MAT_DENSE;
+}
+/* Threads that add up x' y of sparse rows into sums of their own (kernels_product.c); 1: into the result. */
+static double pair_parts(const Counting *c, const IrNode *n, IrCost once) {
+    bool by_rows = n->op == IR_CROSS || n->rows > n->args[0]->rows;
+    return by_rows || once.flops < SHARED_PAIRS ? 1 : c->threads;
+}
 static void count_kernel(Counting *c, const IrNode *n, IrCost once) {
     add(c, EFFORT_kernel, 1);
+    if (ir_at_stored(n)) {
+        add(c, EFFORT_entries, stored_entries(c, n) / c->threads);
+        return;
+    }
     if (n->op == IR_RANK)
         add(c, EFFORT_ranks, (double)n->rows * log2(2 + (double)n->rows));
     else if (n->op == IR_CROSS ||
-             (n->op == IR_MATMUL && kind_of(c, n->args[0]) != MAT_DENSE && kind_of(c, n->args[1]) != MAT_DENSE)) {
+             (n->op == IR_MATMUL && is_sparse_value(c, n->args[0]) && is_sparse_value(c, n->args[1]))) {
         bool cross = n->op == IR_CROSS;
         add(c, EFFORT_pair_rows, (double)(cross ? c->f->tables.data[n->table].data->rows : n->args[0]->rows));
         add(c, EFFORT_pairs, once.flops / 2);
+        double parts = pair_parts(c, n, once);
+        add(c, EFFORT_scatter_parts, 8 * (double)n->rows * (double)n->cols * (parts > 1 ? 2 * parts : 1));
     } else
         add(c, EFFORT_kernel_seconds, once.seconds);
 }
@@ -229,16 +256,48 @@ static double kept_bytes(const Counting *c) {
             if (n->rspace && (FUSE(n)->stored || sums)) bytes += 8 * cells * (sums ? c->threads : 1);
         }
     }
+    for (int r = 0; r < c->plan->regions.len; r++) {
+        const FuseRegion *fr = c->plan->regions.data[r];
+        for (int i = 0; i < fr->steps.len; i++) {
+            const IrNode *n = fr->steps.data[i].node;
+            if (n && is_small(n) && FUSE(n)->kind != FUSE_CONTROL) bytes += 8 * (double)n->rows * (double)n->cols;
+        }
+    }
     return bytes;
+}
+/* What a step on small values sweeps, in order. Emitted code does it on one thread. */
+static double small_bytes(const IrNode *n) {
+    double cells = is_small(n) ? (double)n->rows * (double)n->cols : 0;
+    for (int i = 0; i < n->nargs; i++)
+        if (is_small(n->args[i])) cells += (double)n->args[i]->rows * (double)n->args[i]->cols;
+    return 8 * cells;
+}
+static bool reads_rows(const IrNode *n) {
+    bool rows = n->rspace || n->cspace || n->op == IR_CROSS;
+    for (int i = 0; i < n->nargs; i++) rows = rows || n->args[i]->rspace || n->args[i]->cspace;
+    return rows;
+}
+/* Small values that a region's steps sweep are near as long as they are small: near, their operations are all that they
+ * take. X'X of thousands of columns is far. */
+static Place small_place(const Counting *c, const FuseRegion *fr) {
+    double bytes = 0;
+    for (int i = 0; i < fr->steps.len; i++) {
+        const IrNode *n = fr->steps.data[i].node;
+        if (n && FUSE(n)->kind != FUSE_CONTROL) bytes += small_bytes(n);
+    }
+    return place_of(bytes, c->hw);
 }
 static void count_steps(Counting *c, const IrCost *each) {
     for (int r = 0; r < c->plan->regions.len; r++) {
         const FuseRegion *fr = c->plan->regions.data[r];
         c->weight = ir_region_weight(fr->region);
+        Place at = small_place(c, fr);
         for (int i = 0; i < fr->steps.len; i++) {
             const IrNode *n = fr->steps.data[i].node;
             if (!n || FUSE(n)->kind == FUSE_CONTROL) continue;
-            if (FUSE(n)->kind == FUSE_KERNEL && (n->rspace || each[n->id].bytes > 0)) {
+            add(c, EFFORT_stream_mid, small_bytes(n) * at.mid);
+            add(c, EFFORT_stream_far, small_bytes(n) * at.far);
+            if (FUSE(n)->kind == FUSE_KERNEL && reads_rows(n)) {
                 count_kernel(c, n, each[n->id]);
                 continue;
             }

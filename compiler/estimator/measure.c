@@ -9,7 +9,6 @@
 #include "backends/runtime/kernels.h"
 #include "compiler/data.h"
 #include "compiler/estimator/candidates.h"
-#include "compiler/estimator/generate.h"
 #include "compiler/lower.h"
 #include "compiler/script.h"
 #include <math.h>
@@ -208,9 +207,9 @@ static void measure_training(const Measuring *m, Arena *arena, Program *p, const
     }
 }
 
-bool measure_generated(Arena *arena, const Measuring *m, uint64_t seed, bool published, MeasuredVec *out) {
+bool measure_generated(Arena *arena, const Measuring *m, uint64_t seed, GenerateRange range, MeasuredVec *out) {
     Dataset d;
-    if (!generate_dataset(arena, seed, published ? RANGE_PUBLISHED : RANGE_WIDE, &d)) {
+    if (!generate_dataset(arena, seed, range, &d)) {
         diag_help(diag_error(m->ds, "E402", (Span){0}, "not enough memory for the data set of seed %llu",
                              (unsigned long long)seed),
                   "free memory, or stop here: what was measured is kept");
@@ -218,7 +217,7 @@ bool measure_generated(Arena *arena, const Measuring *m, uint64_t seed, bool pub
     }
     static const ResolveOptions whole = {0};
     int said;
-    const char *name = arena_printf(arena, "%s-%llu", published ? "published" : "wide", (unsigned long long)seed);
+    const char *name = arena_printf(arena, "%s-%llu", generate_ranges[range], (unsigned long long)seed);
     Measuring quiet = *m;
     quiet.ds = diags_new(arena); /* a training that fails is left out */
     Program *p = script_open_text(arena, quiet.ds, name, d.script, strlen(d.script), &whole, &said);

@@ -2,6 +2,7 @@
 #ifndef AMAL_MEASURE_H
 #define AMAL_MEASURE_H
 #include "compiler/driver.h"
+#include "compiler/estimator/generate.h"
 #include "compiler/estimator/rows.h"
 
 typedef struct Measuring {
@@ -12,7 +13,7 @@ typedef struct Measuring {
 } Measuring;
 /* Adds a line for each candidate of each training of a synthetic data set. What a training itself reports is no error
  * of the measuring: such a training is left out. false: reported, or interrupted. */
-bool measure_generated(Arena *arena, const Measuring *m, uint64_t seed, bool published, MeasuredVec *out);
+bool measure_generated(Arena *arena, const Measuring *m, uint64_t seed, GenerateRange range, MeasuredVec *out);
 /* The same of the `train` statements of a script. */
 bool measure_script(Arena *arena, const Measuring *m, const char *path, MeasuredVec *out);
 #endif

@@ -3,16 +3,19 @@
  * Folds are made of whole data sets, so nothing that a model predicts here has it seen under another algorithm. */
 #include "compiler/estimator/train.h"
 #include "compiler/estimator/fit.h"
+#include "compiler/estimator/generate.h"
 #include "compiler/estimator/xgboost.h"
 #include <math.h>
 
 enum { FOLDS = 5, LEAST_DATASETS = 20 };
 #define ALIKE 1.03 /* within 3 % both answers are right */
 
-static const char *const regression[][2] = {
-    {"objective", "reg:squarederror"}, {"eta", "0.05"}, {"subsample", "0.7"}, {"colsample_bytree", "0.4"},
-    {"min_child_weight", "3"},         {"lambda", "1"}, {NULL, NULL}};
-static const BoostOptions run_options = {300, 5, regression}, make_options = {120, 3, regression};
+/* Of ways to run one training, the ratio of their times decides: an error that all of them share costs nothing. A row
+ * weighs about COMPARED then: a leaf has three of them at least. */
+#define COMPARED 10
+static const char *const regression[][2] = {{"objective", "reg:squarederror"}, {"eta", "0.05"}, {"subsample", "0.7"},
+                                            {"colsample_bytree", "0.4"},       {"lambda", "1"}, {NULL, NULL}};
+static const BoostOptions run_options = {300, 5, 3 * COMPARED, regression}, make_options = {120, 3, 3, regression};
 /* As published (Ilargi); weights balance the classes. */
 static const char *const published[][2] = {{"objective", "binary:logistic"},
                                            {"eta", "0.2"},
@@ -22,12 +25,18 @@ static const char *const published[][2] = {{"objective", "binary:logistic"},
                                            {"alpha", "1"},
                                            {"lambda", "0.1"},
                                            {NULL, NULL}};
-static const BoostOptions published_options = {400, 8, published};
+static const BoostOptions published_options = {400, 8, 1, published};
 static const FeatureId of_machine[] = {FEATURE_threads, FEATURE_compute_time, FEATURE_memory_time, FEATURE_index_time,
                                        FEATURE_table_size};
 
+static bool is_of_range(const Measured *m, GenerateRange range) {
+    size_t len = strlen(generate_ranges[range]);
+    return !strncmp(m->dataset, generate_ranges[range], len) && m->dataset[len] == '-';
+}
 bool measured_is_synthetic(const Measured *m) {
-    return !strncmp(m->dataset, "wide-", 5) || !strncmp(m->dataset, "published-", 10);
+    for (int k = 0; k < NRANGES; k++)
+        if (is_of_range(m, (GenerateRange)k)) return true;
+    return false;
 }
 static double total(const Measured *m) {
     return m->run + m->make;
@@ -56,6 +65,8 @@ typedef struct Learning {
     bool *wanted;
     EffortSeconds seconds; /* of the folds at hand */
     float *x, *y, *weight;
+    int *group; /* by row learned from: its training */
+    double *part;
 } Learning;
 static double fitted_run(const Learning *l, const Measured *r) {
     return effort_run_seconds(&l->seconds, r->effort);
@@ -75,8 +86,8 @@ static void put_inputs(const Learning *l, const Measured *r, bool blind, double 
 }
 /* On all folds but one; -1: on all. */
 static bool learn(Learning *l, Learned what, bool blind, int without, Forest *out) {
-    int n = 0, classes[2] = {0, 0};
-    for (int begin = 0, end; begin < l->m->len; begin = end) {
+    int n = 0, groups = 0, classes[2] = {0, 0};
+    for (int begin = 0, end; begin < l->m->len; begin = end, groups++) {
         end = measured_end(l->m, begin);
         bool faster = what == LEARN_FACTORIZE && best_of(l->m, begin, end, false) < best_of(l->m, begin, end, true);
         for (int i = begin; i < end; i++) {
@@ -91,6 +102,8 @@ static bool learn(Learning *l, Learned what, bool blind, int without, Forest *ou
             l->y[n] = what == LEARN_RUN    ? (float)log(r->run / fitted_run(l, r))
                       : what == LEARN_MAKE ? (float)log(r->make / fitted_make(l, r))
                                            : faster;
+            l->group[n] = groups;
+            l->part[n] = r->run / total(r);
             classes[faster]++;
             n++;
         }
@@ -101,7 +114,9 @@ static bool learn(Learning *l, Learned what, bool blind, int without, Forest *ou
     const BoostOptions *o = what == LEARN_FACTORIZE ? &published_options
                             : what == LEARN_MAKE    ? &make_options
                                                     : &run_options;
-    return xgboost_train(l->arena, l->ds, o, n, NINPUTS, l->x, l->y, l->weight, out);
+    const BoostGroups trainings = {l->group, l->part, COMPARED};
+    return xgboost_train(l->arena, l->ds, o, n, NINPUTS, l->x, l->y, l->weight, what == LEARN_RUN ? &trainings : NULL,
+                         out);
 }
 static double predicted(const Learning *l, const Forest *run, const Forest *make, const Measured *r, bool blind) {
     double inputs[NINPUTS];
@@ -154,6 +169,8 @@ Estimator *estimator_train(Arena *arena, Diags *ds, const Hardware *hw, const Me
     l.x = arena_array(arena, float, (size_t)m->len *NINPUTS);
     l.y = arena_array(arena, float, m->len);
     l.weight = arena_array(arena, float, m->len);
+    l.group = arena_array(arena, int, m->len);
+    l.part = arena_array(arena, double, m->len);
     held->total = arena_array(arena, double, m->len);
     held->fitted = arena_array(arena, double, m->len);
     held->blind = arena_array(arena, double, m->len);
@@ -223,7 +240,7 @@ typedef struct Score {
     double taken, best, joined, worst, worst_joined;
 } Score;
 static bool belongs(const Measured *m, EvaluatedOf of) {
-    if (of == OF_PUBLISHED) return !strncmp(m->dataset, "published-", 10);
+    if (of == OF_PUBLISHED || of == OF_BROAD) return is_of_range(m, of == OF_BROAD ? RANGE_BROAD : RANGE_PUBLISHED);
     return measured_is_synthetic(m) == (of == OF_SYNTHETIC);
 }
 static Score score(Chooser by, const MeasuredVec *m, const Held *held, EvaluatedOf of) {

@@ -37,7 +37,12 @@ Estimator *estimator_train(Arena *arena, Diags *ds, const Hardware *hw, const Me
 bool measured_is_synthetic(const Measured *m);
 /* The candidate that a way of choosing takes of measurements [begin, end). */
 int choose(Chooser by, const MeasuredVec *m, const Held *held, int begin, int end);
-typedef enum { OF_SYNTHETIC, OF_PUBLISHED, OF_SCRIPTS } EvaluatedOf; /* published: a part of the synthetic */
+typedef enum {
+    OF_SYNTHETIC,
+    OF_PUBLISHED,
+    OF_BROAD,
+    OF_SCRIPTS
+} EvaluatedOf; /* published, broad: parts of the synthetic */
 /* A table: a line for each way of choosing, over such measurements. false: there are none. */
 bool evaluation_print(Buf *out, const MeasuredVec *m, const Held *held, EvaluatedOf of);
 /* The measurements with what was predicted of them, and what each way chose: a CSV line for each candidate. */

@@ -12,6 +12,8 @@ typedef void *Handle;
     F(int, XGDMatrixFree, (Handle))                                                                                    \
     F(int, XGBoosterCreate, (const Handle *, uint64_t, Handle *))                                                      \
     F(int, XGBoosterSetParam, (Handle, const char *, const char *))                                                    \
+    F(int, XGBoosterPredict, (Handle, Handle, int, unsigned, int, uint64_t *, const float **))                         \
+    F(int, XGBoosterBoostOneIter, (Handle, Handle, float *, float *, uint64_t))                                        \
     F(int, XGBoosterUpdateOneIter, (Handle, int, Handle))                                                              \
     F(int, XGBoosterDumpModelEx, (Handle, const char *, int, const char *, uint64_t *, const char ***))                \
     F(int, XGBoosterFree, (Handle))
@@ -66,18 +68,39 @@ static bool take_trees(Arena *arena, Handle booster, int nfeatures, Forest *out)
     return true;
 }
 
+/* One more tree, for the loss of groups (xgboost.h). slope, bend: room for n numbers each. */
+static bool boost_groups(Handle booster, Handle matrix, const BoostGroups *g, const float *y, int n, float *slope,
+                         float *bend) {
+    uint64_t len;
+    const float *now;
+    if (api.XGBoosterPredict(booster, matrix, 0, 0, 1, &len, &now) || len != (uint64_t)n) return false;
+    for (int begin = 0, end; begin < n; begin = end) {
+        double mean = 0;
+        for (end = begin; end < n && g->group[end] == g->group[begin]; end++)
+            mean += g->part[end] * (double)(now[end] - y[end]);
+        mean /= end - begin;
+        for (int i = begin; i < end; i++) {
+            double e = (double)(now[i] - y[i]), s = g->part[i];
+            slope[i] = (float)(e + g->weight * s * (s * e - mean));
+            bend[i] = (float)(1 + g->weight * s * s * (1 - 1.0 / (end - begin)));
+        }
+    }
+    return !api.XGBoosterBoostOneIter(booster, matrix, slope, bend, (uint64_t)n);
+}
 bool xgboost_train(Arena *arena, Diags *ds, const BoostOptions *o, int n, int nfeatures, const float *x, const float *y,
-                   const float *weight, Forest *out) {
+                   const float *weight, const BoostGroups *groups, Forest *out) {
     const char *why = NULL;
     if (!load(&why)) {
         diag_help(diag_error(ds, "E611", (Span){0}, "the estimator cannot be trained without XGBoost: %s", why),
                   "install libxgboost; without it the model that is there is used as it is");
         return false;
     }
-    char depth[16];
+    char depth[16], least[16];
     snprintf(depth, sizeof depth, "%d", o->depth);
-    const char *const fixed[][2] = {{"max_depth", depth}, {"nthread", "1"},      {"seed", "1"},
-                                    {"verbosity", "0"},   {"base_score", "0.5"}, {"tree_method", "exact"}};
+    snprintf(least, sizeof least, "%d", o->least);
+    const char *const fixed[][2] = {{"max_depth", depth},    {"min_child_weight", least}, {"nthread", "1"},
+                                    {"seed", "1"},           {"verbosity", "0"},          {"base_score", "0.5"},
+                                    {"tree_method", "exact"}};
     Handle matrix = NULL, booster = NULL;
     bool ok = !api.XGDMatrixCreateFromMat(x, (uint64_t)n, (uint64_t)nfeatures, NAN, &matrix) &&
               !api.XGDMatrixSetFloatInfo(matrix, "label", y, (uint64_t)n) &&
@@ -90,7 +113,10 @@ bool xgboost_train(Arena *arena, Diags *ds, const BoostOptions *o, int n, int nf
         classifies = classifies || !strcmp(o->params[i][1], "binary:logistic");
         ok = !api.XGBoosterSetParam(booster, o->params[i][0], o->params[i][1]);
     }
-    for (int i = 0; ok && i < o->trees; i++) ok = !api.XGBoosterUpdateOneIter(booster, i, matrix);
+    float *slope = arena_array(arena, float, groups ? n : 1), *bend = arena_array(arena, float, groups ? n : 1);
+    for (int i = 0; ok && i < o->trees; i++)
+        ok = groups ? boost_groups(booster, matrix, groups, y, n, slope, bend)
+                    : !api.XGBoosterUpdateOneIter(booster, i, matrix);
     ok = ok && take_trees(arena, booster, nfeatures, out);
     out->base = classifies ? 0 : 0.5; /* base_score: as log-odds 0 */
     if (!ok) {

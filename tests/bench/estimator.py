@@ -17,7 +17,7 @@ CHOICE = "model"
 
 
 def synthetic(name):
-    return name.startswith(("wide-", "published-"))
+    return name.startswith(("wide-", "published-", "broad-"))
 
 
 def trainings(path):

@@ -315,13 +315,15 @@ static void gram_and_iteration_are_both_candidates(void **state) {
 /* ---- synthetic data ---- */
 static void a_seed_decides_the_data(void **state) {
     (void)state;
-    for (uint64_t seed = 1; seed <= 12; seed++) {
+    int sparse = 0;
+    for (uint64_t seed = 1; seed <= 24; seed++) {
+        GenerateRange range = seed <= 12 ? RANGE_WIDE : RANGE_BROAD;
         Dataset a, b, other;
         static const ResolveOptions whole = {0};
         int said;
-        assert_true(generate_dataset(arena, seed, RANGE_WIDE, &a));
-        assert_true(generate_dataset(arena, seed, RANGE_WIDE, &b));
-        assert_true(generate_dataset(arena, seed + 100, RANGE_WIDE, &other));
+        assert_true(generate_dataset(arena, seed, range, &a));
+        assert_true(generate_dataset(arena, seed, range, &b));
+        assert_true(generate_dataset(arena, seed + 100, range, &other));
         assert_string_equal(a.script, b.script);
         assert_string_not_equal(a.script, other.script);
         assert_int_equal(a.ntables, b.ntables);
@@ -332,6 +334,10 @@ static void a_seed_decides_the_data(void **state) {
                 if (p->num) assert_memory_equal(p->num, q->num, rows * sizeof *p->num);
                 if (p->ints) assert_memory_equal(p->ints, q->ints, rows * sizeof *p->ints);
                 if (p->codes) assert_memory_equal(p->codes, q->codes, rows * sizeof *p->codes);
+                if (p->matrix) {
+                    assert_memory_equal(p->matrix->colidx, q->matrix->colidx, (size_t)mat_nnz(p->matrix) * 4);
+                    sparse++;
+                }
             }
         Program *p = script_open_text(arena, ds, "s.amal", a.script, strlen(a.script), &whole, &said);
         assert_int_equal(diag_count(ds), 0);
@@ -345,6 +351,7 @@ static void a_seed_decides_the_data(void **state) {
         dataset_free(&b);
         dataset_free(&other);
     }
+    assert_true(sparse > 0);
 }
 /* ---- trees ---- */
 enum { K = 4 };
