@@ -611,8 +611,10 @@ int run_program(Arena *arena, Diags *ds, Program *p, const RunOptions *given) {
     bool json_only = given->json && strcmp(given->json, "-") == 0;
     const Stmt *stopped = NULL;
     Run *r = run_open(arena, ds, p, given, json_only ? NULL : stdout);
-    bool ok = run_steps(r, &stopped);
-    if (r->o->json && !r->o->plan_json && !interrupt_requested()) write_json(r, began);
+    bool spares = (!r->o->json || spares_inputs(r, r->o->json, (Span){0})) &&
+                  (!r->o->html || spares_inputs(r, r->o->html, (Span){0}));
+    bool ok = spares && run_steps(r, &stopped);
+    if (spares && r->o->json && !r->o->plan_json && !interrupt_requested()) write_json(r, began);
     if (ok && (r->o->html || r->o->plan_json)) write_plan(r);
     run_close(r);
     return exit_code(ds);

@@ -155,6 +155,12 @@ expect 1 E461 run wider.amal
 sed 's#predicted.csv#missing-folder/predicted.csv#' "$tmp/command/points.amal" >"$tmp/command/unwritable.amal"
 expect 1 E440 run unwritable.amal
 holds "no temporary files stay" sh -c '! ls -A | grep -i tmp'
+# what a program is made of is not written over by a report either
+cp "$tmp/command/points.csv" "$tmp/command/kept.csv"
+expect 1 '"points.csv" is the file of the source' run points.amal --json points.csv
+expect 1 '"points.csv" is the file of the source' run points.amal --html ./points.csv
+expect 1 '"points.amal" is the script' explain points.amal --json points.amal
+holds "the source is as it was" cmp points.csv kept.csv
 
 # a missing compiler is said, with the code for it
 (cd "$tmp/command" && CC=/nonexistent/cc AMAL_CACHE="$tmp/empty-cache" timeout 60 "$amal" run points.amal >"$tmp/stdout" 2>"$tmp/stderr")

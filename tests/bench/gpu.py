@@ -2,10 +2,11 @@
 """gpu.py: the four algorithms on a GPU, in one run: seconds an iteration of `amal` on the GPU, factorized (rows as they are, and sorted by key) and on the
 joined table, of `amal` on the CPU, and of PyTorch and CuPy on the joined table where they can be imported; and how much of the GPU's own copy bandwidth a step reaches.
 
-    gpu.py [NAME...] [--amal FILE] [--speeds FILE] [--folder DIR] [--shared DIR] [--algorithms NAME...] [--rounds N] [--threads N] [--large] [--quick]
+    gpu.py [NAME...] [--amal FILE] [--speeds FILE] [--folder DIR] [--results FILE] [--shared DIR] [--algorithms NAME...] [--rounds N] [--threads N] [--large] [--quick]
 
 NAME: dense, large, movie (dense and movie unless named; --large adds the 20,000,000 rows). Every side starts from the same model and must take the
-same steps. Results go to FOLDER/gpu.json, a table to standard output. Exit code 3: there is no GPU, and nothing was measured.
+same steps. Results go to docs/benchmarks/gpu.json (with --quick below FOLDER), where rows that are not measured now stay, and from there to
+docs/benchmarks.md; lines to standard output. Exit code 3: there is no GPU, and nothing was measured.
 """
 import argparse
 import importlib
@@ -187,6 +188,13 @@ def ours(case, algorithm):
     return {name: (options, (100 if "CPU" in name else 2000) // steps) for name, options in sides.items()}
 
 
+def kept(path):
+    if not os.path.exists(path):
+        return {"rows": {}}
+    with open(path) as f:
+        return json.load(f)
+
+
 def main():
     p = argparse.ArgumentParser(usage=__doc__.split("\n\n")[1].strip())
     p.add_argument("names", nargs="*")
@@ -194,6 +202,7 @@ def main():
     p.add_argument("--speeds", default=os.path.join(ROOT, "build", "tests", "bench", "gpu_speeds"))
     p.add_argument("--folder", default=os.path.join(ROOT, "build", "bench"))
     p.add_argument("--algorithms", nargs="+", choices=("linear", "logistic", "kmeans", "nmf"), help="all unless named")
+    p.add_argument("--results")
     p.add_argument("--shared", default=os.path.join(ROOT, "..", "shared"))
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--threads", type=int, default=os.cpu_count() or 1)
@@ -212,8 +221,10 @@ def main():
     try:
         import numpy as np
 
+        import bench
         import data
         import peers
+        import report
         import scripts
         import timing
         from rows import CALLS, FEW, Context, PerStep, Row, WrongResult, params, problem_of, steps_script
@@ -222,14 +233,15 @@ def main():
         return 3
     a.names = a.names or ["dense", "movie"] + (["large"] if a.large else [])
     a.folder = os.path.abspath(a.folder)
+    page = os.path.join(ROOT, "docs", "benchmarks")
+    path = a.results or os.path.join(a.folder if a.quick else page, "gpu.json")
     amal = scripts.Amal(os.path.abspath(a.amal), os.path.join(a.folder, "scripts"), os.path.join(a.folder, "cache"), a.threads)
     ctx = Context(amal, a.shared, a.folder, a.threads, a.rounds, a.quick)
     found, missing = libraries()
     print(f"{speeds['gpu']}: copies {speeds['bytes'] / 1e9:.0f} GB/s within its memory, {speeds['transfer'] / 1e9:.1f} GB/s to it")
     for name, why in missing.items():
         print(f"left out: {name} ({why})")
-    results = {"speeds": speeds, "threads": a.threads, "rows": {}}
-    path = os.path.join(a.folder, "gpu.json")
+    results = kept(path)
     wrong = 0
     for case in a.names:
         tables, T, n, width, y, streamed, centres = made(case, ctx, data, scripts)
@@ -262,7 +274,8 @@ def main():
                 continue
             medians = {name: float(np.median(v)) for name, v in measured.items()}
             share = streamed / medians[FACTORIZED] / speeds["bytes"]
-            results["rows"][row.title] = {"seconds": medians, "share_of_copy": share, "samples": measured}
+            results["rows"][row.title] = {"gpu": speeds["gpu"], "copy": speeds["bytes"], "threads": a.threads, "rounds": a.rounds, "date": time.strftime("%Y-%m-%d"),
+                                          "share_of_copy": share, "seconds": measured}
             print(f"{row.title}: " + ", ".join(f"{name} {1e3 * s:.3f} ms ({s / medians[FACTORIZED]:.2f}x)" for name, s in medians.items()) +
                   f"; {100 * share:.0f} % of copy bandwidth", flush=True)
             with open(path + ".tmp", "w") as f:
@@ -270,6 +283,8 @@ def main():
             os.replace(path + ".tmp", path)
         del there
     print(f"written: {path}")
+    if path == os.path.join(page, "gpu.json"):
+        report.write_page(bench.load(os.path.join(page, "results.json")), page + ".md")
     return 1 if wrong else 0
 
 

@@ -1,4 +1,5 @@
 """report.py: what was measured as text for the terminal, and as docs/benchmarks.md with its plots. No package is needed here."""
+import json
 import os
 
 import plot
@@ -93,6 +94,7 @@ HOW = """
     make bench                               # all rows and curves: about a quarter of an hour
     make bench BENCH="dense-logistic movie"  # rows by name, or by how they begin; the others stay as they are
     make bench BENCH="--quick"               # small tables and two rounds; writes build/bench/quick.md instead of this page
+    make bench-gpu BENCH="dense movie large" # on a machine with a GPU; PyTorch and CuPy where they are installed
 
 Tables are made from a fixed seed below `build/bench/data`, or read from `../shared/data`; the hand-written kernels are compiled from
 `../shared/reference-kernels`. What is not there is left out, and said. A row whose sides do not arrive at the same model is an error, and no number
@@ -139,6 +141,10 @@ def write_page(results, path):
     for name, curve in curves.items():
         write(os.path.join(folder, name + ".svg"), curve_plot(curve))
         out.append(curve_section(name, curve, os.path.basename(folder)))
+    gpu = os.path.join(folder, "gpu.json")
+    if os.path.exists(gpu):
+        with open(gpu) as f:
+            out.append(gpu_section(json.load(f)["rows"]))
     if skipped:
         out.append("\n## Left out in this run\n\n" + "".join(f"- `{n}`: {why}\n" for n, why in skipped.items()))
     out.append(HOW)
@@ -182,6 +188,30 @@ def curve_section(name, curve, folder):
     lines.append("\n\n| " + " | ".join(["ms"] + [f"{x:g}" if x < 1e4 else f"{x:,.0f}" for x in curve["x"]]) + " |\n|---" + "|---" * len(curve["x"]) + "|\n")
     for label, values in curve["series"].items():
         lines.append(f"| {label} | " + " | ".join(number(timing.summary(s)["median"]) for s in values) + " |\n")
+    return "".join(lines)
+
+
+# Of amal on a GPU, factorized, against another side: at least so many times as fast; dense rows for the CPU.
+GPU_GOALS = {"amal, GPU, materialized": 1, "amal, CPU, factorized": 9, "PyTorch on T": 3, "CuPy on T": 3}
+
+
+def gpu_section(rows):
+    """What gpu.py measured."""
+    lines = ["\n## On a GPU\n\nMade by `make bench-gpu` ([gpu.json](benchmarks/gpu.json)): milliseconds an iteration in double precision, with everything in the GPU's\n"
+             "memory. *As long*: how many times as long as `amal` on the GPU, factorized. *Share*: the bytes that its iteration has to stream, over all of its time, as a\n"
+             "share of what copying within the GPU's memory reaches. Every side arrives at the same model.\n"]
+    for name, row in rows.items():
+        medians = {side: timing.summary(v)["median"] for side, v in row["seconds"].items()}
+        first = next(iter(medians.values()))
+        lines.append(f"\n### {name}\n\n{row['gpu']}; {row['threads']} threads on the CPU; {row['date']}, {row['rounds']} rounds. Copies: {row['copy'] / 1e9:,.0f} GB/s; "
+                     f"share: {100 * row['share_of_copy']:.0f} %.\n\n| side | ms | as long | goal |\n|---|---|---|---|\n")
+        for side, seconds in medians.items():
+            goal = GPU_GOALS.get(side)
+            if "CPU" in side and not name.startswith("dense"):
+                goal = None
+            ratio = seconds / first
+            said = "" if goal is None else f"at least {goal}x" + (": met" if ratio >= goal else ": **missed**")
+            lines.append(f"| {side} | {spread([1e3 * s for s in row['seconds'][side]])} | {number(ratio)}x | {said} |\n")
     return "".join(lines)
 
 

@@ -99,6 +99,12 @@ def test_page():
         check(f"{name}: legible on dark and light", "prefers-color-scheme:dark" in text and 'class="back"' in text)
         numbers = [float(v) for e in root.iter() for k in ("x", "y", "cx", "cy", "x1", "y1", "x2", "y2") if (v := e.get(k))]
         check(f"{name}: all inside the picture", min(numbers) >= 0 and max(numbers) <= 1000, f"{min(numbers)} {max(numbers)}")
+    row = {"gpu": "G", "copy": 1e12, "threads": 4, "rounds": 3, "date": "2026-01-01", "share_of_copy": 0.5,
+           "seconds": {"amal, GPU, factorized": [1e-4, 2e-4, 3e-4], "amal, CPU, factorized": [1e-3] * 3, "CuPy on T": [8e-4] * 3, "other": [1e-4] * 3}}
+    section = report.gpu_section({"dense, x": row, "movie, x": row})
+    check("of a GPU: ratios of medians", section.count("| CuPy on T | 0.800 (0.800 .. 0.800) | 4.00x | at least 3x: met |") == 2, section)
+    check("and goals, on the CPU those of dense rows", section.count("| 5.00x | at least 9x: **missed** |") == 1 and section.count("| 5.00x |  |") == 1, section)
+    check("and what it is of copying", "Copies: 1,000 GB/s; share: 50 %." in section, section)
     check("a mark a point, and one in the legend", len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 4)
     check("legends name the series", "one" in texts and "two" in texts and "Rows <&>" in texts)
     axis = plot.Axis(0, 10, 100, 200, False)
