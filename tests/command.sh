@@ -158,7 +158,7 @@ holds "no temporary files stay" sh -c '! ls -A | grep -i tmp'
 # what a program is made of is not written over by a report either
 cp "$tmp/command/points.csv" "$tmp/command/kept.csv"
 expect 1 '"points.csv" is the file of the source' run points.amal --json points.csv
-expect 1 '"points.csv" is the file of the source' run points.amal --html ./points.csv
+expect 1 '"./points.csv" is the file of the source' run points.amal --html ./points.csv
 expect 1 '"points.amal" is the script' explain points.amal --json points.amal
 holds "the source is as it was" cmp points.csv kept.csv
 

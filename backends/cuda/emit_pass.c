@@ -233,12 +233,12 @@ static void main_kernel(Cu *e, const FusePass *pass) {
         else
             cu_reduce_node(e, n);
     }
-    bool empty = !e->lines.len;
+    bool empty = !e->lines.len, waits = true; /* threads may still read the carried value's rows where they lie */
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
         if (!FUSE(n)->in_place || !n->cols) continue;
-        if (e->any_dirty) LINE("__syncthreads();");
-        e->any_dirty = false;
+        if (waits) LINE("__syncthreads();");
+        waits = e->any_dirty = false;
         LINE("for (int q = threadIdx.x; q < m * %lld; q += %d) %s[i * %lld + q] = t%d[q / %lld * %lld + q %% %lld];",
              (long long)n->cols, threads, cu_value(e, n, true), (long long)n->cols, n->id, (long long)n->cols,
              (long long)cu_local_stride(n->cols), (long long)n->cols);

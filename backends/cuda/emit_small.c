@@ -272,6 +272,7 @@ void cu_small_node(Cu *e, const IrNode *n) {
 
 int cu_transposed(Cu *e, const IrNode *y) {
     int slot = cu_new_slot(e, y->cols, y->rows, 0, arena_printf(e->arena, "turned_%d", e->out->slots.len));
+    if (is_wide(y)) cu_flush(e); /* it reads other cells than those that it makes */
     begin(e, y, is_wide(y));
     share_cells(e, y->cols, y->rows);
     LINE("    %s[q] = %s;", cu_slot_arg(e, slot, true), at(e, y, "c", "r"));

@@ -41,13 +41,14 @@ struct CpuFiber {
     ucontext_t start;
     bool started;
     CpuState state;
-    unsigned turns; /* exchanges so far: two buffers in turn */
+    unsigned turns, votes; /* exchanges of its warp, and of its block, so far: two buffers in turn */
 };
 enum { CPU_THREADS = 1024, CPU_STACK = 128 << 10 };
 static CpuFiber cpu_fiber[CPU_THREADS];
 static int cpu_now;
 static jmp_buf cpu_scheduler;
 static double cpu_exchange[2][CPU_THREADS];
+static int cpu_vote[2][CPU_THREADS];
 static void (*cpu_job)(void *), *cpu_argument;
 
 [[noreturn]] static void cpu_fault(const char *what) {
@@ -99,7 +100,7 @@ static bool cpu_round(int threads) {
     return any;
 }
 static void cpu_block(int threads) {
-    for (int t = 0; t < threads; t++) cpu_fiber[t].state = CPU_READY, cpu_fiber[t].turns = 0;
+    for (int t = 0; t < threads; t++) cpu_fiber[t].state = CPU_READY, cpu_fiber[t].turns = cpu_fiber[t].votes = 0;
     for (;;) {
         if (cpu_round(threads)) continue;
         int done = 0, at_barrier = 0, released = 0;
@@ -127,11 +128,11 @@ static inline void __syncthreads() {
 }
 static inline int __syncthreads_and(int fine) {
     CpuFiber *f = &cpu_fiber[threadIdx.x];
-    int turn = f->turns++ % 2;
-    cpu_exchange[turn][threadIdx.x] = fine;
+    int turn = f->votes++ % 2;
+    cpu_vote[turn][threadIdx.x] = fine;
     cpu_yield(CPU_AT_BARRIER);
     int all = 1;
-    for (unsigned t = 0; t < blockDim.x; t++) all = all && cpu_exchange[turn][t] != 0;
+    for (unsigned t = 0; t < blockDim.x; t++) all = all && cpu_vote[turn][t] != 0;
     return all;
 }
 static inline double __shfl_down_sync(unsigned mask, double v, int by, int width) {
