@@ -110,6 +110,32 @@ static bool spares_inputs(Run *r, const char *path, Span at) {
     return false;
 }
 
+/* The report or the plan that the command line names: it spares what the script loads and writes, too. */
+static bool spares_files(Run *r, const char *path) {
+    if (!path || !spares_inputs(r, path, (Span){0})) return !path;
+    for (int i = 0; i < r->program->steps.len; i++) {
+        const Stmt *s = r->program->steps.data[i];
+        const char *file = s->kind == ST_LOAD || s->kind == ST_SAVE ? s->file.file
+                           : s->kind == ST_PREDICT                  ? s->predict.file
+                           : s->kind == ST_EXPORT                   ? s->export_.file
+                                                                    : NULL;
+        if (!file || strcmp(output_path(r, file), path)) continue;
+        diag_help(diag_error(r->ds, "E440", (Span){0}, "\"%s\" is a file that the script %s", path,
+                             s->kind == ST_LOAD ? "loads" : "writes"),
+                  "write to another file");
+        return false;
+    }
+    return true;
+}
+static bool spares_all(Run *r) {
+    const char *json = r->o->json, *html = r->o->html;
+    if (!spares_files(r, json) || !spares_files(r, html)) return false;
+    if (!json || !html || strcmp(json, html)) return true;
+    diag_help(diag_error(r->ds, "E440", (Span){0}, "\"%s\" cannot be both, JSON and a page", json),
+              "name two files");
+    return false;
+}
+
 /* ---------------- let, print, for ---------------- */
 
 /* The value of an expression as a new matrix. NULL: reported. */
@@ -611,8 +637,7 @@ int run_program(Arena *arena, Diags *ds, Program *p, const RunOptions *given) {
     bool json_only = given->json && strcmp(given->json, "-") == 0;
     const Stmt *stopped = NULL;
     Run *r = run_open(arena, ds, p, given, json_only ? NULL : stdout);
-    bool spares = (!r->o->json || spares_inputs(r, r->o->json, (Span){0})) &&
-                  (!r->o->html || spares_inputs(r, r->o->html, (Span){0}));
+    bool spares = spares_all(r);
     bool ok = spares && run_steps(r, &stopped);
     if (spares && r->o->json && !r->o->plan_json && !interrupt_requested()) write_json(r, began);
     if (ok && (r->o->html || r->o->plan_json)) write_plan(r);

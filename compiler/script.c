@@ -70,6 +70,12 @@ const char *script_part_at(Arena *arena, const Program *p, const char *path) {
         if (d->uri && is_at(&there, script_source_file(arena, p->base_dir, d->uri)))
             return arena_printf(arena, "the file of the source `%s`", d->name.text);
     }
+    for (int t = 0; t < p->targets.len; t++)
+        for (int i = 0; i < p->targets.data[t].matches.len; i++) {
+            const char *via = p->targets.data[t].matches.data[i]->via;
+            if (via && is_at(&there, script_source_file(arena, p->base_dir, via)))
+                return arena_printf(arena, "the link table of a match of `%s`", p->targets.data[t].decl->name.text);
+        }
     return NULL;
 }
 

@@ -161,6 +161,9 @@ expect 1 '"points.csv" is the file of the source' run points.amal --json points.
 expect 1 '"./points.csv" is the file of the source' run points.amal --html ./points.csv
 expect 1 '"points.amal" is the script' explain points.amal --json points.amal
 holds "the source is as it was" cmp points.csv kept.csv
+expect 1 '"predicted.csv" is a file that the script writes' run points.amal --json predicted.csv
+expect 1 '"points.model" is a file that the script loads' run loaded.amal --json points.model
+expect 1 '"both" cannot be both' run points.amal --json both --html both
 
 # a missing compiler is said, with the code for it
 (cd "$tmp/command" && CC=/nonexistent/cc AMAL_CACHE="$tmp/empty-cache" timeout 60 "$amal" run points.amal >"$tmp/stdout" 2>"$tmp/stderr")

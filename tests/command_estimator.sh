@@ -15,7 +15,10 @@ expect 2 "generate wants an argument" generate
 expect 1 "E440" generate points.csv/below
 
 # ---- calibrate ----
-expect 2 "--budget 3 belongs to --train" calibrate --budget 3
+expect 2 "--budget, -o and --predictions belong to --train" calibrate --budget 3
+expect 2 "belong to --train" calibrate -o new.model
+expect 2 "--from and --range belong to --train" calibrate --range broad
+expect 2 "leave out the scripts, or it" calibrate --train --budget 3 made/train.amal
 expect 0 "bytes a second that one thread sums up" calibrate
 printf 'dataset,training\n' >"$tmp/command/rows.csv"
 if "$amal" doctor | grep -q 'ok  XGBoost'; then
@@ -24,6 +27,9 @@ if "$amal" doctor | grep -q 'ok  XGBoost'; then
     expect 1 "E470" calibrate --from rows.csv made/train.amal
     expect 0 "made/train.amal: " calibrate --from measured.csv made/train.amal
     expect 1 "E471" calibrate --train --from measured.csv -o new.model
+    expect 2 "names the measurements themselves" calibrate --train --from measured.csv -o ./measured.csv
+    cp stdlib/estimator.csv "$tmp/command/many.csv"
+    holds "calibrate: interrupted while it trains" sh -c 'timeout -s INT 4 "$1" calibrate --train --from many.csv -o new.model --quiet; test $? -eq 124' sh "$amal"
 else
     expect 3 "E611" calibrate --train --from missing.csv -o new.model
     skip "calibrate --train" "there is no libxgboost"
@@ -40,6 +46,8 @@ estimator off "(analytic cost: AMAL_ESTIMATOR is off)"
 estimator points.csv "warning[W607]: the estimator's model cannot be used: points.csv: it is not an estimator's model"
 estimator points.csv "(analytic cost: points.csv: it is not an estimator's model"
 estimator missing.model "W607"
+: >"$tmp/command/empty.model"
+estimator empty.model "W607"
 printf 'amal estimator 2\nversion 0\nend 0000000000000000\n' >"$tmp/command/damaged.model"
 estimator damaged.model "it is damaged: its checksum is wrong"
 

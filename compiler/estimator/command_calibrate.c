@@ -119,6 +119,10 @@ static bool measure_synthetic(Calibration *c, Measuring *m, double minutes) {
                c->rows);
     return ok;
 }
+static bool is_one_file(const char *a, const char *b) {
+    struct stat x, y;
+    return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
 static bool train(Calibration *c) {
     MeasuredVec m = {0};
     size_t whole;
@@ -129,6 +133,7 @@ static bool train(Calibration *c) {
     if (!to && !estimator_path("model", path, sizeof path)) return cannot_write(c, "the model");
     if (!to) to = path;
     if (!measured_read(c->v->arena, c->ds, c->rows, &m, &whole)) return false;
+    if (!c->v->run.quiet) printf("training on %d measured ways\n", m.len), fflush(stdout);
     Estimator *e = estimator_train(c->v->arena, c->ds, &c->hw, &m, &held);
     if (!e) return false;
     estimator_print(&text, e);
@@ -184,7 +189,15 @@ int command_calibrate(Invocation *v) {
     bool training = v->values[OPTION_train] != NULL, synthetic = training && !v->arguments.len && (budget || !from);
     char path[CACHE_PATH];
     if (!(c.ds = command_diags(v))) return EXIT_USAGE;
-    if (budget && !training) return command_usage("--budget %s belongs to --train", budget);
+    if (!training && (budget || command_value(v, OPTION_output) || command_value(v, OPTION_predictions)))
+        return command_usage("--budget, -o and --predictions belong to --train");
+    if (!training && !v->arguments.len && (from || v->values[OPTION_range]))
+        return command_usage("--from and --range belong to --train, --from to scripts that are measured too");
+    if (budget && v->arguments.len) return command_usage("--budget is for synthetic data: leave out the scripts, or it");
+    const char *written[] = {command_value(v, OPTION_output), command_value(v, OPTION_predictions)};
+    for (int i = 0; from && i < 2; i++)
+        if (written[i] && is_one_file(written[i], from))
+            return command_usage("%s names the measurements themselves", i ? "--predictions" : "-o");
     bool ok =
         from || estimator_path("measurements.csv", path, sizeof path) || cannot_write(&c, "the file of measurements");
     c.rows = from ? from : path;
@@ -216,6 +229,10 @@ int command_calibrate(Invocation *v) {
         return EXIT_INTERRUPTED;
     }
     ok = ok && (!training || train(&c));
+    if (!ok && interrupt_requested()) {
+        fprintf(stderr, "amal: interrupted; no model was written\n");
+        return EXIT_INTERRUPTED;
+    }
     const char *last = ok ? NULL : diag_last_code(c.ds);
     return command_finish(c.ds, ok ? 0 : last && !strncmp(last, "E6", 2) ? EXIT_MISSING : EXIT_WRONG);
 }

@@ -11,6 +11,9 @@ enum { ROUNDS = 5, WIDTH = 8 }; /* WIDTH numbers make a row of 64 bytes */
 #define NEAR_ROWS 2048
 #define FAR_ROWS ((int64_t)1 << 20)
 #define LOOKUPS ((int64_t)1 << 20)
+/* Bytes, rows or operations a second that some machine may have: others are damage, or a clock that does not run. */
+#define LEAST_RATE 1e5
+#define MOST_RATE 1e15
 
 typedef struct Probe {
     const double *data;
@@ -90,10 +93,10 @@ bool hardware_measure(Diags *ds, Hardware *out) {
 }
 
 bool hardware_is_sound(const Hardware *h) {
-    const double must[] = {h->threads, h->read_one, h->read_all, h->near, h->far, h->flops};
-    for (size_t i = 0; i < sizeof must / sizeof *must; i++)
-        if (!isfinite(must[i]) || must[i] <= 0) return false;
-    return isfinite(h->cache) && h->cache >= 0;
+    const double rates[] = {h->read_one, h->read_all, h->near, h->far, h->flops};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
+        if (!(rates[i] >= LEAST_RATE && rates[i] <= MOST_RATE)) return false;
+    return h->threads >= 1 && h->threads == floor(h->threads) && isfinite(h->cache) && h->cache >= 0;
 }
 
 double hardware_bandwidth(const Hardware *h, double threads) {

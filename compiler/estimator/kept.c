@@ -40,7 +40,7 @@ bool kept_read(const char *file, const char *head, bool (*line)(void *user, cons
     size_t n = fread(text, 1, sizeof text - 1, f);
     fclose(f);
     text[n] = 0;
-    if (strncmp(text, head, strlen(head))) return false;
+    if (strncmp(text, head, strlen(head)) || text[n - 1] != '\n') return false; /* the last line is whole */
     for (char *l = strtok_r(text + strlen(head), "\n", &rest); l; l = strtok_r(NULL, "\n", &rest))
         if (!line(user, l)) return false;
     return true;

@@ -105,7 +105,7 @@ static const Estimator *load(Arena *arena, const char **why, bool *broken) {
         }
     }
     if (*broken) return *why = arena_printf(arena, "%s: %s", from, *why), NULL;
-    if (!len) return *why = "no learned model is there", NULL;
+    if (!len && text == estimator_shipped) return *why = "no learned model is there", NULL;
     Estimator *e = estimator_read(arena, text, len, why);
     if (e) return *why = NULL, e->from = from, e;
     *broken = true;

@@ -1,5 +1,6 @@
 /* xgboost.c: libxgboost through its C interface (contract: xgboost.h). */
 #include "compiler/estimator/xgboost.h"
+#include "compiler/driver.h"
 #include <dlfcn.h>
 #include <math.h>
 
@@ -114,12 +115,13 @@ bool xgboost_train(Arena *arena, Diags *ds, const BoostOptions *o, int n, int nf
         ok = !api.XGBoosterSetParam(booster, o->params[i][0], o->params[i][1]);
     }
     float *slope = arena_array(arena, float, groups ? n : 1), *bend = arena_array(arena, float, groups ? n : 1);
-    for (int i = 0; ok && i < o->trees; i++)
+    bool stopped = false;
+    for (int i = 0; ok && i < o->trees && !(stopped = interrupt_requested()); i++)
         ok = groups ? boost_groups(booster, matrix, groups, y, n, slope, bend)
                     : !api.XGBoosterUpdateOneIter(booster, i, matrix);
-    ok = ok && take_trees(arena, booster, nfeatures, out);
+    ok = ok && !stopped && take_trees(arena, booster, nfeatures, out);
     out->base = classifies ? 0 : 0.5; /* base_score: as log-odds 0 */
-    if (!ok) {
+    if (!ok && !stopped) { /* an interruption is the command's to report */
         const char *said = api.XGBGetLastError();
         diag_help(
             diag_error(ds, "E611", (Span){0}, "XGBoost failed: %s", said && *said ? said : "its trees cannot be read"),
