@@ -87,7 +87,7 @@ static bool record_launches(Bench *b, int launches, CUgraphExec *out) {
 /* What NVRTC takes for a short text and for each byte of one that is longer. */
 static bool time_compiling(Diags *ds, const char *arch, GpuSpeeds *out) {
     Buf text = {0};
-    char copy[8];
+    char copy[16];
     CudaCode code;
     buf_puts(&text, nothing_text);
     size_t small = text.len;
