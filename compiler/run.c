@@ -112,14 +112,16 @@ static bool spares_inputs(Run *r, const char *path, Span at) {
 
 /* The report or the plan that the command line names: it spares what the script loads and writes, too. */
 static bool spares_files(Run *r, const char *path) {
-    if (!path || !spares_inputs(r, path, (Span){0})) return !path;
+    if (!path) return true;
+    if (!spares_inputs(r, path, (Span){0})) return false;
     for (int i = 0; i < r->program->steps.len; i++) {
         const Stmt *s = r->program->steps.data[i];
         const char *file = s->kind == ST_LOAD || s->kind == ST_SAVE ? s->file.file
                            : s->kind == ST_PREDICT                  ? s->predict.file
                            : s->kind == ST_EXPORT                   ? s->export_.file
                                                                     : NULL;
-        if (!file || strcmp(output_path(r, file), path)) continue;
+        if (file) file = output_path(r, file);
+        if (!file || (strcmp(file, path) && !script_is_one_file(file, path))) continue; /* it may not be there yet */
         diag_help(diag_error(r->ds, "E440", (Span){0}, "\"%s\" is a file that the script %s", path,
                              s->kind == ST_LOAD ? "loads" : "writes"),
                   "write to another file");

@@ -53,27 +53,25 @@ const char *script_source_file(Arena *arena, const char *base_dir, const char *u
     return script_relative(arena, base_dir, arena_strndup(arena, uri, strcspn(uri, "?")));
 }
 
-static bool is_at(const struct stat *there, const char *path) {
-    struct stat st;
-    return path && stat(path, &st) == 0 && st.st_dev == there->st_dev && st.st_ino == there->st_ino;
+bool script_is_one_file(const char *a, const char *b) {
+    struct stat x, y;
+    return a && b && !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 const char *script_part_at(Arena *arena, const Program *p, const char *path) {
-    struct stat there;
-    if (stat(path, &there) != 0) return NULL;
-    if (!p->built_with && p->script && is_at(&there, p->script->path)) return "the script";
+    if (!p->built_with && p->script && script_is_one_file(path, p->script->path)) return "the script";
     for (int i = 0; !p->built_with && i < p->nused; i++)
-        if (is_at(&there, script_relative(arena, p->base_dir, p->used.data[i]->path)))
+        if (script_is_one_file(path, script_relative(arena, p->base_dir, p->used.data[i]->path)))
             return "a script that this one uses";
     for (int i = 0; i < p->sources.len; i++) {
         const SourceDecl *d = p->sources.data[i].decl;
-        if (d->uri && is_at(&there, script_source_file(arena, p->base_dir, d->uri)))
+        if (d->uri && script_is_one_file(path, script_source_file(arena, p->base_dir, d->uri)))
             return arena_printf(arena, "the file of the source `%s`", d->name.text);
     }
     for (int t = 0; t < p->targets.len; t++)
         for (int i = 0; i < p->targets.data[t].matches.len; i++) {
             const char *via = p->targets.data[t].matches.data[i]->via;
-            if (via && is_at(&there, script_source_file(arena, p->base_dir, via)))
+            if (via && script_is_one_file(path, script_source_file(arena, p->base_dir, via)))
                 return arena_printf(arena, "the link table of a match of `%s`", p->targets.data[t].decl->name.text);
         }
     return NULL;

@@ -11,6 +11,7 @@
 #include "compiler/estimator/measure.h"
 #include "compiler/estimator/train.h"
 #include "compiler/estimator/xgboost.h"
+#include "compiler/script.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -119,10 +120,6 @@ static bool measure_synthetic(Calibration *c, Measuring *m, double minutes) {
                c->rows);
     return ok;
 }
-static bool is_one_file(const char *a, const char *b) {
-    struct stat x, y;
-    return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
 static bool train(Calibration *c) {
     MeasuredVec m = {0};
     size_t whole;
@@ -196,7 +193,7 @@ int command_calibrate(Invocation *v) {
     if (budget && v->arguments.len) return command_usage("--budget is for synthetic data: leave out the scripts, or it");
     const char *written[] = {command_value(v, OPTION_output), command_value(v, OPTION_predictions)};
     for (int i = 0; from && i < 2; i++)
-        if (written[i] && is_one_file(written[i], from))
+        if (written[i] && script_is_one_file(written[i], from))
             return command_usage("%s names the measurements themselves", i ? "--predictions" : "-o");
     bool ok =
         from || estimator_path("measurements.csv", path, sizeof path) || cannot_write(&c, "the file of measurements");
