@@ -220,8 +220,9 @@ typedef struct Cu {
     bool own_rows; /* cu_stored_cell is asked for the tile's own rows */
     bool *dirty;   /* by node id: written since the last barrier */
     bool any_dirty;
-    bool small_open, wide;          /* a kernel of small operators is being emitted; it has many blocks */
-    VEC(const IrNode *) wide_nodes; /* made in it, if others may join them */
+    bool small_open, wide; /* a kernel of small operators is being emitted; it has many blocks */
+    const IrNode
+        *wide_node; /* one that was made in it, cell by cell like all of them: others may join; NULL: none may */
     int nsmall;
     CudaBody *body;       /* receives operations */
     VEC(CuFinish) finish; /* reductions that have left parts, which are not added up yet */
@@ -273,6 +274,8 @@ void cu_barrier_for(Cu *e, const IrNode *n, bool by_row);
 bool cu_needs_segments(const Cu *e, const IrNode *n); /* a reduction made by a segment kernel after the pass */
 const IrNode *cu_segment_operand(const Cu *e, const IrNode *n); /* the row value that it reads; NULL: none */
 void cu_reduce_node(Cu *e, const IrNode *n);
+int cu_how(const IrNode *n); /* its values are combined (prelude.cuh): 0 added, 1 the smaller, 2 the larger */
+const char *cu_neutral(const IrNode *n); /* what they begin with */
 /* Which of the pass's sums by one-hot codes stand in shared memory (Cu.shares), and the bytes that they take. */
 int64_t cu_share_codes(Cu *e, const FusePass *pass);
 void cu_finish(Cu *e);                               /* adds up what parts there are */

@@ -114,6 +114,21 @@ static void fetch_rows(Cu *e, const ItemVec *items, const char *to, const char *
              ld == 1 ? "" : arena_printf(e->arena, " * %lld", (long long)ld), m);
     }
 }
+/* `name`: how many rows the tile has that begins at row `from`. */
+static void count_rows(Cu *e, const char *name, const char *from) {
+    const char *last = cu_arg(e, ARG_LAST, 0);
+    LINE("const int %s = (int)(%s - %s < %d ? %s - %s : %d);", name, last, from, e->tile, last, from, e->tile);
+}
+/* The same tile, if there is one, on its way to buffer `to`. */
+static void fetch_tile(Cu *e, const ItemVec *items, const char *to, const char *from) {
+    LINE("if (%s < %s) {", from, cu_arg(e, ARG_LAST, 0));
+    e->indent++;
+    count_rows(e, "rows", from);
+    fetch_rows(e, items, to, from, "rows");
+    e->indent--;
+    LINE("}");
+    LINE("fetch_end();");
+}
 /* Around the text of a tile: the loop over the block's tiles, which fetches the next one first. */
 static void tile_loop(Cu *e, const ItemVec *items) {
     const char *first = cu_arg(e, ARG_FIRST, 0), *last = cu_arg(e, ARG_LAST, 0);
@@ -123,35 +138,19 @@ static void tile_loop(Cu *e, const ItemVec *items) {
     e->lines = (Buf){0};
     e->indent = 1;
     LINE("int64_t i = %s + (int64_t)blockIdx.x * %d;", first, e->tile);
+    LINE("const int64_t step = (int64_t)gridDim.x * %d;", e->tile);
+    if (fetches) fetch_tile(e, items, "0", "i");
+    LINE("for (%s; i < %s; i += step%s) {", fetches ? "int turn = 0" : "", last, fetches ? ", turn ^= 1" : "");
+    e->indent = 2;
+    count_rows(e, "m", "i");
     if (fetches) {
-        LINE("const int64_t step = (int64_t)gridDim.x * %d;", e->tile);
-        LINE("if (i < %s) {", last);
-        e->indent = 2;
-        LINE("const int m = (int)(%s - i < %d ? %s - i : %d);", last, e->tile, last, e->tile);
-        fetch_rows(e, items, "0", "i", "m");
-        e->indent = 1;
-        LINE("}");
-        LINE("fetch_end();");
-        LINE("for (int turn = 0; i < %s; i += step, turn ^= 1) {", last);
-        e->indent = 2;
-        LINE("const int m = (int)(%s - i < %d ? %s - i : %d);", last, e->tile, last, e->tile);
-        LINE("if (i + step < %s) {", last);
-        e->indent = 3;
-        LINE("const int next = (int)(%s - i - step < %d ? %s - i - step : %d);", last, e->tile, last, e->tile);
-        fetch_rows(e, items, "turn ^ 1", "(i + step)", "next");
-        e->indent = 2;
-        LINE("}");
-        LINE("fetch_end();");
+        fetch_tile(e, items, "turn ^ 1", "(i + step)");
         for (int i = 0; i < items->len; i++)
             if (items->data[i].copy)
                 LINE("const %s *const %s = %s_[turn];", number_type(e, &items->data[i]), copy_name(e, &items->data[i]),
                      copy_name(e, &items->data[i]));
         LINE("fetch_wait();");
         LINE("__syncthreads();");
-    } else {
-        LINE("for (; i < %s; i += (int64_t)gridDim.x * %d) {", last, e->tile);
-        e->indent = 2;
-        LINE("const int m = (int)(%s - i < %d ? %s - i : %d);", last, e->tile, last, e->tile);
     }
     e->indent = 1;
     buf_add(&e->lines, body.data, body.len);

@@ -32,18 +32,25 @@ const IrNode *cu_segment_operand(const Cu *e, const IrNode *n) {
 }
 
 /* ---- in the tile ---- */
-static bool is_extreme(const IrNode *n, bool *least) {
-    *least = n->op == IR_MINALL || n->op == IR_COLMIN;
-    return *least || n->op == IR_MAXALL || n->op == IR_COLMAX;
+int cu_how(const IrNode *n) {
+    switch (n->op) {
+    case IR_ROWMIN:
+    case IR_COLMIN:
+    case IR_MINALL: return 1;
+    case IR_ROWMAX:
+    case IR_COLMAX:
+    case IR_MAXALL: return 2;
+    default: return 0;
+    }
+}
+const char *cu_neutral(const IrNode *n) {
+    static const char *const text[] = {"0", "infinity()", "-infinity()"};
+    return text[cu_how(n)];
 }
 static const char *combined(Cu *e, const IrNode *n, const char *s, const char *v) {
-    bool least, extreme = is_extreme(n, &least);
-    if (!extreme) return arena_printf(e->arena, "%s + %s", s, v);
-    return arena_printf(e->arena, "%s(%s, %s)", least ? "least_of" : "most_of", v, s);
-}
-static const char *neutral(const IrNode *n) {
-    bool least, extreme = is_extreme(n, &least);
-    return !extreme ? "0" : least ? "infinity()" : "-infinity()";
+    int how = cu_how(n);
+    if (!how) return arena_printf(e->arena, "%s + %s", s, v);
+    return arena_printf(e->arena, "%s(%s, %s)", how == 1 ? "least_of" : "most_of", v, s);
 }
 /* A one-hot operand: its column; NULL: the operand has numbers. */
 static const char *column_of(Cu *e, const IrNode *x) {
@@ -152,7 +159,7 @@ static void reduce_by_code(Cu *e, const IrNode *n, int parts, int shares) {
 /* One number from all cells. */
 static void reduce_all(Cu *e, const IrNode *n, int parts) {
     const IrNode *x = n->args[0];
-    TOP("double g%d = %s; /* %s */", n->id, neutral(n), cu_where(e, n));
+    TOP("double g%d = %s; /* %s */", n->id, cu_neutral(n), cu_where(e, n));
     if (x->cols == 1)
         LINE("for (int b = threadIdx.x; b < m; b += %d) {", e->kernel->threads);
     else {
@@ -162,11 +169,7 @@ static void reduce_all(Cu *e, const IrNode *n, int parts) {
     const char *s = arena_printf(e->arena, "g%d", n->id);
     LINE("    %s = %s;", s, combined(e, n, s, cu_cell(e, x, "b", x->cols == 1 ? "0" : "j")));
     LINE("}");
-    TAIL("leave_shares(%s, 1, %d, 0, fresh, %s, 1);", s,
-         n->op == IR_SUM      ? 0
-         : n->op == IR_MINALL ? 1
-                              : 2,
-         cu_arg(e, ARG_PARTS, parts));
+    TAIL("leave_shares(%s, 1, %d, 0, fresh, %s, 1);", s, cu_how(n), cu_arg(e, ARG_PARTS, parts));
 }
 static void reduce_large(Cu *e, const IrNode *n, int parts) {
     long long cells = (long long)(n->rows * n->cols), cols = (long long)n->cols;
@@ -174,7 +177,7 @@ static void reduce_large(Cu *e, const IrNode *n, int parts) {
     TOP("double *const g%d = %s + (int64_t)blockIdx.x * %lldLL; /* %s */", n->id, to, cells, cu_where(e, n));
     TOP("if (fresh)");
     TOP("    for (int64_t q = threadIdx.x; q < %lldLL; q += %d) g%d[q] = %s;", cells, e->kernel->threads, n->id,
-        neutral(n));
+        cu_neutral(n));
     LINE("for (int64_t q = threadIdx.x; q < %lldLL; q += %d) { /* %s */", cells, e->kernel->threads, cu_where(e, n));
     LINE("    const int64_t r = q / %lld, c = q %% %lld;", cols, cols);
     LINE("    (void)r, (void)c;");
@@ -188,14 +191,14 @@ static void reduce_large(Cu *e, const IrNode *n, int parts) {
 static void reduce_rectangles(Cu *e, const IrNode *n, int parts, int count, int high, int wide) {
     int threads = e->kernel->threads, shares = threads / count, id = n->id;
     long long rows = (long long)n->rows, cols = (long long)n->cols, across = (cols + wide - 1) / wide;
-    bool one = high * wide == 1, least;
-    int how = !is_extreme(n, &least) ? 0 : least ? 1 : 2;
+    bool one = high * wide == 1;
+    int how = cu_how(n);
     TOP("const int part%d = threadIdx.x %% %d, share%d = threadIdx.x / %d; /* %s */", id, count, id, count,
         cu_where(e, n));
     TOP("const int r%d = part%d / %lld * %d, c%d = part%d %% %lld * %d;", id, id, across, high, id, id, across, wide);
     TOP("(void)r%d, (void)c%d;", id, id);
     TOP("double g%d[%d];", id, high * wide);
-    TOP("for (int k = 0; k < %d; k++) g%d[k] = %s;", high * wide, id, neutral(n));
+    TOP("for (int k = 0; k < %d; k++) g%d[k] = %s;", high * wide, id, cu_neutral(n));
     LINE("if (share%d < %d)", id, shares);
     LINE("    for (int b = share%d; b < m; b += %d) {", id, shares);
     if (one) {
@@ -286,13 +289,9 @@ void cu_finish(Cu *e) {
         const CuFinish *f = &e->finish.data[i];
         const IrNode *n = f->node;
         long long own = (long long)(n->rows * n->cols);
-        bool least;
         LINE("if (q < %lldLL) { /* %s */", own, cu_where(e, n));
         LINE("    fold_parts(%s, %s, q, %lldLL, %s, %d);", cu_value(e, n, true), cu_arg(e, ARG_PARTS, f->parts), own,
-             cu_arg(e, ARG_BLOCKS, f->kernel),
-             !is_extreme(n, &least) ? 0
-             : least                ? 1
-                                    : 2);
+             cu_arg(e, ARG_BLOCKS, f->kernel), cu_how(n));
         LINE("    return;");
         LINE("}");
         LINE("q -= %lldLL;", own);

@@ -164,7 +164,7 @@ static void row_product(Cu *e, const IrNode *n) {
         LINE("        for (int j = 0; j < %lld; j++) s[j] += v * %s;", (long long)n->cols, small_at(e, n, "k", "j"));
         LINE("    }");
         LINE("    for (int j = 0; j < %lld; j++) {", (long long)n->cols);
-        LINE("        const double all = warp_sum(s[j]);");
+        LINE("        const double all = lanes_sum(s[j], 32);");
         LINE("        if (threadIdx.x %% 32 == 0) %s = all;", result(e, n, "j"));
         LINE("    }");
         LINE("}");

@@ -11,21 +11,20 @@ static const char *at(Cu *e, const IrNode *x, const char *r, const char *c) {
 static bool is_wide(const IrNode *n) {
     return n->rows * n->cols >= CUDA_WIDE_CELLS;
 }
+static bool is_cellwise(const IrNode *n) {
+    return ir_is_elementwise(n->op) || n->op == IR_STORED;
+}
 /* Its cells need the same cells only of what the open kernel of many blocks has made. */
 static bool joins(const Cu *e, const IrNode *n) {
-    if (!ir_is_elementwise(n->op) && n->op != IR_STORED) return false;
-    for (int i = 0; i < e->wide_nodes.len; i++) {
-        const IrNode *m = e->wide_nodes.data[i];
-        if (m->rows != n->rows || m->cols != n->cols) return false;
-    }
-    return e->wide_nodes.len > 0;
+    const IrNode *m = e->wide_node;
+    return m && is_cellwise(n) && m->rows == n->rows && m->cols == n->cols;
 }
 static void open_kernel(Cu *e, const IrNode *n, CudaGrid grid, int64_t cells) {
     CudaKernel *k = cu_kernel_begin(e, arena_printf(e->arena, "small_%d", e->nsmall++), grid, CUDA_SMALL_THREADS, n);
     k->cells = cells;
     e->small_open = true;
     e->wide = grid != GRID_ONE;
-    e->wide_nodes.len = 0;
+    e->wide_node = NULL;
 }
 static void begin(Cu *e, const IrNode *n, bool wide) {
     if (e->small_open && (wide != e->wide || (wide && !joins(e, n)))) cu_flush(e);
@@ -39,7 +38,7 @@ static void end(Cu *e, const IrNode *n, bool cellwise) {
     if (!e->wide)
         LINE("__syncthreads();");
     else if (cellwise)
-        vec_push(e->arena, &e->wide_nodes, n);
+        e->wide_node = n;
     else
         cu_flush(e);
 }
@@ -78,20 +77,9 @@ static int64_t depth(const IrNode *n) {
 static bool is_deep(const IrNode *n) {
     return depth(n) >= DEEP && n->rows * n->cols <= DEEP_CELLS;
 }
-static int how_combined(const IrNode *n) {
-    switch (n->op) {
-    case IR_ROWMIN:
-    case IR_COLMIN:
-    case IR_MINALL: return 1;
-    case IR_ROWMAX:
-    case IR_COLMAX:
-    case IR_MAXALL: return 2;
-    default: return 0;
-    }
-}
 /* Cell (r, c) of n from terms k, which threads share: all those of a block of its own, or of a warp. */
 static void combine_shared(Cu *e, const IrNode *n, const char *term) {
-    int how = how_combined(n);
+    int how = cu_how(n);
     long long inner = (long long)depth(n), cols = (long long)n->cols;
     bool blocks = is_deep(n);
     if (blocks)
@@ -102,7 +90,7 @@ static void combine_shared(Cu *e, const IrNode *n, const char *term) {
     LINE("    const int64_t r = %s / %lld, c = %s %% %lld;", blocks ? "blockIdx.x" : "q", cols,
          blocks ? "blockIdx.x" : "q", cols);
     LINE("    (void)r, (void)c;");
-    LINE("    double s = %s;", how == 0 ? "0" : how == 1 ? "infinity()" : "-infinity()");
+    LINE("    double s = %s;", cu_neutral(n));
     LINE("#pragma unroll 4");
     LINE("    for (int64_t k = threadIdx.x%s; k < %lldLL; k += %d) s = combine(%d, %s, s);", blocks ? "" : " % 32",
          inner, blocks ? CUDA_SMALL_THREADS : 32, how, term);
@@ -141,8 +129,8 @@ static void small_reduce(Cu *e, const IrNode *n) {
         combine_shared(e, n, rows ? at(e, x, "r", "k") : at(e, x, "k", "c"));
         return;
     }
-    int how = how_combined(n);
-    const char *start = how == 1 ? "s = infinity()" : how == 2 ? "s = -infinity()" : "s = 0";
+    int how = cu_how(n);
+    const char *start = arena_printf(e->arena, "s = %s", cu_neutral(n));
     const char *step = how == 1 ? "s = least_of(v, s);" : how == 2 ? "s = most_of(v, s);" : "s += v;";
     if (n->op == IR_ROWARGMIN) start = "s = 1, best = infinity()", step = "if (v < best) best = v, s = c + 1;";
     if (n->op == IR_ROWARGMAX) start = "s = 1, best = -infinity()", step = "if (v > best) best = v, s = c + 1;";
@@ -215,7 +203,6 @@ static bool in_one_block(const IrNode *n) {
 }
 void cu_small_node(Cu *e, const IrNode *n) {
     if (!n->rows || !n->cols) return;
-    bool cellwise = ir_is_elementwise(n->op) || n->op == IR_STORED;
     if (is_deep(n)) {
         cu_flush(e);
         open_kernel(e, n, GRID_BLOCKS, n->rows * n->cols);
@@ -267,7 +254,7 @@ void cu_small_node(Cu *e, const IrNode *n) {
         fill(e, n, cu_operator(e, n, a));
     }
     }
-    end(e, n, cellwise);
+    end(e, n, is_cellwise(n));
 }
 
 int cu_transposed(Cu *e, const IrNode *y) {

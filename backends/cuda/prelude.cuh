@@ -54,10 +54,6 @@ static inline double normal_of(uint64_t seed, int64_t stream, int64_t index) {
 static inline double combine(int how, double x, double y) {
     return how == 0 ? x + y : how == 1 ? (x < y || x != x ? x : y) : (x > y || x != x ? x : y);
 }
-static inline double warp_sum(double s) {
-    for (int step = 16; step; step /= 2) s += __shfl_down_sync(0xffffffffu, s, step, 32);
-    return s;
-}
 /* All of a warp's, for its first thread. */
 static inline double warp_combined(double s, int how) {
     for (int step = 16; step; step /= 2) s = combine(how, s, __shfl_down_sync(0xffffffffu, s, step, 32));
