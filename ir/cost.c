@@ -208,13 +208,10 @@ static bool read_once(const IrFunc *f, const IrNode *x) {
     const Integration *in = f->tables.data[x->table].data;
     return in->indicators[in->blocks[x->block].indicator].segments != NULL;
 }
-static bool is_small(const IrNode *n) {
-    return !n->rspace && !n->cspace;
-}
 static double operand_bytes(Costing *z, const IrNode *n, const IrNode *x) {
     bool stored = x->op == IR_DATA || x->op == IR_INPUT || x->op == IR_STORED || x->op == IR_TABLE || x->op == IR_ARG ||
                   x->home != n->home;
-    if (!stored || is_small(x)) return 0;
+    if (!stored || ir_is_small(x)) return 0;
     if (read_once(z->f, x)) {
         if (z->read[x->id] == n->home) return 0;
         z->read[x->id] = n->home;
@@ -250,10 +247,10 @@ static double cost_product(Costing *z, const IrNode *n, double *flops, double *b
 }
 /* A node on small values runs on one thread; what it sweeps that is too large for the cache comes from memory. */
 static double small_bytes(const Costing *z, const IrNode *n) {
-    if (!is_small(n) || ir_ops[n->op].cls == IRC_LEAF) return 0;
+    if (!ir_is_small(n) || ir_ops[n->op].cls == IRC_LEAF) return 0;
     double bytes = ir_small_bytes((double)n->rows * (double)n->cols);
     for (int i = 0; i < n->nargs; i++)
-        if (is_small(n->args[i])) bytes += ir_small_bytes((double)n->args[i]->rows * (double)n->args[i]->cols);
+        if (ir_is_small(n->args[i])) bytes += ir_small_bytes((double)n->args[i]->rows * (double)n->args[i]->cols);
     return bytes * (z->threads > 0 ? z->threads : 1);
 }
 static bool is_column_by_table(Costing *z, const IrNode *n) {

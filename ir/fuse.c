@@ -33,9 +33,6 @@ const FuseRegion *fuse_region(const FusePlan *p, const IrRegion *r) {
     internal_error("region without a schedule");
 }
 
-static bool is_small(const IrNode *n) {
-    return !n->rspace && !n->cspace;
-}
 static bool is_row_value(const IrNode *n) {
     return n->rspace && !n->cspace;
 }
@@ -59,7 +56,7 @@ static bool sparse_operand(const IrFunc *f, const IrNode *v, int space) {
     return v->rspace == space && fuse_is_sparse(f, v);
 }
 static bool small_operand(const IrNode *v) {
-    return is_small(v) && !FUSE(v)->opaque;
+    return ir_is_small(v) && !FUSE(v)->opaque;
 }
 static bool broadcast_operand(const IrFunc *f, const IrNode *v, const IrNode *result) {
     if (row_operand(f, v, result->rspace)) return v->cols == result->cols || v->cols == 1;

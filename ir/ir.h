@@ -71,6 +71,10 @@ struct IrNode {
     int mark;           /* scratch of the running pass */
     void *note;         /* scratch of the running pass */
 };
+/* Over no space: its rows and columns are numbers that the program knows. */
+static inline bool ir_is_small(const IrNode *n) {
+    return !n->rspace && !n->cspace;
+}
 typedef enum { REGION_FUNC, REGION_LOOP, REGION_WHILE_COND, REGION_WHILE_BODY, REGION_BRANCH } IrRegionKind;
 struct IrRegion {
     IrRegionKind kind;

@@ -78,9 +78,6 @@ static double rows_of(const Counting *c, int space) {
 static bool is_index(const IrNode *n) { /* one-hot rows that are never spelled out */
     return n->op == IR_ONEHOT && FUSE(n)->kind == FUSE_ROW && !FUSE(n)->stored;
 }
-static bool is_small(const IrNode *n) {
-    return !n->rspace && !n->cspace;
-}
 /* Of a value over the stored cells of a block: their number. */
 static double stored_entries(const Counting *c, const IrNode *n) {
     for (int i = 0; i < n->nargs; i++)
@@ -260,16 +257,16 @@ static double kept_bytes(const Counting *c) {
         const FuseRegion *fr = c->plan->regions.data[r];
         for (int i = 0; i < fr->steps.len; i++) {
             const IrNode *n = fr->steps.data[i].node;
-            if (n && is_small(n) && FUSE(n)->kind != FUSE_CONTROL) bytes += 8 * (double)n->rows * (double)n->cols;
+            if (n && ir_is_small(n) && FUSE(n)->kind != FUSE_CONTROL) bytes += 8 * (double)n->rows * (double)n->cols;
         }
     }
     return bytes;
 }
 /* What a step on small values sweeps, in order. Emitted code does it on one thread. */
 static double small_bytes(const IrNode *n) {
-    double cells = is_small(n) ? (double)n->rows * (double)n->cols : 0;
+    double cells = ir_is_small(n) ? (double)n->rows * (double)n->cols : 0;
     for (int i = 0; i < n->nargs; i++)
-        if (is_small(n->args[i])) cells += (double)n->args[i]->rows * (double)n->args[i]->cols;
+        if (ir_is_small(n->args[i])) cells += (double)n->args[i]->rows * (double)n->args[i]->cols;
     return 8 * cells;
 }
 static bool reads_rows(const IrNode *n) {
