@@ -3,11 +3,7 @@
  * Memory: a large result is refused when it is bigger than what the machine has available, before it is touched: on
  * Linux an allocation that cannot be backed succeeds and the process is killed later, which would leave the user
  * without the numbers. */
-#include <stdatomic.h>
-
 #include "backends/runtime/kernels_private.h"
-
-void openblas_set_num_threads(int threads); /* of OpenBLAS; not in every cblas.h */
 
 int64_t kernel_parallel_work = 32768;
 
@@ -109,10 +105,4 @@ int kernel_parts_private(const KernelContext *k, double work, int64_t cells) {
     const int64_t most = (int64_t)1 << 25;
     if (cells > 0 && parts > 1 && (int64_t)parts > most / cells) parts = most / cells > 1 ? (int)(most / cells) : 1;
     return parts;
-}
-
-void kernel_blas_threads(const KernelContext *k) {
-    static atomic_int current;
-    int wanted = k->threads > 1 ? k->threads : 1;
-    if (atomic_exchange(&current, wanted) != wanted) openblas_set_num_threads(wanted);
 }

@@ -30,8 +30,14 @@ extern int64_t kernel_parallel_work;
 int kernel_parts(const KernelContext *k, double work);
 /* The same, with at most `cells` doubles of private accumulators a part. */
 int kernel_parts_private(const KernelContext *k, double work, int64_t cells);
-/* OpenBLAS runs with k->threads threads from here on. */
-void kernel_blas_threads(const KernelContext *k);
+/* OpenBLAS's own threads are ended: before the pool has some, and before OpenBLAS is called. */
+void kernel_blas_rest(void);
+/* Around calls of LAPACK on n x n matrices; what begin returns is for end. */
+bool kernel_lapack_begin(const KernelContext *k, int64_t n);
+void kernel_lapack_end(bool threads);
+/* out = op(x) op(y) of dense matrices, `inner` columns of op(x); sizes are those of BLAS: int. */
+void kernel_blas_product(const KernelContext *k, const Matrix *x, bool ta, const Matrix *y, bool tb, int64_t inner,
+                         Matrix *out);
 
 static inline void part_range(int64_t n, int part, int nparts, int64_t *begin, int64_t *end) {
     int64_t q = n / nparts, r = n % nparts;

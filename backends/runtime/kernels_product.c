@@ -6,7 +6,6 @@
  *   by columns  out += x[r, ]' y[r, ] over the rows r of both    each thread sums its rows, the sums are added in the
  * order of the threads transposed  x' by rows, when x has more columns than rows, or the private sums of the above
  * would be too large A transposed right operand is transposed first; x' @ y' is (y @ x)'. The result is dense. */
-#include <cblas.h>
 #include <limits.h>
 
 #include "backends/runtime/kernels_private.h"
@@ -68,22 +67,6 @@ static bool worth_blas(int64_t m, int64_t p, int64_t q) {
     return m >= 4 && p >= 4 && q >= 4 && m <= INT_MAX && p <= INT_MAX && q <= INT_MAX &&
            (double)m * (double)p * (double)q >= 20000;
 }
-static int blas_ld(const Matrix *m) {
-    return m->ld > 1 ? (int)m->ld : 1;
-}
-static void product_blas(KernelContext *k, const Matrix *x, bool ta, const Matrix *y, bool tb, int64_t p, Matrix *out) {
-    kernel_blas_threads(k);
-    if (x == y && ta && !tb) {
-        cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, (int)out->rows, (int)p, 1, x->data, blas_ld(x), 0, out->data,
-                    blas_ld(out));
-        for (int64_t r = 0; r < out->rows; r++)
-            for (int64_t c = r + 1; c < out->cols; c++) out->data[r * out->ld + c] = out->data[c * out->ld + r];
-        return;
-    }
-    cblas_dgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, (int)out->rows,
-                (int)out->cols, (int)p, 1, x->data, blas_ld(x), y->data, blas_ld(y), 0, out->data, blas_ld(out));
-}
-
 /* ---- by rows, by columns ---- */
 typedef struct ProductJob {
     const Matrix *x, *y;
@@ -184,7 +167,7 @@ Matrix *kernel_matmul(KernelContext *k, const Matrix *x, bool ta, const Matrix *
                        (long long)(tb ? y->cols : y->rows), (long long)q);
     if (!mat_is_sparse(x) && !mat_is_sparse(y) && worth_blas(m, p, q)) {
         Matrix *out = kernel_new_dense(k, m, q);
-        if (out) product_blas(k, x, ta, y, tb, p, out);
+        if (out) kernel_blas_product(k, x, ta, y, tb, p, out);
         return out;
     }
     if (tb) {

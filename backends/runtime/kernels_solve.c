@@ -195,7 +195,7 @@ Matrix *kernel_solve(KernelContext *k, const Matrix *a, const Matrix *b) {
     if (b->cols > INT_MAX) return kernel_no_memory(k, (double)b->rows * (double)b->cols * 8, "right sides");
     Matrix *copy = square_copy(k, a, "solve"), *out = NULL;
     if (!copy) return NULL;
-    kernel_blas_threads(k);
+    bool threads = kernel_lapack_begin(k, a->rows);
     Factored f = {.n = (blas_int)a->rows};
     double rcond = 0;
     bool memory = factored_alloc(k, &f) && (f.a = mat_copy(copy));
@@ -211,6 +211,7 @@ Matrix *kernel_solve(KernelContext *k, const Matrix *a, const Matrix *b) {
         out = solve_columns(k, &f, cholesky, b);
     else
         singular(k, a->rows, rcond);
+    kernel_lapack_end(threads);
     factored_free(&f);
     mat_free(copy);
     return out;
@@ -225,9 +226,10 @@ Matrix *kernel_cholesky(KernelContext *k, const Matrix *a) {
                            "cholesky: the %lld x %lld matrix is not symmetric", (long long)a->rows, (long long)a->cols);
     }
     make_symmetric(m);
-    kernel_blas_threads(k);
     blas_int n = (blas_int)m->rows, info = 0;
+    bool threads = kernel_lapack_begin(k, n);
     dpotrf_("U", &n, m->data, &n, &info, 1);
+    kernel_lapack_end(threads);
     if (info) {
         mat_free(m);
         return kernel_fail(k, "E404", singular_help,
@@ -266,8 +268,9 @@ Matrix *kernel_eigen(KernelContext *k, const Matrix *a, bool vectors) {
     blas_int lwork = 34 * (n + 1);
     if (w && (work = kernel_scratch(k, lwork, sizeof(double)))) out = kernel_new_dense(k, n, vectors ? n : 1);
     if (out && n) {
-        kernel_blas_threads(k);
+        bool threads = kernel_lapack_begin(k, n);
         dsyev_(vectors ? "V" : "N", "L", &n, m->data, &n, w, work, &lwork, &info, 1, 1);
+        kernel_lapack_end(threads);
         if (info < 0) internal_error("%s: argument %d of LAPACK", name, -info);
         if (info > 0) {
             mat_free(out);

@@ -1,6 +1,7 @@
 /* test_kernels.c: every kernel over every combination of storages against plain loops over single cells. */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "tests/unit/kernel_testing.h"
 
@@ -39,6 +40,24 @@ static void test_threads(void **state) {
     assert_int_equal(thread_default_count(), 5);
     thread_set_count(0);
     assert_true(thread_default_count() >= 1);
+}
+
+/* Jobs that follow each other at once, and after pauses that are shorter and longer than threads look for the next. */
+static void test_threads_that_sleep(void **state) {
+    (void)state;
+    atomic_int seen[8] = {0};
+    int jobs[9] = {0};
+    for (int i = 0; i < 4000; i++) {
+        int n = 1 + i % 7 % 5;
+        jobs[n]++;
+        thread_run(n, mark_part, seen);
+        if (i % 40 == 0) usleep((useconds_t)(i % 3) * 150);
+    }
+    for (int part = 0; part < 8; part++) {
+        int wanted = 0;
+        for (int n = part + 1; n <= 8; n++) wanted += jobs[n];
+        assert_int_equal(seen[part], wanted);
+    }
 }
 
 /* ---- elementwise ---- */
@@ -609,11 +628,14 @@ static void test_no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_threads),        cmocka_unit_test(test_unary),      cmocka_unit_test(test_binary),
-        cmocka_unit_test(test_binary_storage), cmocka_unit_test(test_where),      cmocka_unit_test(test_matmul),
-        cmocka_unit_test(test_transpose),      cmocka_unit_test(test_reduce),     cmocka_unit_test(test_rank),
-        cmocka_unit_test(test_bind),           cmocka_unit_test(test_slice_take), cmocka_unit_test(test_made),
-        cmocka_unit_test(test_solve),          cmocka_unit_test(test_singular),   cmocka_unit_test(test_eigen),
+        cmocka_unit_test(test_threads),        cmocka_unit_test(test_threads_that_sleep),
+        cmocka_unit_test(test_unary),          cmocka_unit_test(test_binary),
+        cmocka_unit_test(test_binary_storage), cmocka_unit_test(test_where),
+        cmocka_unit_test(test_matmul),         cmocka_unit_test(test_transpose),
+        cmocka_unit_test(test_reduce),         cmocka_unit_test(test_rank),
+        cmocka_unit_test(test_bind),           cmocka_unit_test(test_slice_take),
+        cmocka_unit_test(test_made),           cmocka_unit_test(test_solve),
+        cmocka_unit_test(test_singular),       cmocka_unit_test(test_eigen),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
