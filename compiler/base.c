@@ -1,159 +1,23 @@
-/* base.c: checked memory, arenas, texts under construction, near names, hashes and random numbers.
+/* base.c: arenas, texts under construction, near names, hashes and random numbers.
  *
  * An arena is a list of chunks that double from 4 KB to 1 MB, so that small scripts stay small and a test that
- * fails the Nth allocation for every N meets every chunk. mem_alloc() and everything built on it never return
- * NULL: they call the exhaustion handler, which does not return (main longjmps out).
+ * fails the Nth allocation for every N meets every chunk.
  *
  * Random numbers: a counter (seed, stream, index) goes through three rounds of the 64-bit finalizer of
  * Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (OOPSLA 2014), so that any number of
  * a sequence can be had without the ones before it. */
 #include "compiler/base.h"
 #include <math.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <time.h>
 
-/* ---- memory ---- */
-static void (*exhaustion_handler)(size_t bytes);
-static atomic_int_fast64_t allocation_count;
-static atomic_int_fast64_t fail_countdown = -1;
-
-void mem_on_exhaustion(void (*handler)(size_t bytes)) {
-    exhaustion_handler = handler;
-}
-
-void mem_fail_after(int64_t allocations) {
-    atomic_store(&fail_countdown, allocations);
-}
-
-int64_t mem_count(void) {
-    return atomic_load(&allocation_count);
-}
-
+/* ---- giving up ---- */
 static bool (*give_up_listener)(void);
 void work_on_give_up(bool (*given_up)(void)) {
     give_up_listener = given_up;
 }
 bool work_given_up(void) {
     return give_up_listener && give_up_listener();
-}
-
-static bool mem_is_refused(void) {
-    atomic_fetch_add_explicit(&allocation_count, 1, memory_order_relaxed);
-    if (atomic_load_explicit(&fail_countdown, memory_order_relaxed) < 0) return false;
-    if (atomic_fetch_sub(&fail_countdown, 1) > 1) return false;
-    atomic_store(&fail_countdown, -1);
-    return true;
-}
-
-static _Noreturn void mem_exhausted(size_t bytes) {
-    if (exhaustion_handler) exhaustion_handler(bytes);
-    fprintf(stderr, "amal: error[E902]: out of memory: %zu bytes were refused\n", bytes);
-    abort();
-}
-
-void *mem_alloc(size_t bytes) {
-    void *p = mem_is_refused() ? NULL : calloc(1, bytes ? bytes : 1);
-    if (!p) mem_exhausted(bytes);
-    return p;
-}
-
-/* Large arrays are mapped by themselves, in huge pages where the system has them: fresh pages are zero, so that nobody
- * writes zeros first, and the threads that fill an array take its pages. Such an array lies 64 bytes behind a multiple
- * of 2 MB, where its head is. */
-enum { LARGE = 2 << 20, LARGE_PAGE = 2 << 20 };
-typedef struct LargeHead {
-    uintptr_t mark; /* large_mark(head) */
-    size_t mapped;
-    char rest[48];
-} LargeHead;
-static uintptr_t large_mark(const LargeHead *h) {
-    return (uintptr_t)h ^ (uintptr_t)0x6c61726765616d61u;
-}
-/* Of any array: what lies before one that is not large is looked at too, in the same page. */
-__attribute__((no_sanitize("address"))) static LargeHead *large_head(void *p) {
-    if ((uintptr_t)p % LARGE_PAGE != sizeof(LargeHead)) return NULL;
-    LargeHead *h = (LargeHead *)p - 1;
-    return h->mark == large_mark(h) ? h : NULL;
-}
-/* Freed large arrays that are kept (mem_keep_freed). */
-static struct {
-    pthread_mutex_t lock;
-    size_t most, bytes;
-    int n;
-    LargeHead *of[64];
-} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
-static bool large_keep(LargeHead *h) {
-    pthread_mutex_lock(&kept.lock);
-    bool room = kept.bytes + h->mapped <= kept.most && kept.n < (int)(sizeof kept.of / sizeof *kept.of);
-    if (room) {
-        kept.of[kept.n++] = h;
-        kept.bytes += h->mapped;
-    }
-    pthread_mutex_unlock(&kept.lock);
-    return room;
-}
-/* One that is large enough, and not twice as large. */
-static void *large_kept(size_t size) {
-    LargeHead *found = NULL;
-    pthread_mutex_lock(&kept.lock);
-    for (int i = kept.n - 1; i >= 0 && !found; i--) {
-        if (kept.of[i]->mapped < size || kept.of[i]->mapped > 2 * size) continue;
-        found = kept.of[i];
-        kept.of[i] = kept.of[--kept.n];
-        kept.bytes -= found->mapped;
-    }
-    pthread_mutex_unlock(&kept.lock);
-    if (found) memset(found + 1, 0, size - sizeof *found);
-    return found ? found + 1 : NULL;
-}
-void mem_keep_freed(size_t bytes) {
-    kept.most = bytes;
-    for (; !bytes && kept.n; kept.n--) (void)munmap(kept.of[kept.n - 1], kept.of[kept.n - 1]->mapped);
-    if (!bytes) kept.bytes = 0;
-}
-static void *large_try(size_t bytes) {
-    size_t size = (bytes + sizeof(LargeHead) + 4095) / 4096 * 4096, room = size + LARGE_PAGE;
-    void *again = kept.n ? large_kept(size) : NULL;
-    if (again) return again;
-    char *p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) return NULL;
-    size_t before = (LARGE_PAGE - (uintptr_t)p % LARGE_PAGE) % LARGE_PAGE;
-    if (before) (void)munmap(p, before);
-    (void)munmap(p + before + size, room - before - size);
-    LargeHead *h = (LargeHead *)(void *)(p + before);
-    (void)madvise(h, size, MADV_HUGEPAGE); /* advice only */
-    h->mark = large_mark(h);
-    h->mapped = size;
-    return h + 1;
-}
-
-void *mem_realloc(void *p, size_t bytes) {
-    void *q = mem_is_refused() ? NULL : realloc(p, bytes ? bytes : 1);
-    if (!q) mem_exhausted(bytes);
-    return q;
-}
-
-void *mem_try(size_t count, size_t size) {
-    size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes) || bytes > (size_t)PTRDIFF_MAX - 64) return NULL;
-    bytes = (bytes + 63) / 64 * 64;
-    if (!bytes) bytes = 64;
-    if (mem_is_refused()) return NULL;
-    if (bytes >= LARGE) return large_try(bytes);
-    void *p = aligned_alloc(64, bytes);
-    if (p) memset(p, 0, bytes);
-    return p;
-}
-
-void mem_free(void *p) {
-    LargeHead *h = p ? large_head(p) : NULL;
-    if (!h)
-        free(p);
-    else if (!kept.most || !large_keep(h))
-        (void)munmap(h, h->mapped);
 }
 
 /* ---- arenas ---- */

@@ -37,6 +37,7 @@ void mem_free(void *p);                   /* for all three */
  * ten times as long at some times and not at others. 0 gives all back. Not from several threads at once. */
 void mem_keep_freed(size_t bytes);
 void mem_on_exhaustion(void (*handler)(size_t bytes));
+_Noreturn void mem_exhausted(size_t bytes); /* calls the handler */
 void mem_fail_after(int64_t allocations); /* tests: the Nth allocation from now on fails; -1 turns it off */
 int64_t mem_count(void);                  /* allocations so far */
 
