@@ -42,32 +42,40 @@ static bool cannot_write(Calibration *c, const char *what) {
               "AMAL_CACHE names another folder, --from another file");
     return false;
 }
-/* Opens the file to add to, without a line that was written in part; the number of the next data set. 0: reported. */
+static bool write_text(const Calibration *c, Buf *text) {
+    bool ok = write(c->file, text->data ? text->data : "", text->len) == (ssize_t)text->len;
+    buf_free(text);
+    return ok;
+}
+/* Opens the file to add to, without a line that was written in part; the number of the next data set. 0: reported.
+ * What it says of this machine stands: measured again the rates are a little different. */
 static uint64_t open_rows(Calibration *c) {
     uint64_t next = 1;
     struct stat there;
-    Buf head = {0};
-    size_t whole = 0;
     bool exists = stat(c->rows, &there) == 0 && there.st_size > 0;
-    MeasuredVec m = {0};
-    if (exists && !measured_read(c->v->arena, c->ds, c->rows, &m, &whole)) return 0;
-    for (int i = 0; i < m.len; i++) {
-        const char *dash = strrchr(m.data[i].dataset, '-');
-        uint64_t seed = measured_is_synthetic(&m.data[i]) ? strtoull(dash + 1, NULL, 10) : 0;
+    MeasuredFile old = {0};
+    if (exists && !measured_read(c->v->arena, c->ds, c->rows, &old)) return 0;
+    for (int i = 0; i < old.rows.len; i++) {
+        const Measured *m = &old.rows.data[i];
+        const char *dash = strrchr(m->dataset, '-');
+        uint64_t seed = measured_is_synthetic(m) ? strtoull(dash + 1, NULL, 10) : 0;
         if (seed >= next) next = seed + 1;
     }
+    Buf head = {0};
+    if (!exists) measured_header(&head);
+    if (hardware_alike(&old.last, &c->hw))
+        c->hw = old.last;
+    else
+        measured_machine(&head, &c->hw);
     c->file = open(c->rows, O_WRONLY | O_CREAT | O_APPEND, 0666);
-    bool ok = c->file >= 0 && (!exists || ftruncate(c->file, (off_t)whole) == 0);
-    measured_header(&head);
-    ok = ok && (exists || write(c->file, head.data, head.len) == (ssize_t)head.len);
-    buf_free(&head);
+    bool ok = c->file >= 0 && (!exists || ftruncate(c->file, (off_t)old.whole) == 0);
+    ok = write_text(c, &head) && ok;
     return ok || cannot_write(c, c->rows) ? next : 0;
 }
 static bool add_rows(Calibration *c, const MeasuredVec *m) {
     Buf text = {0};
     for (int i = 0; i < m->len; i++) measured_line(&text, &m->data[i]);
-    bool ok = write(c->file, text.data ? text.data : "", text.len) == (ssize_t)text.len;
-    buf_free(&text);
+    bool ok = write_text(c, &text);
     empty_folder(c->kernels);
     return ok || cannot_write(c, c->rows);
 }
@@ -121,23 +129,22 @@ static bool measure_synthetic(Calibration *c, Measuring *m, double minutes) {
     return ok;
 }
 static bool train(Calibration *c) {
-    MeasuredVec m = {0};
-    size_t whole;
+    MeasuredFile m;
     Held held;
     Buf text = {0};
     char path[CACHE_PATH];
     const char *to = command_value(c->v, OPTION_output), *predictions = command_value(c->v, OPTION_predictions);
     if (!to && !estimator_path("model", path, sizeof path)) return cannot_write(c, "the model");
     if (!to) to = path;
-    if (!measured_read(c->v->arena, c->ds, c->rows, &m, &whole)) return false;
-    if (!c->v->run.quiet) printf("training on %d measured ways\n", m.len), fflush(stdout);
-    Estimator *e = estimator_train(c->v->arena, c->ds, &c->hw, &m, &held);
+    if (!measured_read(c->v->arena, c->ds, c->rows, &m)) return false;
+    if (!c->v->run.quiet) printf("training on %d measured ways\n", m.rows.len), fflush(stdout);
+    Estimator *e = estimator_train(c->v->arena, c->ds, &m.first, &m.rows, &held);
     if (!e) return false;
     estimator_print(&text, e);
     bool ok = file_write_atomic(c->ds, (Span){0}, to, text.data, text.len);
     buf_free(&text);
     if (ok && predictions) {
-        held_print(&text, &m, &held);
+        held_print(&text, &m.rows, &held);
         ok = file_write_atomic(c->ds, (Span){0}, predictions, text.data, text.len);
         buf_free(&text);
     }
@@ -148,7 +155,7 @@ static bool train(Calibration *c) {
                                            [OF_BROAD] = "of these, those of the broad range:\n",
                                            [OF_SCRIPTS] = "on the scripts that were measured:\n"};
     for (int of = OF_SYNTHETIC; of <= OF_SCRIPTS; of++) {
-        if (evaluation_print(&text, &m, &held, (EvaluatedOf)of)) printf("%s%s", headings[of], text.data);
+        if (evaluation_print(&text, &m.rows, &held, (EvaluatedOf)of)) printf("%s%s", headings[of], text.data);
         buf_free(&text);
     }
     printf("model: %s\n", to);
@@ -190,7 +197,8 @@ int command_calibrate(Invocation *v) {
         return command_usage("--budget, -o and --predictions belong to --train");
     if (!training && !v->arguments.len && (from || v->values[OPTION_range]))
         return command_usage("--from and --range belong to --train, --from to scripts that are measured too");
-    if (budget && v->arguments.len) return command_usage("--budget is for synthetic data: leave out the scripts, or it");
+    if (budget && v->arguments.len)
+        return command_usage("--budget is for synthetic data: leave out the scripts, or it");
     const char *written[] = {command_value(v, OPTION_output), command_value(v, OPTION_predictions)};
     for (int i = 0; from && i < 2; i++)
         if (written[i] && script_is_one_file(written[i], from))

@@ -372,6 +372,9 @@ EffortSeconds effort_moved(const EffortSeconds *s, const Hardware *from, const H
     for (int k = 0; k < ALL_EFFORTS; k++) out.of[k] = s->of[k] * rate_of(from, k) / rate_of(to, k);
     return out;
 }
+void effort_units_moved(double units[ALL_EFFORTS], const Hardware *from, const Hardware *to) {
+    for (int k = 0; k < ALL_EFFORTS; k++) units[k] *= rate_of(to, k) / rate_of(from, k);
+}
 double effort_run_seconds(const EffortSeconds *s, const double units[ALL_EFFORTS]) {
     double seconds = 0;
     for (int k = 0; k < NEFFORTS; k++) seconds += s->of[k] * units[k];

@@ -30,6 +30,8 @@ typedef struct EffortSeconds {
 } EffortSeconds;
 /* Those fitted on machine `from`, on machine `to`. */
 EffortSeconds effort_moved(const EffortSeconds *s, const Hardware *from, const Hardware *to);
+/* Units of work done on machine `from`, so many as take their seconds by what a unit takes on `to`. */
+void effort_units_moved(double units[ALL_EFFORTS], const Hardware *from, const Hardware *to);
 /* Seconds of running, of making, by the units of each kind. */
 double effort_run_seconds(const EffortSeconds *s, const double units[ALL_EFFORTS]);
 double effort_make_seconds(const EffortSeconds *s, const double units[ALL_EFFORTS]);

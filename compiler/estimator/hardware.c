@@ -99,6 +99,10 @@ bool hardware_is_sound(const Hardware *h) {
     return h->threads >= 1 && h->threads == floor(h->threads) && isfinite(h->cache) && h->cache >= 0;
 }
 
+bool hardware_alike(const Hardware *a, const Hardware *b) {
+    return a->threads == b->threads && a->cache == b->cache;
+}
+
 double hardware_bandwidth(const Hardware *h, double threads) {
     return fmin(h->read_all, h->read_one * fmax(1, threads));
 }

@@ -25,6 +25,8 @@ typedef struct Hardware {
 /* false: reported (E472): there is no memory, or no clock that moves. */
 bool hardware_measure(Diags *ds, Hardware *out);
 bool hardware_is_sound(const Hardware *h); /* finite, and positive where it has to be */
+/* As many processors, and caches of the same size: rates differ by what else runs there. */
+bool hardware_alike(const Hardware *a, const Hardware *b);
 /* What was measured on this machine earlier. false: nothing, or nothing that can be believed. */
 bool hardware_kept(Hardware *out);
 /* false: reported (E440). */

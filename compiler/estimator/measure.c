@@ -1,9 +1,10 @@
 /* measure.c: times the candidates of trainings (contract: measure.h).
  *
  * All candidates of a training are compiled first, in processes of their own so that all processors compile; then each
- * runs once untimed, then in turn, at least LEAST_ROUNDS times and until MEASURE_SECONDS have passed: the machine's
- * moods meet all candidates alike. The least time counts: what disturbs a round only makes it slower, and where memory
- * is lent by a host, pages that come back from it cost a join many times its work in some rounds. */
+ * runs once untimed, then in turn, at least LEAST_ROUNDS times and until MEASURE_SECONDS have passed, or MOST_ROUNDS
+ * times: the machine's moods meet all candidates alike. The least time counts: what disturbs a round only makes it
+ * slower, and where memory is lent by a host, pages that come back from it cost a join many times its work in some
+ * rounds. */
 #include "compiler/estimator/measure.h"
 #include "backends/backend.h"
 #include "backends/runtime/kernels.h"
@@ -16,8 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LEAST_ROUNDS = 4, MOST_ROUNDS = 25, MAKE_ROUNDS = 4 };
+enum { LEAST_ROUNDS = 4, MOST_ROUNDS = 100 };
 #define MEASURE_SECONDS 0.5
+#define MAKE_SECONDS 0.05
 #define FAR_BEHIND 6.0
 #define TOO_SLOW 8.0 /* a candidate whose analytic cost is so many times the least is not timed */
 
@@ -69,22 +71,24 @@ static int made_before(const Candidate *c, int i) {
 /* Joins or arranges, a few times in turn; the last result is kept. */
 static bool make_data(Timing *t, const Integration *in, const Candidate *c, int n) {
     for (int i = 0; i < n; i++) {
-        double took[MAKE_ROUNDS];
+        double took, least = INFINITY, began = time_now();
         int before = made_before(c, i);
         if (before >= 0) {
             t->made[i] = t->made[before];
             t->make[i] = t->make[before];
             continue;
         }
-        for (int r = 0; r < MAKE_ROUNDS && (c[i].materialize || !arrangement_is_plain(c[i].arrangement)); r++) {
+        if (!c[i].materialize && arrangement_is_plain(c[i].arrangement)) continue;
+        for (int r = 0; r < LEAST_ROUNDS || (r < MOST_ROUNDS && time_now() - began < MAKE_SECONDS); r++) {
             if (t->made[i]) integration_free(t->made[i]);
             double begin = time_now();
             t->made[i] = c[i].materialize ? integration_materialize(t->m->ds, in, t->m->threads)
                                           : integration_arrange(t->m->ds, in, c[i].arrangement, t->m->threads);
-            took[r] = time_now() - begin;
+            took = time_now() - begin;
             if (!t->made[i]) return false;
+            least = fmin(least, took);
         }
-        t->make[i] = t->made[i] ? least(took, MAKE_ROUNDS) : 0;
+        t->make[i] = least;
     }
     return true;
 }

@@ -21,6 +21,12 @@ void measured_header(Buf *out) {
     for (int i = 0; i < NFEATURES; i++) buf_printf(out, ",%s", feature_rows[i].name);
     buf_puts(out, "\n");
 }
+void measured_machine(Buf *out, const Hardware *hw) {
+    Buf text = {0};
+    hardware_print(&text, hw);
+    for (char *line = strtok(text.data, "\n"); line; line = strtok(NULL, "\n")) buf_printf(out, "# %s\n", line);
+    buf_free(&text);
+}
 void measured_line(Buf *out, const Measured *m) {
     const double v[NUMBERS] = {m->rule, m->morpheusfi, m->analytic_run, m->analytic_make, m->run, m->make};
     buf_printf(out, "%s,%s,%s", m->dataset, m->training, m->candidate);
@@ -49,10 +55,11 @@ static bool read_line(char *line, Measured *m) {
     m->make = v[5];
     return !field && m->run > 0 && m->make >= 0 && m->analytic_run >= 0 && m->analytic_make >= 0;
 }
-bool measured_read(Arena *arena, Diags *ds, const char *path, MeasuredVec *out, size_t *whole) {
+bool measured_read(Arena *arena, Diags *ds, const char *path, MeasuredFile *out) {
     const char *why;
     size_t len;
     char *text = script_read_file(arena, path, (size_t)1 << 30, &len, &why);
+    *out = (MeasuredFile){0};
     if (!text) {
         diag_help(diag_error(ds, "E470", (Span){0}, "the measurements in \"%s\" cannot be read: %s", path, why),
                   "name the file of an earlier `amal calibrate --train`");
@@ -69,17 +76,22 @@ bool measured_read(Arena *arena, Diags *ds, const char *path, MeasuredVec *out, 
         return false;
     }
     for (int line = 2; at < len; line++) {
-        char *end = memchr(text + at, '\n', len - at);
+        char *end = memchr(text + at, '\n', len - at), *begin = text + at;
         if (!end) break; /* written in part */
         *end = 0;
         Measured m = {0};
-        if (!read_line(text + at, &m)) {
+        bool machine = !strncmp(begin, "# ", 2);
+        if (machine ? !hardware_read(&out->last, begin + 2) : !hardware_is_sound(&out->last) || !read_line(begin, &m)) {
             diag_help(diag_data(ds, "E470", (Span){0}, path, line, "this line is no measurement"), "remove the line");
             return false;
         }
-        vec_push(arena, out, m);
+        if (!machine) {
+            if (!out->rows.len) out->first = out->last;
+            effort_units_moved(m.effort, &out->last, &out->first);
+            vec_push(arena, &out->rows, m);
+        }
         at = (size_t)(end - text) + 1;
     }
-    *whole = at;
+    out->whole = at;
     return true;
 }

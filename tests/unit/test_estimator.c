@@ -554,32 +554,43 @@ static void measurements_survive_their_file(void **state) {
     char path[] = "/tmp/amal-rows-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);
-    MeasuredVec m = {0}, back = {0};
+    MeasuredVec m = {0};
+    MeasuredFile back;
     Buf text = {0};
-    size_t whole;
+    Hardware twice = machine; /* as fast as two of it: its units count for half */
+    twice.flops *= 2;
+    twice.read_one *= 2;
     measurements(&m, 3);
     measured_header(&text);
-    for (int i = 0; i < m.len; i++) measured_line(&text, &m.data[i]);
+    measured_machine(&text, &machine);
+    for (int i = 0; i < m.len; i++) {
+        if (i == 4) measured_machine(&text, &twice);
+        measured_line(&text, &m.data[i]);
+    }
     size_t len = text.len;
     buf_puts(&text, "wide-4,a ridge,fac"); /* interrupted */
     assert_int_equal(write(fd, text.data, text.len), (ssize_t)text.len);
-    assert_true(measured_read(arena, ds, path, &back, &whole));
-    assert_int_equal(back.len, 6);
-    assert_int_equal(whole, len);
-    assert_int_equal(measured_end(&back, 2), 4);
-    assert_string_equal(back.data[3].candidate, "materialized");
-    assert_float_equal(back.data[3].x[FEATURE_skew], m.data[3].x[FEATURE_skew], 1e-4);
-    assert_float_equal(back.data[3].effort[EFFORT_rows], 1e7, 0);
-    assert_float_equal(back.data[3].effort[NEFFORTS + MAKE_fresh_bytes], 4e7, 0);
+    assert_true(measured_read(arena, ds, path, &back));
+    assert_int_equal(back.rows.len, 6);
+    assert_int_equal(back.whole, len);
+    assert_float_equal(back.first.flops, machine.flops, 1e-5 * machine.flops);
+    assert_float_equal(back.last.flops, twice.flops, 1e-5 * twice.flops);
+    assert_int_equal(measured_end(&back.rows, 2), 4);
+    assert_string_equal(back.rows.data[3].candidate, "materialized");
+    assert_float_equal(back.rows.data[3].x[FEATURE_skew], m.data[3].x[FEATURE_skew], 1e-4);
+    assert_float_equal(back.rows.data[3].effort[EFFORT_rows], 1e7, 0);
+    assert_float_equal(back.rows.data[3].effort[NEFFORTS + MAKE_fresh_bytes], 4e7, 0);
+    assert_float_equal(back.rows.data[5].effort[EFFORT_rows], 5e6, 1e2);
+    assert_float_equal(back.rows.data[5].effort[NEFFORTS + MAKE_fresh_bytes], 2e7, 1e3);
     buf_puts(&text, "\n");
     assert_int_equal(write(fd, "\n", 1), 1);
-    assert_false(measured_read(arena, ds, path, &back, &whole)); /* a whole line that is none */
+    assert_false(measured_read(arena, ds, path, &back)); /* a whole line that is none */
     assert_string_equal(diag_last_code(ds), "E470");
     assert_int_equal(pwrite(fd, "c", 1, 3), 1); /* another header */
-    assert_false(measured_read(arena, ds, path, &back, &whole));
+    assert_false(measured_read(arena, ds, path, &back));
     close(fd);
     unlink(path);
-    assert_false(measured_read(arena, ds, path, &back, &whole));
+    assert_false(measured_read(arena, ds, path, &back));
     buf_free(&text);
 }
 /* Times that are sums of work, and now and then ten times as much: the seconds come back. */
