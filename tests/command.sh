@@ -206,8 +206,18 @@ if ${CC:-cc} -o "$tmp/command/front" "$tmp/command/front.c" 2>/dev/null; then
     if [ "$got" = "1 0 1 0 1 1" ]; then ok; else bad "how often the compiler is asked for its version" "$got"; fi
     for memo in "$tmp"/asked-cache/compilers/*; do printf x | dd of="$memo" bs=1 seek=40 conv=notrunc status=none; done
     if [ "$(asked front)" = 1 ]; then ok; else bad "a damaged version is asked for again" "$(ls -l "$tmp/asked-cache/compilers")"; fi
+
+    # functions are compiled side by side, one unit for each thread at most, and make the same kernel
+    units() { (cd "$tmp/command" && rm -f "$tmp/asked" && CC="$tmp/command/front" AMAL_CACHE="$tmp/units-cache-$1" "$amal" run units.amal --quiet --backend c --threads "$1" >"$tmp/units$1" && grep -c -- -DPASS "$tmp/asked"); }
+    sed '/^train/,$d' "$tmp/command/points.amal" >"$tmp/command/units.amal"
+    printf 'train m = kmeans(k = 2, iterations = 5) on T;\nprint m.C;\n' >>"$tmp/command/units.amal"
+    got="$(units 1) $(units 2) $(units 3)"
+    case $got in "0 2 2" | "0 2 3") same=$(cmp "$tmp/units1" "$tmp/units3" 2>&1) ;; *) same="compilers: $got" ;; esac
+    if [ -z "$same" ]; then ok; else bad "units that are compiled side by side" "$same: $(cat "$tmp/units1" "$tmp/units3")"; fi
+    holds "only kernels stay where units were compiled" sh -c '! ls -A "$1" | grep -v "\.so$"' sh "$tmp/units-cache-3/kernels"
 else
     skip "how often the compiler is asked" "CC is not one word"
+    skip "units that are compiled side by side" "CC is not one word"
 fi
 holds "CC may name arguments" env CC="${CC:-cc} -O1" AMAL_CACHE="$tmp/other-cache" "$amal" run points.amal --backend c
 

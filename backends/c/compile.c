@@ -3,6 +3,7 @@
 #include "backends/c/compile.h"
 #include "backends/c/compiler.h"
 #include "backends/runtime/cache_folder.h"
+#include "backends/runtime/kernels.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -123,6 +124,130 @@ bool compile_is_kept(const char *text, const CpuTarget *target, const BackendOpt
     return sealed(path);
 }
 
+/* ---- compiling ---- */
+/* A text in units of about equal length: functions, each behind the text before the first of them, which declares what
+ * they read. The first unit has the text behind them too. A short text is one unit. */
+enum { MOST_UNITS = 8, MOST_FUNCTIONS = 512, UNIT_BYTES = 4 << 10 };
+typedef struct Units {
+    int n;
+    Buf text[MOST_UNITS];
+} Units;
+typedef struct Function {
+    const char *begin;
+    size_t len;
+} Function;
+static int by_length(const void *a, const void *b) {
+    const Function *f = a, *g = b;
+    return f->len != g->len ? (f->len < g->len ? 1 : -1) : f->begin < g->begin ? -1 : 1;
+}
+static void split_text(const char *text, int most, Units *out) {
+    static const char begins[] = "\n" COMPILE_FUNCTION, runs[] = "\nint amal_run(";
+    Function f[MOST_FUNCTIONS];
+    size_t taken[MOST_UNITS] = {0};
+    int n = 0;
+    const char *tail = strstr(text, runs), *at = strstr(text, begins);
+    *out = (Units){.n = 1};
+    size_t head = at ? (size_t)(at - text) : 0, all = at && tail ? (size_t)(tail - at) : 0;
+    for (; all && at && at < tail && n < MOST_FUNCTIONS; n++) {
+        const char *next = strstr(at + 1, begins), *end = next && next < tail ? next : tail;
+        f[n] = (Function){at, (size_t)(end - at)};
+        at = end;
+    }
+    int units = (int)(all / UNIT_BYTES);
+    if (units > most) units = most;
+    if (units > MOST_UNITS) units = MOST_UNITS;
+    if (units < 2 || n < 2 || n == MOST_FUNCTIONS) {
+        buf_puts(&out->text[0], text);
+        return;
+    }
+    out->n = units;
+    for (int u = 0; u < units; u++) buf_add(&out->text[u], text, head);
+    for (int i = 0; i < n; i++) { /* all are declared where they are called */
+        const char *end = strchr(f[i].begin + 1, '(');
+        buf_printf(&out->text[0], "%.*s(void *frame, int part, int parts);", (int)(end - f[i].begin), f[i].begin);
+    }
+    taken[0] = strlen(tail);
+    qsort(f, (size_t)n, sizeof *f, by_length);
+    for (int i = 0; i < n; i++) {
+        int least = 0;
+        for (int u = 1; u < units; u++)
+            if (taken[u] < taken[least]) least = u;
+        buf_add(&out->text[least], f[i].begin, f[i].len);
+        taken[least] += f[i].len;
+    }
+    buf_puts(&out->text[0], tail);
+    for (int u = 1; u < units; u++) buf_puts(&out->text[u], "\n");
+}
+
+/* The words of one call of the compiler. */
+typedef struct Call {
+    char words[CC_LENGTH], *argv[CC_WORDS + COMPILE_FLAGS + MOST_UNITS + 12];
+    int n;
+} Call;
+static void add_word(Call *c, const char *word) {
+    c->argv[c->n++] = (char *)word;
+    c->argv[c->n] = NULL;
+}
+static void call_begin(Call *c, const char *cc, const CpuTarget *target) {
+    c->n = compiler_words(cc, c->words, c->argv);
+    c->n += compile_flags(target, c->argv + c->n);
+}
+static void unit_path(char *out, size_t size, const char *base, int unit, const char *ending) {
+    snprintf(out, size, "%s.%d.%s", base, unit, ending);
+}
+/* Units side by side into `made`, by way of files whose names begin with `base`; none is left. As compiler_finish(), or
+ * NOT_WRITTEN. */
+enum { NOT_WRITTEN = -3 };
+static int compile_units(const char *cc, const CpuTarget *target, const char *base, const Units *units, const char *made,
+                         char *said, size_t most) {
+    CompilerRun run[MOST_UNITS] = {0};
+    char path[MOST_UNITS][2][4224];
+    int status = 0;
+    for (int u = 0; u < units->n; u++) {
+        unit_path(path[u][0], sizeof path[u][0], base, u, "c");
+        unit_path(path[u][1], sizeof path[u][1], base, u, "o");
+        if (!write_text(path[u][0], units->text[u].data)) status = NOT_WRITTEN;
+    }
+    int written = errno;
+    for (int u = 0; u < units->n && !status; u++) {
+        Call c;
+        call_begin(&c, cc, target);
+        if (units->n > 1) add_word(&c, "-DPASS=__attribute__((visibility(\"hidden\")))");
+        add_word(&c, "-c");
+        add_word(&c, "-o");
+        add_word(&c, path[u][1]);
+        add_word(&c, path[u][0]);
+        compiler_start(c.argv, &run[u]);
+    }
+    for (int u = 0; u < units->n && status != NOT_WRITTEN; u++) {
+        char own[4096];
+        int ended = compiler_finish(&run[u], own, sizeof own);
+        if (ended && !status) {
+            status = ended;
+            snprintf(said, most, "%s", own);
+        }
+    }
+    if (!status) {
+        Call c;
+        call_begin(&c, cc, target);
+        add_word(&c, "-shared");
+        add_word(&c, "-o");
+        add_word(&c, made);
+        for (int u = 0; u < units->n; u++) add_word(&c, path[u][1]);
+#if defined(__x86_64__) && defined(__GLIBC__)
+        add_word(&c, "-lmvec");
+#endif
+        add_word(&c, "-lm");
+        status = compiler_run(c.argv, said, most);
+    }
+    for (int u = 0; u < units->n; u++) {
+        unlink(path[u][0]);
+        unlink(path[u][1]);
+    }
+    errno = written;
+    return status;
+}
+
 bool compile_load(Diags *ds, const char *name, const char *text, const CpuTarget *target, const BackendOptions *o,
                   Loaded *out) {
     double start = time_now();
@@ -153,32 +278,21 @@ bool compile_load(Diags *ds, const char *name, const char *text, const CpuTarget
         out->seconds = time_now() - start;
         return true;
     }
-    char c_file[4200], made[4200], said[4096];
-    snprintf(c_file, sizeof c_file, "%s/%016llx.%ld.c", folder, (unsigned long long)a, (long)getpid());
-    snprintf(made, sizeof made, "%s/%016llx.%ld.so.tmp", folder, (unsigned long long)a, (long)getpid());
-    if (!write_text(c_file, text)) {
-        diag_error(ds, "E603", (Span){0}, "cannot write %s: %s", c_file, strerror(errno));
-        unlink(c_file);
-        return false;
-    }
-    char words[CC_LENGTH], *argv[CC_WORDS + COMPILE_FLAGS + 12];
-    int n = compiler_words(cc, words, argv);
-    n += compile_flags(target, argv + n);
-    argv[n++] = "-shared";
-    argv[n++] = "-o";
-    argv[n++] = made;
-    argv[n++] = c_file;
-#if defined(__x86_64__) && defined(__GLIBC__)
-    argv[n++] = "-lmvec";
-#endif
-    argv[n++] = "-lm";
-    argv[n] = NULL;
-    int status = compiler_run(argv, said, sizeof said);
+    char base[4200], made[4208], said[4096] = "";
+    snprintf(base, sizeof base, "%s/%016llx.%ld", folder, (unsigned long long)a, (long)getpid());
+    snprintf(made, sizeof made, "%s.so.tmp", base);
+    Units units;
+    split_text(text, thread_default_count(), &units);
+    int status = compile_units(cc, target, base, &units, made, said, sizeof said);
+    for (int u = 0; u < units.n; u++) buf_free(&units.text[u]);
     bool ok = status == 0 && seal(made) && !rename(made, out->path);
     if (!ok) {
         unlink(made);
         if (status == -2)
             diag_error(ds, "E460", (Span){0}, "interrupted while the emitted code was compiled");
+        else if (status == NOT_WRITTEN)
+            diag_help(diag_error(ds, "E603", (Span){0}, "cannot write the emitted C in %s: %s", folder, strerror(errno)),
+                      "set AMAL_CACHE to a folder that can be written and has room");
         else if (status == 0)
             diag_help(diag_error(ds, "E603", (Span){0}, "cannot write %s: %s", out->path, strerror(errno)),
                       "set AMAL_CACHE to a folder that can be written and has room");
@@ -189,10 +303,8 @@ bool compile_load(Diags *ds, const char *name, const char *text, const CpuTarget
             diag_help(diag_error(ds, "E602", (Span){0}, "the C compiler refused the emitted code: %.500s", said),
                       "this is a fault of amal: report it with the file that --keep-c DIR writes; --backend interp "
                       "runs without the compiler");
-        unlink(c_file);
         return false;
     }
-    unlink(c_file);
     if (!load(out)) {
         const char *why = dlerror();
         diag_error(ds, "E603", (Span){0}, "the compiled kernel does not load: %s", why ? why : "no amal_run in it");

@@ -3,12 +3,17 @@
  * Key: the text, the compiler's version line, the flags (with the target's, target.h), and the processor's feature
  * line: a kernel is never loaded where it was not made for. Cache: DIR/<key>.so written under a temporary name and
  * renamed, so that concurrent runs share it. DIR is kernels/ of the cache (backends/runtime/cache_folder.h). A kernel
- * is sealed with the hash of its bytes; a file that is not whole, or does not load, is never run but made again. */
+ * is sealed with the hash of its bytes; a file that is not whole, or does not load, is never run but made again.
+ *
+ * The functions of a text are compiled side by side, on as many processors as there are. */
 #ifndef AMAL_COMPILE_H
 #define AMAL_COMPILE_H
 #include "backends/backend.h"
 #include "backends/c/abi.h"
 #include "backends/c/target.h"
+
+/* What an emitted function begins with, at the start of a line: the file's own (prelude.h), unless it is compiled in units. */
+#define COMPILE_FUNCTION "PASS void "
 
 typedef struct Loaded {
     void *handle;

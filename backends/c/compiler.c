@@ -20,15 +20,11 @@ int compiler_words(const char *cc, char *words, char **argv) {
     return n;
 }
 
-int compiler_run(char *const *argv, char *said, size_t most) {
+void compiler_start(char *const *argv, CompilerRun *run) {
     int fd[2];
-    said[0] = 0;
-    if (pipe2(fd, O_CLOEXEC)) return -1;
+    *run = (CompilerRun){0};
+    if (pipe2(fd, O_CLOEXEC)) return;
     pid_t pid = fork();
-    if (pid < 0) {
-        close(fd[0]), close(fd[1]);
-        return -1;
-    }
     if (!pid) {
         dup2(fd[1], 1), dup2(fd[1], 2);
         int null = open("/dev/null", O_RDONLY);
@@ -37,22 +33,35 @@ int compiler_run(char *const *argv, char *said, size_t most) {
         _exit(127);
     }
     close(fd[1]);
+    if (pid < 0)
+        close(fd[0]);
+    else
+        *run = (CompilerRun){pid, fd[0]};
+}
+int compiler_finish(CompilerRun *run, char *said, size_t most) {
+    said[0] = 0;
+    if (!run->process) return -1;
     size_t len = 0;
     char chunk[4096];
     ssize_t got;
-    while ((got = read(fd[0], chunk, sizeof chunk)) > 0 || (got < 0 && errno == EINTR)) {
+    while ((got = read(run->said, chunk, sizeof chunk)) > 0 || (got < 0 && errno == EINTR)) {
         if (got < 0) continue;
         size_t take = (size_t)got < most - 1 - len ? (size_t)got : most - 1 - len;
         memcpy(said + len, chunk, take);
         len += take;
     }
     said[len] = 0;
-    close(fd[0]);
+    close(run->said);
     int status = 0;
-    while (waitpid(pid, &status, 0) < 0)
+    while (waitpid((pid_t)run->process, &status, 0) < 0)
         if (errno != EINTR) return -1;
     if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM)) return -2;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+int compiler_run(char *const *argv, char *said, size_t most) {
+    CompilerRun run;
+    compiler_start(argv, &run);
+    return compiler_finish(&run, said, most);
 }
 
 /* ---------------- what the compiler is ---------------- */

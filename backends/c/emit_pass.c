@@ -8,6 +8,7 @@
  * Over segments (fuse.h) the outer loop takes blocks of table rows, numbered key .. key + keys, and the inner one the
  * target's rows that read them; what they hand each other stands in arrays of that block, t<id> and g<id> at
  * (row - key). Every thread has whole keys, so that nothing is added up afterwards for each row of the table. */
+#include "backends/c/compile.h"
 #include "backends/c/emit_row.h"
 
 /* Accumulators that fit stay on the stack of the pass until it ends. */
@@ -216,7 +217,7 @@ void emit_pass(Emit *e, const FusePass *pass) {
                   pass->id, e->f->spaces.data[s->keys].name, name);
     else
         emit_line(e, p, "/* Pass %d: rows of %s. */", pass->id, name);
-    emit_line(e, p, "static void pass_%d(void *frame, int part, int parts) {", pass->id);
+    emit_line(e, p, COMPILE_FUNCTION "pass_%d(void *frame, int part, int parts) {", pass->id);
     e->indent = 1;
     emit_line(e, p, "struct Frame *const f = frame;");
     for (int k = 0; k < e->hoisted_decl.len; k++) emit_line(e, p, "%s", e->hoisted_decl.data[k]);

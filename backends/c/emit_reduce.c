@@ -2,14 +2,21 @@
 #include "backends/c/emit_row.h"
 
 enum { TILES_MOST = 8 }; /* rereadings of a block */
+enum { TILE_ROWS = 8, TILE_VECTORS = 3 }; /* of add_tiles(), at most */
+enum { PACKED = 256 << 10 };              /* bytes of a block's rows that are copied */
 
 bool emit_acc_is_transposed(const Emit *e, const IrNode *n) {
     if (n->op != IR_MATMUL || n->rows == 1) return false;
     const IrNode *x = n->args[0], *y = n->args[1];
     return (fuse_is_sparse(e->f, y) || emit_stays_index(e, y)) && !fuse_is_sparse(e->f, x) && !emit_stays_index(e, x);
 }
+static int64_t whole_vectors(int64_t cols) {
+    return (cols + 7) / 8 * 8;
+}
 int64_t emit_acc_stride(const Emit *e, const IrNode *n) {
-    return emit_pad(emit_acc_is_transposed(e, n) ? n->rows : n->cols);
+    int64_t cols = emit_acc_is_transposed(e, n) ? n->rows : n->cols;
+    bool wide = n->op == IR_MATMUL && n->rows > 1 && cols > 64; /* add_tiles() writes whole vectors */
+    return wide ? whole_vectors(cols) : emit_pad(cols);
 }
 /* A single column is added up as a row is, in whole vectors. */
 int64_t emit_acc_size(const Emit *e, const IrNode *n) {
@@ -87,6 +94,32 @@ static bool vector_outer_product(Emit *e, const IrNode *n, const IrNode *x, cons
     }
     return true;
 }
+/* g += x' y for dense rows, of any width: the block's rows are copied side by side, as whole vectors, and added up by
+ * tiles (prelude.h: add_tiles). false: not in memory, too few columns for a tile, or too many to copy. */
+static const char *packed_rows(Emit *e, const IrNode *n, const IrNode *v, const char *row, const char *name) {
+    long long stride = whole_vectors(v->cols);
+    const char *rows = arena_printf(e->arena, "%s%d", name, n->id);
+    int indent = e->indent;
+    e->indent = 1;
+    emit_line(e, &e->top, "double %s[%lld] __attribute__((aligned(64))) = {0};", rows, e->block * stride);
+    e->indent = indent;
+    LINE("for (int b = 0; b < m; b++) memcpy(%s + b * %lld, %s, sizeof(double) * %lld);", rows, stride, row,
+         (long long)v->cols);
+    return rows;
+}
+static bool tiled_outer_product(Emit *e, const IrNode *n, const IrNode *x, const IrNode *y) {
+    const char *from = emit_row_address(e, x, "b"), *row = emit_row_address(e, y, "b");
+    int64_t stride = whole_vectors(y->cols), widest = whole_vectors(x->cols > y->cols ? x->cols : y->cols);
+    if (!from || !row || x->cols < TILE_ROWS || stride < TILE_VECTORS * e->target->lanes ||
+        (int64_t)sizeof(double) * e->block * widest > PACKED)
+        return false;
+    LINE("/* %s */", emit_where(e, n));
+    const char *with = packed_rows(e, n, y, row, "right"), *of = x == y ? with : packed_rows(e, n, x, from, "left");
+    LINE("add_tiles(g%d, %lld, %s, %lld, %lld, %s, %lld, %lld, m, %d);", n->id, (long long)emit_acc_stride(e, n), of,
+         (long long)whole_vectors(x->cols), (long long)x->cols, with, (long long)stride,
+         (long long)(stride / e->target->lanes), emit_is_symmetric(n));
+    return true;
+}
 /* Row r of the accumulator += times row b of v. In memory: a vector of columns at a time; else cell by cell. */
 static void add_row(Emit *e, const IrNode *n, const char *r, const char *times, const IrNode *v) {
     const char *row = v->cols <= 64 ? emit_row_address(e, v, "b") : NULL;
@@ -112,6 +145,7 @@ static void outer_product(Emit *e, const IrNode *n) {
                  !emit_is_onehot_index(e, y);
     if (dense && n->cols == 1 && vector_outer_product(e, n, y, x, 0)) return;
     if (dense && n->cols > 1 && vector_outer_product(e, n, x, y, emit_acc_stride(e, n))) return;
+    if (dense && n->cols > 1 && tiled_outer_product(e, n, x, y)) return;
     LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
     if (emit_is_onehot_index(e, x) && fuse_is_sparse(e->f, y)) {
         LINE("    const int64_t r = %s;", emit_onehot_column(e, x, "b"));

@@ -3,6 +3,7 @@
  *
  * A one-hot row that stays an index adds 1 to a whole number: such counts take half the memory while the pass runs and
  * become doubles when they are added up. The array has one more row, for "none", which is cleared. */
+#include "backends/c/compile.h"
 #include "backends/c/emit_row.h"
 
 bool emit_scatter_counts(const Emit *e, const IrNode *n) {
@@ -55,7 +56,7 @@ void emit_scatter_add_up(Emit *e, const IrNode *n) {
     int indent = e->indent;
     e->indent = 0;
     emit_line(e, p, "/* %s: what the parts of its pass have added up. */", m);
-    emit_line(e, p, "static void add_%s(void *frame, int part, int parts) {", m);
+    emit_line(e, p, COMPILE_FUNCTION "add_%s(void *frame, int part, int parts) {", m);
     e->indent = 1;
     emit_line(e, p, "struct Frame *const f = frame;");
     emit_line(e, p, "const int64_t first = share(f->n_%d, part, parts) * %lld, size = (f->n_%d + 1) * %lld;", n->rspace,

@@ -19,6 +19,9 @@ typedef vd vu __attribute__((aligned(8), may_alias));
 typedef int64_t vl __attribute__((vector_size(8 * LANES)));
 typedef float vf __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 #define INLINE static inline __attribute__((always_inline))
+#ifndef PASS
+#define PASS static
+#endif
 #if defined(__clang__)
 #define PICK(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
@@ -109,6 +112,38 @@ INLINE vd extreme(const double *rows, int stride, int cols, int most, int at) {
         }
     }
     return at ? column : best;
+}
+
+/* g += x' y over the m rows of a block: k columns of x by w vectors of columns of y. Rows of x, y and g stand xs, ys and
+ * gs numbers apart. A tile of sums stays in registers while the block passes; the last tiles reach back over cells that
+ * are added already, and leave those as they are. upper: of tiles below the diagonal nobody reads a cell. */
+#if LANES == 8
+enum { TILE_ROWS = 8, TILE_VECTORS = 3 };
+#else
+enum { TILE_ROWS = 4, TILE_VECTORS = 2 };
+#endif
+static __attribute__((noinline, unused)) void add_tiles(double *restrict g, int gs, const double *restrict x, int xs,
+                                                        int k, const double *restrict y, int ys, int w, int m,
+                                                        int upper) {
+    for (int c = 0; c < w; c += TILE_VECTORS) {
+        const int c0 = c + TILE_VECTORS <= w ? c : w - TILE_VECTORS;
+        for (int r = 0; r < k; r += TILE_ROWS) {
+            if (upper && r >= (c + TILE_VECTORS) * LANES) break;
+            const int r0 = r + TILE_ROWS <= k ? r : k - TILE_ROWS;
+            const double *restrict from = x + r0, *restrict row = y + c0 * LANES;
+            vd s[TILE_ROWS][TILE_VECTORS] = {0};
+            for (int b = 0; b < m; b++, from += xs, row += ys)
+#pragma GCC unroll 8
+                for (int j = 0; j < TILE_ROWS; j++)
+#pragma GCC unroll 4
+                    for (int v = 0; v < TILE_VECTORS; v++) s[j][v] += from[j] * *(const vu *)(row + v * LANES);
+#pragma GCC unroll 8
+            for (int j = 0; j < TILE_ROWS; j++)
+#pragma GCC unroll 4
+                for (int v = 0; v < TILE_VECTORS; v++)
+                    if (r0 + j >= r && c0 + v >= c) *(vu *)(g + (int64_t)(r0 + j) * gs + (c0 + v) * LANES) += s[j][v];
+        }
+    }
 }
 
 /* exp, log and their kin a vector at a time, where the C library has them. */

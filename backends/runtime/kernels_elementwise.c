@@ -300,8 +300,8 @@ Matrix *kernel_where(KernelContext *k, const Matrix *c, const Matrix *x, const M
     return out;
 }
 
-/* ---- at stored cells ---- */
-enum { STORED_RUN = 256 }; /* cells of a row at a time: their operands, side by side, stay in the first-level cache */
+/* ---- at stored cells: they lie one behind the other, whatever rows they are of ---- */
+enum { STORED_RUN = 256 }; /* cells at a time: their operands, side by side, stay in the first-level cache */
 typedef struct StoredJob {
     IrOp op;
     int n;
@@ -309,14 +309,14 @@ typedef struct StoredJob {
     Matrix *out;
 } StoredJob;
 
-/* The operand's numbers at cells [at, at + n) of row r; *step 0: they are one number. */
-static const double *stored_cells(const Matrix *x, int64_t r, int64_t at, int64_t n, const int32_t *cols, double *room,
+/* The operand's numbers at n stored cells from `at` on; *step 0: they are one number. */
+static const double *stored_cells(const Matrix *x, int64_t at, int64_t n, const int32_t *cols, double *room,
                                   int *step) {
     *step = 1;
     if (mat_is_sparse(x)) {
-        RowView v = row_view(x, r);
-        for (int64_t i = 0; !v.vals && i < n; i++) room[i] = 1;
-        return v.vals ? v.vals + at : room;
+        bool ones = x->kind == MAT_CODES || !x->values;
+        for (int64_t i = 0; ones && i < n; i++) room[i] = 1;
+        return ones ? room : x->values + at;
     }
     *step = x->cols != 1;
     for (int64_t i = 0; x->cols != 1 && i < n; i++) room[i] = x->data[cols[i]];
@@ -329,20 +329,22 @@ static void stored_part(void *ctx, int part, int nparts) {
     const double *v[3];
     int step[3];
     int64_t begin, end;
-    part_range(m->rows, part, nparts, &begin, &end);
-    for (int64_t r = begin; r < end; r++)
-        for (int64_t at = m->rowptr[r], n; at < m->rowptr[r + 1]; at += n) {
-            n = m->rowptr[r + 1] - at < STORED_RUN ? m->rowptr[r + 1] - at : STORED_RUN;
-            for (int i = 0; i < j->n; i++)
-                v[i] = stored_cells(j->x[i], r, at - m->rowptr[r], n, m->colidx + at, room[i], &step[i]);
-            double *out = m->values + at;
-            if (j->n == 2)
-                binary_run(j->op, n, v[0], step[0], v[1], step[1], out);
-            else if (j->n == 1)
-                unary_run(j->op, n, v[0], out);
-            else
-                for (int64_t i = 0; i < n; i++) out[i] = v[0][i * step[0]] != 0 ? v[1][i * step[1]] : v[2][i * step[2]];
-        }
+    part_range(m->rowptr[m->rows], part, nparts, &begin, &end);
+    for (int64_t at = begin, n; at < end; at += n) {
+        n = end - at < STORED_RUN ? end - at : STORED_RUN;
+        for (int i = 0; i < j->n; i++) v[i] = stored_cells(j->x[i], at, n, m->colidx + at, room[i], &step[i]);
+        double *out = m->values + at;
+        if (j->n == 2)
+            binary_run(j->op, n, v[0], step[0], v[1], step[1], out);
+        else if (j->n == 1)
+            unary_run(j->op, n, v[0], out);
+        else
+            for (int64_t i = 0; i < n; i++) out[i] = v[0][i * step[0]] != 0 ? v[1][i * step[1]] : v[2][i * step[2]];
+    }
+}
+/* x to the power 0 is one, whatever x is: no cell has a value of its own. */
+static bool makes_ones(IrOp op, int n, const Matrix *const *x) {
+    return op == IR_POW && n == 2 && !mat_is_sparse(x[1]) && x[1]->cols == 1 && x[1]->data[0] == 0;
 }
 
 Matrix *kernel_stored(KernelContext *k, IrOp op, int n, const Matrix *const *x) {
@@ -356,8 +358,9 @@ Matrix *kernel_stored(KernelContext *k, IrOp op, int n, const Matrix *const *x) 
             internal_error("%s at stored cells of a dense matrix", ir_ops[op].name);
     }
     if (!like) internal_error("%s at stored cells: no operand is sparse", ir_ops[op].name);
-    Matrix *out = csr_like(k, like, false);
-    if (!out) return NULL;
+    bool ones = makes_ones(op, n, x);
+    Matrix *out = csr_like(k, like, ones);
+    if (!out || ones) return out;
     StoredJob j = {.op = op, .n = n, .x = x, .out = out};
     thread_run(kernel_parts(k, 4.0 * (double)mat_nnz(like)), stored_part, &j);
     return out;

@@ -15,11 +15,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define BUDGET_MINUTES 15
+#define KERNELS "kernels-" /* begins the name of the folder for compiled code */
 #define KEPT_BYTES ((size_t)2 << 30) /* of freed arrays, for the next one: measure.h */
 
 typedef struct Calibration {
@@ -79,8 +81,24 @@ static bool add_rows(Calibration *c, const MeasuredVec *m) {
     empty_folder(c->kernels);
     return ok || cannot_write(c, c->rows);
 }
+/* Folders that processes left which were killed: a folder's name has the number of its process. */
+static void remove_left_folders(void) {
+    char parent[CACHE_PATH], path[CACHE_PATH + 256];
+    DIR *d = estimator_path(".", parent, sizeof parent) ? opendir(parent) : NULL;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        long process = strncmp(e->d_name, KERNELS, sizeof KERNELS - 1) ? 0 : strtol(e->d_name + sizeof KERNELS - 1, NULL, 10);
+        if (process <= 0 || !kill((pid_t)process, 0) || errno != ESRCH) continue;
+        snprintf(path, sizeof path, "%s/%s", parent, e->d_name);
+        empty_folder(path);
+        (void)rmdir(path);
+    }
+    if (d) closedir(d);
+}
 static bool begin_measuring(Calibration *c) {
-    if (!estimator_path("kernels-XXXXXX", c->kernels, sizeof c->kernels) || !mkdtemp(c->kernels)) {
+    char name[64];
+    snprintf(name, sizeof name, KERNELS "%ld-XXXXXX", (long)getpid());
+    remove_left_folders();
+    if (!estimator_path(name, c->kernels, sizeof c->kernels) || !mkdtemp(c->kernels)) {
         c->kernels[0] = 0;
         return cannot_write(c, "a folder for compiled code");
     }

@@ -30,13 +30,12 @@ static int by_weight(const void *a, const void *b) {
 /* Which inputs make the time of the chosen one, run, differ from the other's beyond what their work says. */
 static void put_reasons(Buf *out, Arena *arena, const Estimator *e, const EffortSeconds *here, const Candidate *best,
                         const Candidate *other, const double *x, const double *z) {
-    double a[NINPUTS] = {0}, b[NINPUTS] = {0}, inputs[NINPUTS];
+    double a[NINPUTS], b[NINPUTS], difference[NINPUTS] = {0};
     Reason r[NINPUTS];
-    model_inputs(here, best->effort, x, inputs);
-    (void)forest_contributions(&e->run, inputs, NINPUTS, a);
-    model_inputs(here, other->effort, z, inputs);
-    (void)forest_contributions(&e->run, inputs, NINPUTS, b);
-    for (int k = 0; k < NINPUTS; k++) r[k] = (Reason){k, a[k] - b[k]};
+    model_inputs(here, best->effort, x, a);
+    model_inputs(here, other->effort, z, b);
+    forest_differences(&e->run, a, b, difference);
+    for (int k = 0; k < NINPUTS; k++) r[k] = (Reason){k, difference[k]};
     qsort(r, NINPUTS, sizeof *r, by_weight);
     double work = best->fitted_run > 0 ? other->fitted_run / best->fitted_run : 1;
     buf_printf(out, "; %s beside %s: × %.2f by the work", best->name, other->name, 1 / work);

@@ -18,6 +18,7 @@ const EffortRow effort_rows[ALL_EFFORTS] = {
 #define SHARED_PAIRS 32768 /* a sparse product of fewer operations is one thread's (kernels_common.c) */
 #define PART_ROWS 1024     /* a pass of fewer rows a thread takes fewer threads (prelude.h: parts_for) */
 enum { LANES = 8, WIDEST = 64 /* columns that tiles take */, SUMS = 20 /* vectors of sums that registers hold */ };
+enum { TILE_ROWS = 8, TILE_VECTORS = 3, TILES_MOST = 8 }; /* of a tile of x' y of wide rows (prelude.h: add_tiles) */
 
 /* ---- near, mid, far ---- */
 typedef struct Place {
@@ -122,8 +123,9 @@ static void count_product(Counting *c, const IrNode *n, double rows) {
     double narrow = fmin(k, w), wide = fmax(k, w), sums = narrow == 1 ? vectors(wide) : k * vectors(w);
     if (x == y) sums = (sums + vectors(w)) / 2;
     bool fits = narrow == 1 ? wide <= WIDEST : w <= WIDEST && k * vectors(w) <= 8 * SUMS;
+    fits = fits || (k >= TILE_ROWS && vectors(w) >= TILE_VECTORS);
     add(c, fits ? EFFORT_outer : EFFORT_loose, rows * sums);
-    add(c, EFFORT_outer_rows, rows * fmax(1, ceil(sums / SUMS)));
+    add(c, EFFORT_outer_rows, rows * fmin(TILES_MOST, fmax(1, ceil(sums / SUMS))));
 }
 static void count_index(Counting *c, const IrNode *n, double rows) {
     const IrNode *x = n->args[0];
@@ -226,7 +228,7 @@ static double pair_parts(const Counting *c, const IrNode *n, IrCost once) {
 static void count_kernel(Counting *c, const IrNode *n, IrCost once) {
     add(c, EFFORT_kernel, 1);
     if (ir_at_stored(n)) {
-        add(c, EFFORT_entries, stored_entries(c, n) / c->threads);
+        add(c, EFFORT_stored, stored_entries(c, n) / c->threads);
         return;
     }
     if (n->op == IR_RANK)

@@ -30,7 +30,7 @@ typedef struct Step {
 typedef struct Walk {
     const Tree *tree;
     const double *x;
-    double *out;
+    double sign, *out;
 } Walk;
 static void extend(Step *p, int depth, double zero, double one, int feature) {
     p[depth] = (Step){feature, zero, one, depth == 0};
@@ -76,7 +76,7 @@ static void walk(const Walk *w, int at, const Step *above, int depth, double zer
     extend(p, depth, zero, one, feature);
     if (n->feature < 0) {
         for (int i = 1; i <= depth; i++)
-            w->out[p[i].feature] += unwound_sum(p, depth, i) * (p[i].one - p[i].zero) * n->value;
+            w->out[p[i].feature] += w->sign * unwound_sum(p, depth, i) * (p[i].one - p[i].zero) * n->value;
         return;
     }
     int hot = (float)w->x[n->feature] < n->value ? n->yes : n->no, cold = hot == n->yes ? n->no : n->yes, known = 1;
@@ -91,21 +91,21 @@ static void walk(const Walk *w, int at, const Step *above, int depth, double zer
     walk(w, hot, p, depth + 1, w->tree->nodes[hot].cover / cover * in_zero, in_one, n->feature);
     walk(w, cold, p, depth + 1, w->tree->nodes[cold].cover / cover * in_zero, 0, n->feature);
 }
-static double tree_mean(const Tree *t, int at) {
-    const TreeNode *n = &t->nodes[at];
-    if (n->feature < 0) return n->value;
-    const TreeNode *y = &t->nodes[n->yes], *o = &t->nodes[n->no];
-    double cover = n->cover > 0 ? n->cover : 1;
-    return (y->cover * tree_mean(t, n->yes) + o->cover * tree_mean(t, n->no)) / cover;
-}
-double forest_contributions(const Forest *f, const double *x, int nfeatures, double *out) {
-    double rest = f->base;
-    (void)nfeatures;
-    for (int i = 0; i < f->count; i++) {
-        rest += tree_mean(&f->trees[i], 0);
-        walk(&(Walk){&f->trees[i], x, out}, 0, NULL, 0, 1, 1, -1);
+/* Every node sends both the same way: so does every subset of features, and contributions are the same. */
+static bool tree_decides_alike(const Tree *t, const double *x, const double *z) {
+    for (int i = 0; i < t->count; i++) {
+        const TreeNode *n = &t->nodes[i];
+        if (n->feature >= 0 && ((float)x[n->feature] < n->value) != ((float)z[n->feature] < n->value)) return false;
     }
-    return rest;
+    return true;
+}
+void forest_differences(const Forest *f, const double *x, const double *z, double *out) {
+    for (int i = 0; i < f->count; i++) {
+        const Tree *t = &f->trees[i];
+        if (tree_decides_alike(t, x, z)) continue;
+        walk(&(Walk){t, x, 1, out}, 0, NULL, 0, 1, 1, -1);
+        walk(&(Walk){t, z, -1, out}, 0, NULL, 0, 1, 1, -1);
+    }
 }
 
 /* ---- text ---- */

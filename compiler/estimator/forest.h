@@ -22,9 +22,9 @@ typedef struct Forest {
 
 enum { TREE_DEPTH = 12 }; /* deeper trees are refused */
 double forest_predict(const Forest *f, const double *x);
-/* Adds each feature's contribution to out[0 … nfeatures) (SHAP values, along the trees' paths, as XGBoost computes
- * them); returns what no feature contributes. Sum and that are the prediction. */
-double forest_contributions(const Forest *f, const double *x, int nfeatures, double *out);
+/* Adds to out[feature] what each feature contributes to the prediction of x beyond what it contributes to that of z (SHAP
+ * values, along the trees' paths, as XGBoost computes them). Their sum is the difference of the two predictions. */
+void forest_differences(const Forest *f, const double *x, const double *z, double *out);
 void forest_print(Buf *out, const char *name, const Forest *f);
 /* Reads what forest_print() wrote, from *text on, which moves behind it. false: *why says what is wrong. Whatever the
  * text is, a forest that is returned can be walked. */

@@ -140,16 +140,16 @@ static double run_once(Timing *t, int i) {
     for (int k = 0; k < n; k++) mat_free(inputs[k]);
     return ok ? took : -1;
 }
-/* Rounds of all candidates in turn; their number, 0: failed. One that is far behind in the first is not run again. */
+/* Rounds of all candidates in turn; their number, 0: failed. One that is far behind in the first two is not run again. */
 static int run_rounds(Timing *t, int n) {
     double begin = 0, best = INFINITY;
     for (int r = -1; r < MOST_ROUNDS; r++) {
         if (r == 0) begin = time_now();
         if (r >= LEAST_ROUNDS && time_now() - begin > MEASURE_SECONDS) return r;
         for (int i = 0; i < n; i++) {
-            bool behind = r > 0 && t->run[i][0] > FAR_BEHIND * best;
+            bool behind = r > 1 && least(t->run[i], 2) > FAR_BEHIND * best;
             if (t->left_out[i]) continue;
-            double took = behind ? t->run[i][0] : run_once(t, i);
+            double took = behind ? least(t->run[i], 2) : run_once(t, i);
             if (took < 0 && (r >= 0 || !t->may_fail[i])) return 0;
             if (took < 0) t->left_out[i] = true;
             if (took >= 0 && r >= 0) {
@@ -246,9 +246,14 @@ bool measure_script(Arena *arena, const Measuring *m, const char *path, Measured
         if (s->kind != ST_TRAIN) continue;
         const Integration *in = data_ref(d, &s->train.on);
         Measuring own = *m;
-        own.ds = diags_new(arena); /* a training that fails is left out */
+        own.ds = diags_child(arena, m->ds);
+        int before = out->len;
         if (in) measure_training(&own, arena, p, s, in, slash ? slash + 1 : path, out);
         ok = in && !diag_error_count(m->ds);
+        if (!ok || out->len > before || interrupt_requested()) continue;
+        diag_print(own.ds, stderr, false);
+        diag_help(diag_warn(m->ds, "W609", s->span, "`%s` was not measured", s->train.name.text),
+                  diag_error_count(own.ds) ? "mend what is wrong with it" : "it has no rows or columns, does not fit in memory, or needs more than its target");
     }
     data_close(d);
     return ok && !interrupt_requested();

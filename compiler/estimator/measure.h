@@ -14,6 +14,6 @@ typedef struct Measuring {
 /* Adds a line for each candidate of each training of a synthetic data set. What a training itself reports is no error
  * of the measuring: such a training is left out. false: reported, or interrupted. */
 bool measure_generated(Arena *arena, const Measuring *m, uint64_t seed, GenerateRange range, MeasuredVec *out);
-/* The same of the `train` statements of a script. */
+/* The same of the `train` statements of a script; those that are left out are warned of (W609). */
 bool measure_script(Arena *arena, const Measuring *m, const char *path, MeasuredVec *out);
 #endif

@@ -47,13 +47,15 @@ BOTH = {"factorized": ("logistic", FACTORIZED, None), "joined first": ("logistic
 
 
 def by_rows(ctx):
-    sizes = [ctx.size(n) for n in (100000, 300000, 1000000, 3000000, 10000000)]
+    sizes = [ctx.size(n) for n in (1000, 10000, 100000, 300000, 1000000, 3000000, 10000000)]
+    steady = [k for k, n in enumerate(sizes) if n >= ctx.size(100000)]
     curve = Curve("Rows of the target", "rows of T (5 own columns, 20 of a dimension with a twentieth of the rows)", sizes)
     measure(ctx, curve, [star_point(ctx, n, 5, [max(n // 20, 1)], [20]) for n in sizes],
             {"logistic regression": ("logistic", FACTORIZED, None), "k-means, k = 10": ("kmeans", FACTORIZED, None)})
     for name in curve.series:
-        exponent = slope(curve.x, curve.medians(name))
-        curve.notes.append(f"{name}: time grows as rows to the power {exponent:.2f} (1 is linear)")
+        medians = curve.medians(name)
+        exponent = slope([curve.x[k] for k in steady], [medians[k] for k in steady])
+        curve.notes.append(f"{name}: from {curve.x[steady[0]]:,} rows on time grows as rows to the power {exponent:.2f} (1 is linear)")
     return curve
 
 
