@@ -4,11 +4,10 @@
  * (main longjmps out).
  *
  * Arrays lie in huge pages where the system has them. A virtual machine takes microseconds to map a page of 4 kB, and a
- * training of a millisecond fills hundreds: that took longer than its passes. Fresh pages are zero, so that nobody writes
- * zeros first, and the threads that fill an array take its pages.
- *   from LARGE on    mapped by themselves, 64 bytes behind a multiple of 2 MB, where their head is
- *   from MEDIUM on   next to each other in regions of huge pages, each behind its head; one region stays when it is empty
- *   below            the C library's */
+ * training of a millisecond fills hundreds: that took longer than its passes. Fresh pages are zero, so that nobody
+ * writes zeros first, and the threads that fill an array take its pages. from LARGE on    mapped by themselves, 64
+ * bytes behind a multiple of 2 MB, where their head is from MEDIUM on   next to each other in regions of huge pages,
+ * each behind its head; one region stays when it is empty below            the C library's */
 #include "compiler/base.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -58,8 +57,8 @@ void *mem_realloc(void *p, size_t bytes) {
 }
 
 enum { MEDIUM = 128 << 10, LARGE = 2 << 20, HUGE_PAGE = 2 << 20, PAGE = 4096 };
-/* What lies before an array that is not large or medium is looked at too, in the same page: a head is known by its mark,
- * which no other bytes at its place have. */
+/* What lies before an array that is not large or medium is looked at too, in the same page: a head is known by its
+ * mark, which no other bytes at its place have. */
 static uintptr_t mark_of(const void *head, uintptr_t kind) {
     return (uintptr_t)head ^ kind;
 }
@@ -149,15 +148,18 @@ _Static_assert(sizeof(LargeHead) == 64 && sizeof(Piece) <= 64, "arrays stand at 
 typedef struct Region {
     char *base;
     size_t fresh; /* from here on nothing was ever written */
+    size_t room;  /* no free piece is larger */
 } Region;
 static struct {
     pthread_mutex_t lock;
     int n;
     Region of[REGIONS];
+    atomic_uintptr_t least, most; /* addresses that regions had: others' heads are not looked at */
 } regions = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 __attribute__((no_sanitize("address"))) static Piece *medium_head(void *p) {
-    if ((uintptr_t)p % 64) return NULL;
+    if ((uintptr_t)p % 64 || (uintptr_t)p < atomic_load(&regions.least) || (uintptr_t)p >= atomic_load(&regions.most))
+        return NULL;
     Piece *h = (Piece *)((char *)p - 64);
     return h->mark == mark_of(h, MEDIUM_KIND) ? h : NULL;
 }
@@ -174,7 +176,10 @@ static Region *region_new(void) {
     char *base = regions.n < REGIONS ? map_pages(REGION) : NULL;
     if (!base) return NULL;
     Region *r = &regions.of[regions.n++];
-    *r = (Region){base, sizeof(Piece)};
+    *r = (Region){base, sizeof(Piece), REGION};
+    if (!atomic_load(&regions.least) || (uintptr_t)base < atomic_load(&regions.least))
+        atomic_store(&regions.least, (uintptr_t)base);
+    if ((uintptr_t)base + REGION > atomic_load(&regions.most)) atomic_store(&regions.most, (uintptr_t)base + REGION);
     (void)piece_at(base, REGION, NULL);
     return r;
 }
@@ -182,8 +187,13 @@ static Region *region_new(void) {
  * beginning, that may have been written. */
 static Piece *take_piece(Region *r, size_t size, size_t *stale) {
     Piece *p = (Piece *)(void *)r->base;
-    while (p && (p->used || p->size < size)) p = piece_behind(r, p);
-    if (!p) return NULL;
+    size_t largest = 0;
+    for (; p && (p->used || p->size < size); p = piece_behind(r, p))
+        if (!p->used && p->size > largest) largest = p->size;
+    if (!p) {
+        r->room = largest;
+        return NULL;
+    }
     size_t begin = (size_t)((char *)p - r->base), end = begin + size;
     *stale = r->fresh > begin ? r->fresh - begin : 0;
     if (*stale > size) *stale = size;
@@ -202,7 +212,8 @@ static void *medium_try(size_t bytes) {
     size_t size = bytes + 64, stale = 0;
     Piece *p = NULL;
     pthread_mutex_lock(&regions.lock);
-    for (int i = 0; i < regions.n && !p; i++) p = take_piece(&regions.of[i], size, &stale);
+    for (int i = 0; i < regions.n && !p; i++)
+        if (regions.of[i].room >= size) p = take_piece(&regions.of[i], size, &stale);
     if (!p) {
         Region *r = region_new();
         p = r ? take_piece(r, size, &stale) : NULL;
@@ -221,6 +232,10 @@ static void join_behind(const Region *r, Piece *p) {
     Piece *after = piece_behind(r, p);
     if (after) after->before = p;
 }
+static bool region_is_empty(const Region *r) {
+    const Piece *first = (const Piece *)(const void *)r->base;
+    return !first->used && first->size == REGION;
+}
 static void medium_free(Piece *p) {
     pthread_mutex_lock(&regions.lock);
     int i = 0;
@@ -229,7 +244,11 @@ static void medium_free(Piece *p) {
     p->used = false;
     join_behind(r, p);
     if (p->before && !p->before->used) join_behind(r, p = p->before);
-    if (p->size == REGION && regions.n > 1) {
+    if (p->size > r->room) r->room = p->size;
+    bool other = false; /* that is empty */
+    for (int k = 0; k < regions.n && p->size == REGION; k++)
+        other = other || (k != i && region_is_empty(&regions.of[k]));
+    if (other) {
         (void)munmap(r->base, REGION);
         *r = regions.of[--regions.n];
     }

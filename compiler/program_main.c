@@ -1,6 +1,7 @@
 /* program_main.c: main() of a program that `amal build` made: the script's params and the options of a run (carried.h).
  *
  * Everything the script names, to be read or written, is relative to --data, the current folder unless given. */
+#include "backends/runtime/kernels.h"
 #include "compiler/guard.h"
 #include "compiler/program_internal.h"
 #include "compiler/run_internal.h"
@@ -110,5 +111,6 @@ static int program_body(Arena *arena, int argc, char **argv, const void *user) {
 }
 
 int amal_program_main(const AmalProgram *p, int argc, char **argv) {
+    kernel_blas_own();
     return guard_program(program_body, argc, argv, p);
 }

@@ -146,10 +146,11 @@ random_cuda() { # arguments of random_algebra
     timeout 900 "$build/tests/differential/random_algebra" "$@" --cuda >"$tmp/out" 2>&1
     add_counts "random_algebra ${SHIM_ORDER:-} $* --cuda" $? "$tmp/out"
 }
-# The same on a GPU, where NVRTC takes most of the time: a share of the seeds a processor.
+# The same on a GPU, where NVRTC takes most of the time: a share of the seeds for some processes, each of which takes hold of the device.
 random_gpu() { # programs, other arguments of random_algebra
     local jobs each k pids=()
     jobs=$(nproc)
+    [ "$jobs" -le 4 ] || jobs=4 # sixteen hinder each other
     each=$((($1 + jobs - 1) / jobs))
     shift
     for ((k = 0; k < jobs; k++)); do

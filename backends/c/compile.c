@@ -156,12 +156,16 @@ static void split_text(const char *text, int most, Units *out) {
     int units = (int)(all / UNIT_BYTES);
     if (units > most) units = most;
     if (units > MOST_UNITS) units = MOST_UNITS;
+    if (units > n) units = n;
     if (units < 2 || n < 2 || n == MOST_FUNCTIONS) {
         buf_puts(&out->text[0], text);
         return;
     }
     out->n = units;
-    for (int u = 0; u < units; u++) buf_add(&out->text[u], text, head);
+    for (int u = 0; u < units; u++) {
+        buf_puts(&out->text[u], "#define PASS __attribute__((visibility(\"hidden\")))\n");
+        buf_add(&out->text[u], text, head);
+    }
     for (int i = 0; i < n; i++) { /* all are declared where they are called */
         const char *end = strchr(f[i].begin + 1, '(');
         buf_printf(&out->text[0], "%.*s(void *frame, int part, int parts);", (int)(end - f[i].begin), f[i].begin);
@@ -198,8 +202,8 @@ static void unit_path(char *out, size_t size, const char *base, int unit, const 
 /* Units side by side into `made`, by way of files whose names begin with `base`; none is left. As compiler_finish(), or
  * NOT_WRITTEN. */
 enum { NOT_WRITTEN = -3 };
-static int compile_units(const char *cc, const CpuTarget *target, const char *base, const Units *units, const char *made,
-                         char *said, size_t most) {
+static int compile_units(const char *cc, const CpuTarget *target, const char *base, const Units *units,
+                         const char *made, char *said, size_t most) {
     CompilerRun run[MOST_UNITS] = {0};
     char path[MOST_UNITS][2][4224];
     int status = 0;
@@ -212,7 +216,6 @@ static int compile_units(const char *cc, const CpuTarget *target, const char *ba
     for (int u = 0; u < units->n && !status; u++) {
         Call c;
         call_begin(&c, cc, target);
-        if (units->n > 1) add_word(&c, "-DPASS=__attribute__((visibility(\"hidden\")))");
         add_word(&c, "-c");
         add_word(&c, "-o");
         add_word(&c, path[u][1]);
@@ -222,7 +225,7 @@ static int compile_units(const char *cc, const CpuTarget *target, const char *ba
     for (int u = 0; u < units->n && status != NOT_WRITTEN; u++) {
         char own[4096];
         int ended = compiler_finish(&run[u], own, sizeof own);
-        if (ended && !status) {
+        if (ended && (!status || ended == -2)) {
             status = ended;
             snprintf(said, most, "%s", own);
         }
@@ -291,8 +294,9 @@ bool compile_load(Diags *ds, const char *name, const char *text, const CpuTarget
         if (status == -2)
             diag_error(ds, "E460", (Span){0}, "interrupted while the emitted code was compiled");
         else if (status == NOT_WRITTEN)
-            diag_help(diag_error(ds, "E603", (Span){0}, "cannot write the emitted C in %s: %s", folder, strerror(errno)),
-                      "set AMAL_CACHE to a folder that can be written and has room");
+            diag_help(
+                diag_error(ds, "E603", (Span){0}, "cannot write the emitted C in %s: %s", folder, strerror(errno)),
+                "set AMAL_CACHE to a folder that can be written and has room");
         else if (status == 0)
             diag_help(diag_error(ds, "E603", (Span){0}, "cannot write %s: %s", out->path, strerror(errno)),
                       "set AMAL_CACHE to a folder that can be written and has room");

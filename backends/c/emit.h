@@ -64,6 +64,9 @@ typedef struct Emit {
     VEC(const char *) hoisted_decl;
     VEC(const char *) streams;   /* blocks whose rows are prefetched already */
     int block;                   /* rows per block */
+    VEC(const IrNode *) packed;  /* values of which the pass has packed rows (emit_reduce.c) */
+    VEC(const IrNode *) filled;  /* those whose packed rows are the ones that this stage is at */
+    int64_t packed_bytes;
     VEC(const IrNode *) widened; /* blocks in single precision of which this stage reads the rows it is at */
 } Emit;
 void emit_line(Emit *e, Buf *b, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -101,7 +101,7 @@ static void declare_locals(Emit *e, const FusePass *pass, int space) {
 static void emit_nodes(Emit *e, const FusePass *pass, int space, int stage) {
     Buf before = e->lines;
     e->lines = (Buf){0};
-    e->widened.len = 0;
+    e->widened.len = e->filled.len = 0;
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
         bool picks =
@@ -201,7 +201,8 @@ void emit_pass(Emit *e, const FusePass *pass) {
     e->lines = (Buf){0};
     e->hoisted.len = e->hoisted_decl.len = 0;
     e->top = e->before = (Buf){0};
-    e->copied.len = e->streams.len = 0;
+    e->copied.len = e->streams.len = e->packed.len = 0;
+    e->packed_bytes = 0;
     Buf tail = {0};
     e->indent = 1;
     for (int k = 0; k < pass->nodes.len; k++) {

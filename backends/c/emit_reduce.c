@@ -1,9 +1,9 @@
 /* emit_reduce.c: what a pass accumulates over its rows: sums, extremes, x' y, scatter. */
 #include "backends/c/emit_row.h"
 
-enum { TILES_MOST = 8 }; /* rereadings of a block */
+enum { TILES_MOST = 8 };                  /* rereadings of a block */
 enum { TILE_ROWS = 8, TILE_VECTORS = 3 }; /* of add_tiles(), at most */
-enum { PACKED = 256 << 10 };              /* bytes of a block's rows that are copied */
+enum { PACKED = 512 << 10 };              /* bytes of a block's rows that a pass copies */
 
 bool emit_acc_is_transposed(const Emit *e, const IrNode *n) {
     if (n->op != IR_MATMUL || n->rows == 1) return false;
@@ -34,7 +34,7 @@ static const char *acc(Emit *e, const IrNode *n, const char *r, const char *c) {
 /* How far a loop over a row of n's accumulator may run when its other operand is v. */
 static long long columns(Emit *e, const IrNode *n, const IrNode *v) {
     int64_t cols = emit_acc_is_transposed(e, n) ? n->rows : n->cols;
-    return (long long)(emit_is_padded(e, v, cols) ? emit_acc_stride(e, n) : cols);
+    return (long long)(emit_is_padded(e, v, cols) ? emit_pad(cols) : cols);
 }
 /* x' x: the upper half is added up, amal_run reads the lower one from it. */
 bool emit_is_symmetric(const IrNode *n) {
@@ -94,30 +94,43 @@ static bool vector_outer_product(Emit *e, const IrNode *n, const IrNode *x, cons
     }
     return true;
 }
-/* g += x' y for dense rows, of any width: the block's rows are copied side by side, as whole vectors, and added up by
- * tiles (prelude.h: add_tiles). false: not in memory, too few columns for a tile, or too many to copy. */
-static const char *packed_rows(Emit *e, const IrNode *n, const IrNode *v, const char *row, const char *name) {
-    long long stride = whole_vectors(v->cols);
-    const char *rows = arena_printf(e->arena, "%s%d", name, n->id);
-    int indent = e->indent;
-    e->indent = 1;
-    emit_line(e, &e->top, "double %s[%lld] __attribute__((aligned(64))) = {0};", rows, e->block * stride);
-    e->indent = indent;
-    LINE("for (int b = 0; b < m; b++) memcpy(%s + b * %lld, %s, sizeof(double) * %lld);", rows, stride, row,
+/* The block's rows of v side by side, as whole vectors: an array that all products of the pass share. NULL: too many.
+ */
+static const char *packed_rows(Emit *e, const IrNode *v, const char *row) {
+    const char *rows = arena_printf(e->arena, "rows%d", v->id);
+    int64_t stride = whole_vectors(v->cols), bytes = (int64_t)sizeof(double) * e->block * stride;
+    bool declared = false;
+    for (int i = 0; i < e->packed.len; i++) declared = declared || e->packed.data[i] == v;
+    if (!declared && e->packed_bytes + bytes > PACKED) return NULL;
+    if (!declared) {
+        int indent = e->indent;
+        e->indent = 1;
+        emit_line(e, &e->top, "double %s[%lld] __attribute__((aligned(64))) = {0};", rows,
+                  (long long)(e->block * stride));
+        e->indent = indent;
+        e->packed_bytes += bytes;
+        vec_push(e->arena, &e->packed, v);
+    }
+    for (int i = 0; i < e->filled.len; i++)
+        if (e->filled.data[i] == v) return rows;
+    vec_push(e->arena, &e->filled, v);
+    LINE("for (int b = 0; b < m; b++) memcpy(%s + b * %lld, %s, sizeof(double) * %lld);", rows, (long long)stride, row,
          (long long)v->cols);
     return rows;
 }
+/* g += x' y for dense rows, of any width: copied side by side and added up by tiles (prelude.h: add_tiles). false: not
+ * in memory, too few columns for a tile, or too many to copy. */
 static bool tiled_outer_product(Emit *e, const IrNode *n, const IrNode *x, const IrNode *y) {
     const char *from = emit_row_address(e, x, "b"), *row = emit_row_address(e, y, "b");
-    int64_t stride = whole_vectors(y->cols), widest = whole_vectors(x->cols > y->cols ? x->cols : y->cols);
+    int64_t stride = whole_vectors(y->cols);
     if (!from || !row || x->cols < TILE_ROWS || stride < TILE_VECTORS * e->target->lanes ||
-        (int64_t)sizeof(double) * e->block * widest > PACKED)
+        stride > emit_acc_stride(e, n))
         return false;
-    LINE("/* %s */", emit_where(e, n));
-    const char *with = packed_rows(e, n, y, row, "right"), *of = x == y ? with : packed_rows(e, n, x, from, "left");
-    LINE("add_tiles(g%d, %lld, %s, %lld, %lld, %s, %lld, %lld, m, %d);", n->id, (long long)emit_acc_stride(e, n), of,
-         (long long)whole_vectors(x->cols), (long long)x->cols, with, (long long)stride,
-         (long long)(stride / e->target->lanes), emit_is_symmetric(n));
+    const char *right = packed_rows(e, y, row), *left = right && x != y ? packed_rows(e, x, from) : right;
+    if (!left) return false;
+    LINE("add_tiles(g%d, %lld, %s, %lld, %lld, %s, %lld, %lld, m, %d); /* %s */", n->id,
+         (long long)emit_acc_stride(e, n), left, (long long)whole_vectors(x->cols), (long long)x->cols, right,
+         (long long)stride, (long long)(stride / e->target->lanes), emit_is_symmetric(n), emit_where(e, n));
     return true;
 }
 /* Row r of the accumulator += times row b of v. In memory: a vector of columns at a time; else cell by cell. */

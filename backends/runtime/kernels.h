@@ -19,6 +19,7 @@ typedef struct KernelContext {
 /* Runs fn(ctx, part, nparts) for part = 0..nparts-1 on the pool of threads and waits. Nested calls run serially. */
 void thread_run(int nparts, void (*fn)(void *ctx, int part, int nparts), void *ctx);
 int thread_default_count(void); /* what thread_set_count() asked for, else the processors this process may use */
+void kernel_blas_own(void); /* for the main() of a program: nobody else uses OpenBLAS in this process (kernels_blas.c) */
 void thread_set_count(int threads); /* --threads; 0: back to the processors */
 
 /* For callers' own allocations: sets E402 with the bytes wanted for `what`; returns NULL. */

@@ -1,11 +1,13 @@
 /* kernels_blas.c: OpenBLAS beside the pool of threads (contract: kernels_private.h).
  *
  * OpenBLAS starts threads of its own when it is loaded, and each of them looks for work for a tenth of a second before
- * it sleeps: on processors that the pool's threads want, for as long as many a training takes. So they are ended, and
- * products are shared out among the pool's threads, each of which calls OpenBLAS for its part of the result. LAPACK on
- * a large matrix gets them back for a call, during which nobody else uses OpenBLAS. */
+ * it sleeps: on processors that the pool's threads want, for as long as many a training takes. A program that has
+ * OpenBLAS to itself ends them; its products are shared out among the pool's threads, each of which calls OpenBLAS for
+ * its part of the result, and LAPACK on a large matrix gets OpenBLAS's threads back for a call, during which nobody
+ * else uses it. In a library they may be at work for its host: there OpenBLAS is used as it is. */
 #include <cblas.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "backends/runtime/kernels_private.h"
 
@@ -15,18 +17,24 @@ __attribute__((weak)) int blas_thread_shutdown_(void); /* where OpenBLAS has POS
 enum { LARGE = 400 /* rows of a matrix that LAPACK shares out */ };
 static pthread_rwlock_t use = PTHREAD_RWLOCK_INITIALIZER; /* read: on one thread; written: OpenBLAS has threads */
 
+static atomic_bool owned;
+
+void kernel_blas_own(void) {
+    atomic_store(&owned, true);
+}
 static void end_threads(void) {
     openblas_set_num_threads(1);
     if (blas_thread_shutdown_) blas_thread_shutdown_();
 }
-void kernel_blas_rest(void) {
+bool kernel_blas_rest(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (!atomic_load(&owned)) return false;
     pthread_once(&once, end_threads);
+    return true;
 }
 
 bool kernel_lapack_begin(const KernelContext *k, int64_t n) {
-    bool threads = k->threads > 1 && n >= LARGE;
-    kernel_blas_rest();
+    bool threads = kernel_blas_rest() && k->threads > 1 && n >= LARGE;
     if (threads)
         pthread_rwlock_wrlock(&use);
     else
@@ -82,8 +90,8 @@ void kernel_blas_product(const KernelContext *k, const Matrix *x, bool ta, const
                          Matrix *out) {
     BlasProduct j = {x, y, ta, tb, (int)inner, out};
     bool square = x == y && ta && !tb;
-    int parts = kernel_parts(k, (double)out->rows * (double)out->cols * (double)inner);
-    kernel_blas_rest();
+    double work = (double)out->rows * (double)out->cols * (double)inner;
+    int parts = kernel_blas_rest() ? kernel_parts(k, work) : 1;
     pthread_rwlock_rdlock(&use);
     thread_run(parts, square ? square_part : product_part, &j);
     pthread_rwlock_unlock(&use);

@@ -30,8 +30,9 @@ extern int64_t kernel_parallel_work;
 int kernel_parts(const KernelContext *k, double work);
 /* The same, with at most `cells` doubles of private accumulators a part. */
 int kernel_parts_private(const KernelContext *k, double work, int64_t cells);
-/* OpenBLAS's own threads are ended: before the pool has some, and before OpenBLAS is called. */
-void kernel_blas_rest(void);
+/* Ends OpenBLAS's own threads, where it is this program's own: before the pool has some, and before OpenBLAS is called.
+ * false: it is not. */
+bool kernel_blas_rest(void);
 /* Around calls of LAPACK on n x n matrices; what begin returns is for end. */
 bool kernel_lapack_begin(const KernelContext *k, int64_t n);
 void kernel_lapack_end(bool threads);

@@ -134,10 +134,26 @@ static void *pool_worker(void *arg) {
     return NULL;
 }
 
+/* A process that was forked has no workers, and what they held is nobody's. */
+static void pool_forget(void) {
+    pthread_mutex_init(&pool.use, NULL);
+    pthread_mutex_init(&pool.lock, NULL);
+    pthread_cond_init(&pool.done, NULL);
+    for (int k = 0; k < pool.workers; k++) atomic_store(&pool.worker[k].asleep, false);
+    pool.workers = 0;
+    atomic_store(&pool.open, 0);
+    atomic_store(&pool.active, 0);
+    atomic_store(&pool.waiting, false);
+}
+static void pool_begin(void) {
+    (void)pthread_atfork(NULL, NULL, pool_forget);
+    kernel_blas_rest();
+}
 static void pool_grow(int workers) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_attr_t attr;
     if (pool.workers >= workers || pthread_attr_init(&attr)) return;
-    kernel_blas_rest();
+    pthread_once(&once, pool_begin);
     bool ready = !pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     while (ready && pool.workers < workers) {
         pthread_t id;

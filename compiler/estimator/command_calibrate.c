@@ -15,13 +15,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define BUDGET_MINUTES 15
-#define KERNELS "kernels-" /* begins the name of the folder for compiled code */
+#define KERNELS "kernels-"           /* begins the name of the folder for compiled code */
 #define KEPT_BYTES ((size_t)2 << 30) /* of freed arrays, for the next one: measure.h */
 
 typedef struct Calibration {
@@ -30,7 +30,7 @@ typedef struct Calibration {
     Hardware hw;
     const char *rows; /* the file of measurements */
     char kernels[CACHE_PATH];
-    int file;
+    int folder, file; /* open: that of the kernels, the measurements */
 } Calibration;
 
 static void empty_folder(const char *path) {
@@ -81,24 +81,32 @@ static bool add_rows(Calibration *c, const MeasuredVec *m) {
     empty_folder(c->kernels);
     return ok || cannot_write(c, c->rows);
 }
-/* Folders that processes left which were killed: a folder's name has the number of its process. */
+/* The folder, locked as long as it is open: by those who fill it, and by those who remove what was left. -1: not. */
+static int lock_folder(const char *path) {
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0 || !flock(folder, LOCK_EX | LOCK_NB)) return folder;
+    close(folder);
+    return -1;
+}
+/* Folders that processes left which were killed: nobody holds their locks. */
 static void remove_left_folders(void) {
     char parent[CACHE_PATH], path[CACHE_PATH + 256];
     DIR *d = estimator_path(".", parent, sizeof parent) ? opendir(parent) : NULL;
     for (struct dirent *e; d && (e = readdir(d));) {
-        long process = strncmp(e->d_name, KERNELS, sizeof KERNELS - 1) ? 0 : strtol(e->d_name + sizeof KERNELS - 1, NULL, 10);
-        if (process <= 0 || !kill((pid_t)process, 0) || errno != ESRCH) continue;
+        if (strncmp(e->d_name, KERNELS, sizeof KERNELS - 1)) continue;
         snprintf(path, sizeof path, "%s/%s", parent, e->d_name);
+        int folder = lock_folder(path);
+        if (folder < 0) continue;
         empty_folder(path);
         (void)rmdir(path);
+        close(folder);
     }
     if (d) closedir(d);
 }
 static bool begin_measuring(Calibration *c) {
-    char name[64];
-    snprintf(name, sizeof name, KERNELS "%ld-XXXXXX", (long)getpid());
     remove_left_folders();
-    if (!estimator_path(name, c->kernels, sizeof c->kernels) || !mkdtemp(c->kernels)) {
+    if (!estimator_path(KERNELS "XXXXXX", c->kernels, sizeof c->kernels) || !mkdtemp(c->kernels) ||
+        (c->folder = lock_folder(c->kernels)) < 0) {
         c->kernels[0] = 0;
         return cannot_write(c, "a folder for compiled code");
     }
@@ -111,6 +119,7 @@ static void end_measuring(Calibration *c) {
     if (!c->kernels[0]) return;
     empty_folder(c->kernels);
     (void)rmdir(c->kernels);
+    if (c->folder >= 0) close(c->folder);
 }
 
 static bool measure_scripts(Calibration *c, Measuring *m) {
@@ -206,7 +215,7 @@ static bool measure_gpu(Calibration *c) {
 }
 
 int command_calibrate(Invocation *v) {
-    Calibration c = {.v = v, .file = -1};
+    Calibration c = {.v = v, .folder = -1, .file = -1};
     const char *from = command_value(v, OPTION_from), *budget = command_value(v, OPTION_budget), *why, *version;
     bool training = v->values[OPTION_train] != NULL, synthetic = training && !v->arguments.len && (budget || !from);
     char path[CACHE_PATH];

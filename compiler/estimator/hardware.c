@@ -100,7 +100,7 @@ bool hardware_is_sound(const Hardware *h) {
 }
 
 bool hardware_alike(const Hardware *a, const Hardware *b) {
-    return a->threads == b->threads && a->cache == b->cache;
+    return a->threads == b->threads && fabs(a->cache - b->cache) <= 1e-4 * a->cache; /* six digits are kept */
 }
 
 double hardware_bandwidth(const Hardware *h, double threads) {

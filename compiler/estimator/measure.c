@@ -140,7 +140,8 @@ static double run_once(Timing *t, int i) {
     for (int k = 0; k < n; k++) mat_free(inputs[k]);
     return ok ? took : -1;
 }
-/* Rounds of all candidates in turn; their number, 0: failed. One that is far behind in the first two is not run again. */
+/* Rounds of all candidates in turn; their number, 0: failed. One that is far behind in the first two is not run again.
+ */
 static int run_rounds(Timing *t, int n) {
     double begin = 0, best = INFINITY;
     for (int r = -1; r < MOST_ROUNDS; r++) {
@@ -240,6 +241,7 @@ bool measure_script(Arena *arena, const Measuring *m, const char *path, Measured
     RunOptions o = {.script = path, .threads = m->threads, .quiet = true};
     Data *d = data_open(arena, m->ds, p, &o);
     const char *slash = strrchr(path, '/');
+    int known = 0; /* warnings that count as errors */
     bool ok = true;
     for (int i = 0; ok && i < p->steps.len && !interrupt_requested(); i++) {
         const Stmt *s = p->steps.data[i];
@@ -249,11 +251,14 @@ bool measure_script(Arena *arena, const Measuring *m, const char *path, Measured
         own.ds = diags_child(arena, m->ds);
         int before = out->len;
         if (in) measure_training(&own, arena, p, s, in, slash ? slash + 1 : path, out);
-        ok = in && !diag_error_count(m->ds);
+        ok = in && diag_error_count(m->ds) == known;
         if (!ok || out->len > before || interrupt_requested()) continue;
         diag_print(own.ds, stderr, false);
         diag_help(diag_warn(m->ds, "W609", s->span, "`%s` was not measured", s->train.name.text),
-                  diag_error_count(own.ds) ? "mend what is wrong with it" : "it has no rows or columns, does not fit in memory, or needs more than its target");
+                  diag_error_count(own.ds)
+                      ? "mend what is wrong with it"
+                      : "it has no rows or columns, does not fit in memory, or needs more than its target");
+        known = diag_error_count(m->ds);
     }
     data_close(d);
     return ok && !interrupt_requested();
