@@ -211,10 +211,9 @@ if ${CC:-cc} -o "$tmp/command/front" "$tmp/command/front.c" 2>/dev/null; then
     units() { (cd "$tmp/command" && rm -f "$tmp/asked" && CC="$tmp/command/front" AMAL_CACHE="$tmp/units-cache-$1" "$amal" run units.amal --quiet --backend c --threads "$1" >"$tmp/units$1" && grep -cx -- -c "$tmp/asked"); }
     sed '/^train/,$d' "$tmp/command/points.amal" >"$tmp/command/units.amal"
     printf 'train m = kmeans(k = 2, iterations = 5) on T;\nprint m.C;\n' >>"$tmp/command/units.amal"
-    got="$(units 1) $(units 2) $(units 3)"
-    case $got in "1 2 2" | "1 2 3") same=$(cmp "$tmp/units1" "$tmp/units3" 2>&1) ;; *) same="compilers: $got" ;; esac
-    if [ -z "$same" ]; then ok; else bad "units that are compiled side by side" "$same: $(cat "$tmp/units1" "$tmp/units3")"; fi
-    holds "only kernels stay where units were compiled" sh -c '! ls -A "$1" | grep -v "\.so$"' sh "$tmp/units-cache-3/kernels"
+    got="$(units 1) $(units 2)"
+    if [ "${got#* }" -gt "${got% *}" ] && cmp -s "$tmp/units1" "$tmp/units2"; then ok; else bad "units that are compiled side by side" "$got: $(cat "$tmp/units1" "$tmp/units2")"; fi
+    holds "only kernels stay where units were compiled" sh -c '! ls -A "$1" | grep -v "\.so$"' sh "$tmp/units-cache-2/kernels"
 else
     skip "how often the compiler is asked" "CC is not one word"
     skip "units that are compiled side by side" "CC is not one word"

@@ -26,6 +26,10 @@ if "$amal" doctor | grep -q 'ok  XGBoost'; then
     expect 1 "are not of this version" calibrate --train --from rows.csv -o new.model
     expect 1 "E470" calibrate --from rows.csv made/train.amal
     expect 0 "made/train.amal: " calibrate --from measured.csv made/train.amal
+    holds "the measurements say what machine they are of" grep -q '^# threads [0-9]' measured.csv
+    { cat "$tmp/command/made/train.amal" && printf 'algorithm odd() {\n  fit(X: [n, d], y: [n, 1]) { w = solve(0 * (X'"'"' @ X), X'"'"' @ y); return w; }\n  predict(X: [m, d]) { return X @ w; }\n}\ntrain odd = odd() on T;\n'; } >"$tmp/command/made/odd.amal"
+    expect 0 "warning[W609]: \`odd\` was not measured" calibrate --from measured.csv made/odd.amal
+    holds "what was measured again is of the same machine" sh -c 'test "$(grep -c "^# threads" measured.csv)" = 1'
     expect 1 "E471" calibrate --train --from measured.csv -o new.model
     expect 2 "names the measurements themselves" calibrate --train --from measured.csv -o ./measured.csv
     cp stdlib/estimator.csv "$tmp/command/many.csv"

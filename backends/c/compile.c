@@ -285,7 +285,7 @@ bool compile_load(Diags *ds, const char *name, const char *text, const CpuTarget
     snprintf(base, sizeof base, "%s/%016llx.%ld", folder, (unsigned long long)a, (long)getpid());
     snprintf(made, sizeof made, "%s.so.tmp", base);
     Units units;
-    split_text(text, thread_default_count(), &units);
+    split_text(text, o->threads > 0 ? o->threads : thread_default_count(), &units);
     int status = compile_units(cc, target, base, &units, made, said, sizeof said);
     for (int u = 0; u < units.n; u++) buf_free(&units.text[u]);
     bool ok = status == 0 && seal(made) && !rename(made, out->path);
