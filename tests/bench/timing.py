@@ -45,8 +45,8 @@ QUIET = 0.15  # share of a processor that other programs may use in a round that
 
 def interleave(sides, rounds, more=None):
     """sides: name -> function that returns one sample. Every side once a round, until so many rounds were quiet or `more` (as many again) are done
-    beyond them; the quietest count, in the order they were measured. Returns ({name: samples}, the largest share of a processor that other programs
-    used in one of them)."""
+    beyond them; the quietest count, those with a time that is none last, in the order they were measured. Returns ({name: samples}, the largest
+    share of a processor that other programs used in one of them)."""
     done = []
     most = rounds + (rounds if more is None else more)
     while len(done) < most and sum(others <= QUIET for others, _ in done) < rounds:
@@ -54,7 +54,8 @@ def interleave(sides, rounds, more=None):
         for name, sample in sides.items():
             time.sleep(0.05)  # threads of the side before stop spinning
             samples[name] = sample()
-        done.append((watch.others(), samples))
+        # a difference of two runs that is not positive says that one of them was disturbed
+        done.append((watch.others() if min(samples.values()) > 0 else 1.0, samples))
     limit = sorted(others for others, _ in done)[rounds - 1]
     kept = [(others, samples) for others, samples in done if others <= limit][:rounds]
     return {name: [samples[name] for _, samples in kept] for name in sides}, max(others for others, _ in kept)
