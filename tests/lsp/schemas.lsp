@@ -7,8 +7,8 @@ target T { height: feature num, old: feature num }
 points(height: h, weigth: w) -> T(height: h, old: w);
 print ncol(features(T));
 .
-# what was found: a name that the file does not have, and a file that is not there
-settle weigth
+# what was found: a name that the file does not have, and, looked for after it, a file that is not there
+settle there is no such file
 call 2 textDocument/hover at source po|ints
 call 3 textDocument/hover at (he|ight: h
 call 4 textDocument/hover at source go|ne
