@@ -157,7 +157,7 @@ static void split_text(const char *text, int most, Units *out) {
     if (units > most) units = most;
     if (units > MOST_UNITS) units = MOST_UNITS;
     if (units > n) units = n;
-    if (units < 2 || n < 2 || n == MOST_FUNCTIONS) {
+    if (units < 2 || n == MOST_FUNCTIONS) {
         buf_puts(&out->text[0], text);
         return;
     }
@@ -196,21 +196,18 @@ static void call_begin(Call *c, const char *cc, const CpuTarget *target) {
     c->n = compiler_words(cc, c->words, c->argv);
     c->n += compile_flags(target, c->argv + c->n);
 }
-static void unit_path(char *out, size_t size, const char *base, int unit, const char *ending) {
-    snprintf(out, size, "%s.%d.%s", base, unit, ending);
-}
 /* Units side by side into `made`, by way of files whose names begin with `base`; none is left. As compiler_finish(), or
  * NOT_WRITTEN. */
 enum { NOT_WRITTEN = -3 };
 static int compile_units(const char *cc, const CpuTarget *target, const char *base, const Units *units,
                          const char *made, char *said, size_t most) {
     CompilerRun run[MOST_UNITS] = {0};
-    char path[MOST_UNITS][2][4224];
+    char text[MOST_UNITS][4224], object[MOST_UNITS][4224];
     int status = 0;
     for (int u = 0; u < units->n; u++) {
-        unit_path(path[u][0], sizeof path[u][0], base, u, "c");
-        unit_path(path[u][1], sizeof path[u][1], base, u, "o");
-        if (!write_text(path[u][0], units->text[u].data)) status = NOT_WRITTEN;
+        snprintf(text[u], sizeof text[u], "%s.%d.c", base, u);
+        snprintf(object[u], sizeof object[u], "%s.%d.o", base, u);
+        if (!write_text(text[u], units->text[u].data)) status = NOT_WRITTEN;
     }
     int written = errno;
     for (int u = 0; u < units->n && !status; u++) {
@@ -218,8 +215,8 @@ static int compile_units(const char *cc, const CpuTarget *target, const char *ba
         call_begin(&c, cc, target);
         add_word(&c, "-c");
         add_word(&c, "-o");
-        add_word(&c, path[u][1]);
-        add_word(&c, path[u][0]);
+        add_word(&c, object[u]);
+        add_word(&c, text[u]);
         compiler_start(c.argv, &run[u]);
     }
     for (int u = 0; u < units->n && status != NOT_WRITTEN; u++) {
@@ -236,7 +233,7 @@ static int compile_units(const char *cc, const CpuTarget *target, const char *ba
         add_word(&c, "-shared");
         add_word(&c, "-o");
         add_word(&c, made);
-        for (int u = 0; u < units->n; u++) add_word(&c, path[u][1]);
+        for (int u = 0; u < units->n; u++) add_word(&c, object[u]);
 #if defined(__x86_64__) && defined(__GLIBC__)
         add_word(&c, "-lmvec");
 #endif
@@ -244,8 +241,8 @@ static int compile_units(const char *cc, const CpuTarget *target, const char *ba
         status = compiler_run(c.argv, said, most);
     }
     for (int u = 0; u < units->n; u++) {
-        unlink(path[u][0]);
-        unlink(path[u][1]);
+        unlink(text[u]);
+        unlink(object[u]);
     }
     errno = written;
     return status;
@@ -293,12 +290,9 @@ bool compile_load(Diags *ds, const char *name, const char *text, const CpuTarget
         unlink(made);
         if (status == -2)
             diag_error(ds, "E460", (Span){0}, "interrupted while the emitted code was compiled");
-        else if (status == NOT_WRITTEN)
-            diag_help(
-                diag_error(ds, "E603", (Span){0}, "cannot write the emitted C in %s: %s", folder, strerror(errno)),
-                "set AMAL_CACHE to a folder that can be written and has room");
-        else if (status == 0)
-            diag_help(diag_error(ds, "E603", (Span){0}, "cannot write %s: %s", out->path, strerror(errno)),
+        else if (status == 0 || status == NOT_WRITTEN)
+            diag_help(diag_error(ds, "E603", (Span){0}, "cannot write %s%s: %s", status ? "the emitted C in " : "",
+                                 status ? folder : out->path, strerror(errno)),
                       "set AMAL_CACHE to a folder that can be written and has room");
         else if (status == 127 || status < 0)
             diag_help(diag_error(ds, "E602", (Span){0}, "the C compiler `%s` could not be started", cc),

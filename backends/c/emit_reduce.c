@@ -94,15 +94,17 @@ static bool vector_outer_product(Emit *e, const IrNode *n, const IrNode *x, cons
     }
     return true;
 }
+static bool is_among(const IrNode *v, const IrNode *const *all, int n) {
+    while (n > 0 && all[n - 1] != v) n--;
+    return n > 0;
+}
 /* The block's rows of v side by side, as whole vectors: an array that all products of the pass share. NULL: too many.
  */
 static const char *packed_rows(Emit *e, const IrNode *v, const char *row) {
     const char *rows = arena_printf(e->arena, "rows%d", v->id);
     int64_t stride = whole_vectors(v->cols), bytes = (int64_t)sizeof(double) * e->block * stride;
-    bool declared = false;
-    for (int i = 0; i < e->packed.len; i++) declared = declared || e->packed.data[i] == v;
-    if (!declared && e->packed_bytes + bytes > PACKED) return NULL;
-    if (!declared) {
+    if (!is_among(v, e->packed.data, e->packed.len)) {
+        if (e->packed_bytes + bytes > PACKED) return NULL;
         int indent = e->indent;
         e->indent = 1;
         emit_line(e, &e->top, "double %s[%lld] __attribute__((aligned(64))) = {0};", rows,
@@ -111,8 +113,7 @@ static const char *packed_rows(Emit *e, const IrNode *v, const char *row) {
         e->packed_bytes += bytes;
         vec_push(e->arena, &e->packed, v);
     }
-    for (int i = 0; i < e->filled.len; i++)
-        if (e->filled.data[i] == v) return rows;
+    if (is_among(v, e->filled.data, e->filled.len)) return rows;
     vec_push(e->arena, &e->filled, v);
     LINE("for (int b = 0; b < m; b++) memcpy(%s + b * %lld, %s, sizeof(double) * %lld);", rows, (long long)stride, row,
          (long long)v->cols);

@@ -67,6 +67,7 @@ static bool worth_blas(int64_t m, int64_t p, int64_t q) {
     return m >= 4 && p >= 4 && q >= 4 && m <= INT_MAX && p <= INT_MAX && q <= INT_MAX &&
            (double)m * (double)p * (double)q >= 20000;
 }
+
 /* ---- by rows, by columns ---- */
 typedef struct ProductJob {
     const Matrix *x, *y;

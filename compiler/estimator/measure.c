@@ -71,7 +71,7 @@ static int made_before(const Candidate *c, int i) {
 /* Joins or arranges, a few times in turn; the last result is kept. */
 static bool make_data(Timing *t, const Integration *in, const Candidate *c, int n) {
     for (int i = 0; i < n; i++) {
-        double took, least = INFINITY, began = time_now();
+        double best = INFINITY, began = time_now();
         int before = made_before(c, i);
         if (before >= 0) {
             t->made[i] = t->made[before];
@@ -84,11 +84,11 @@ static bool make_data(Timing *t, const Integration *in, const Candidate *c, int 
             double begin = time_now();
             t->made[i] = c[i].materialize ? integration_materialize(t->m->ds, in, t->m->threads)
                                           : integration_arrange(t->m->ds, in, c[i].arrangement, t->m->threads);
-            took = time_now() - begin;
+            double took = time_now() - begin;
             if (!t->made[i]) return false;
-            least = fmin(least, took);
+            best = fmin(best, took);
         }
-        t->make[i] = least;
+        t->make[i] = best;
     }
     return true;
 }
