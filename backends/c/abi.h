@@ -16,6 +16,5 @@ struct AmalRt {
     int (*carried)(AmalRt *, int loop, int64_t at, int64_t of, int k, const double *v,
                    int64_t n); /* at 0: before the loop; then after an iteration; not 0: stop */
     void (*output)(AmalRt *, int k, const void *v);
-    double (*uniform)(uint64_t seed, uint64_t stream, uint64_t index);
     double (*normal)(uint64_t seed, uint64_t stream, uint64_t index);
 };

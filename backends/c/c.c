@@ -353,7 +353,6 @@ static bool c_run(Executable *x, RunContext *rc, Matrix *const *inputs, Matrix *
                     .column = host_column,
                     .carried = host_carried,
                     .output = host_output,
-                    .uniform = rng_uniform,
                     .normal = rng_normal};
     h.watched = mem_alloc((size_t)x->func->next_id + 1);
     h.opaque = mem_alloc(sizeof *h.opaque * (size_t)(x->func->next_id + 1));

@@ -160,6 +160,19 @@ static const char *script_row(Emit *e, const IrNode *n, const char *b) {
     return arena_printf(e->arena, "%s[i + %s]",
                         emit_hoist(e, emit_bind(e, BIND_ORDER, 0, n->rspace), "const int32_t *restrict "), b);
 }
+/* The stream of column j; of a single column it is known before the pass begins. */
+static const char *random_stream(Emit *e, const IrNode *n, const char *b, const char *j) {
+    const char *name = arena_printf(e->arena, "stream%d", n->id), *seed = emit_cell(e, n->args[0], b, "0");
+    if (n->cols > 1) return arena_printf(e->arena, "stream_of(seed_of(%s), (uint64_t)(%s))", seed, j);
+    for (int i = 0; i < e->copied.len; i++)
+        if (!strcmp(e->copied.data[i], name)) return name;
+    vec_push(e->arena, &e->copied, name);
+    int indent = e->indent;
+    e->indent = 1;
+    emit_line(e, &e->top, "const uint64_t %s = stream_of(seed_of(%s), 0);", name, seed);
+    e->indent = indent;
+    return name;
+}
 /* How a row node computes its cell (b, j), whether or not the result is then kept. */
 static const char *computed_cell(Emit *e, const IrNode *n, const char *b, const char *j) {
     switch (n->op) {
@@ -179,10 +192,10 @@ static const char *computed_cell(Emit *e, const IrNode *n, const char *b, const 
         return emit_cell(e, n->args[0], b, arena_printf(e->arena, "((int64_t)%s - 1)", col));
     }
     case IR_RAND:
+        return arena_printf(e->arena, "uniform_at(%s, (uint64_t)(%s))", random_stream(e, n, b, j), script_row(e, n, b));
     case IR_RANDN:
-        return arena_printf(e->arena, "f->rt->%s(seed_of(%s), (uint64_t)(%s), (uint64_t)(%s))",
-                            n->op == IR_RAND ? "uniform" : "normal", emit_cell(e, n->args[0], b, "0"), j,
-                            script_row(e, n, b));
+        return arena_printf(e->arena, "f->rt->normal(seed_of(%s), (uint64_t)(%s), (uint64_t)(%s))",
+                            emit_cell(e, n->args[0], b, "0"), j, script_row(e, n, b));
     default: {
         const char *x[3];
         for (int a = 0; a < n->nargs; a++) x[a] = emit_cell(e, n->args[a], b, n->args[a]->cols == 1 ? "0" : j);

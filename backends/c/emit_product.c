@@ -163,35 +163,60 @@ static void wide_product(Emit *e, const IrNode *n) {
     LINE("}");
 }
 
-/* z = x @ w for one column: w in registers, one sum of a vector a row. false: wide, or not in memory. */
-static bool vector_dot(Emit *e, const IrNode *n) {
-    const IrNode *x = n->args[0];
-    const char *row = emit_row_address(e, x, "b");
-    if (!row || x->cols < 4 || x->cols > 64) return false;
-    Lanes l = emit_lanes_to(e, x->cols);
-    int indent = e->indent;
-    e->indent = 1;
-    emit_line(e, &e->top, "double w%d[%lld] __attribute__((aligned(64)));", n->id, (long long)x->cols);
-    emit_line(e, &e->top, "for (int j = 0; j < %lld; j++) w%d[j] = %s;", (long long)x->cols, n->id,
-              small_at(e, n, "j", "0"));
-    e->indent = indent;
-    LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
-    emit_prefetch_stream(e, x, 1);
-    LINE("    const double *const x = %s;", row);
-    const char *w = arena_printf(e->arena, "w%d", n->id);
+/* Row b of x times w, a vector for each of the widths: x0, x8 and on, to be folded. */
+static const char *row_times(Emit *e, const Lanes *l, const char *w, bool folded) {
     Buf sum = {0};
-    for (int v = 0; v < l.n;) { /* lanes of one width add up before they are folded */
+    for (int v = 0; v < l->n;) { /* lanes of one width add up before they are folded */
         int last = v;
-        while (last + 1 < l.n && l.width[last + 1] == l.width[v]) last++;
-        buf_printf(&sum, "%s%s", v ? " + " : "", l.width[v] == 1 ? "(" : arena_printf(e->arena, "fold%d(", l.width[v]));
+        while (last + 1 < l->n && l->width[last + 1] == l->width[v]) last++;
+        const char *fold = !folded || l->width[v] == 1 ? "" : arena_printf(e->arena, "fold%d", l->width[v]);
+        buf_printf(&sum, "%s%s(", v ? " + " : "", fold);
         for (int k = v; k <= last; k++)
-            buf_printf(&sum, "%s%s * %s", k > v ? " + " : "", emit_lane(e, l.width[k], "x", l.at[k]),
-                       emit_lane(e, l.width[k], w, l.at[k]));
+            buf_printf(&sum, "%s%s * %s", k > v ? " + " : "", emit_lane_read(e, l, k, "x"),
+                       emit_lane(e, l->width[k], w, l->at[k]));
         buf_puts(&sum, ")");
         v = last + 1;
     }
-    LINE("    %s = %s;", emit_result_cell(e, n, "b", "0"), sum.data);
+    const char *text = arena_strdup(e->arena, sum.data);
     buf_free(&sum);
+    return text;
+}
+/* z = x @ w for one column: w in registers, one sum of a vector a row; as many rows as a vector has numbers are folded
+ * together. false: wide, or not in memory. */
+static bool vector_dot(Emit *e, const IrNode *n) {
+    const IrNode *x = n->args[0];
+    const char *row = emit_row_address(e, x, "b"), *rows = emit_row_address(e, x, "(b + r)");
+    if (!row || x->cols < 4 || x->cols > 64) return false;
+    Lanes l = emit_lanes_to(e, x->cols);
+    bool parts = e->target->parts && l.n > 1; /* all lanes are as wide, so that they fold as one */
+    if (parts) l.width[l.n - 1] = e->target->lanes;
+    int indent = e->indent;
+    e->indent = 1;
+    emit_line(e, &e->top, "double w%d[%d] __attribute__((aligned(64))) = {0};", n->id, emit_lanes_end(&l));
+    emit_line(e, &e->top, "for (int j = 0; j < %lld; j++) w%d[j] = %s;", (long long)x->cols, n->id,
+              small_at(e, n, "j", "0"));
+    e->indent = indent;
+    const char *w = arena_printf(e->arena, "w%d", n->id);
+    bool together = l.width[0] == e->target->lanes && l.width[l.n - 1] == l.width[0];
+    if (together) {
+        int lanes = e->target->lanes;
+        LINE("for (int b = 0; b + %d <= m; b += %d) { /* %s */", lanes, lanes, emit_where(e, n));
+        emit_prefetch_stream(e, x, lanes);
+        LINE("    vd s[%d];", lanes);
+        LINE("    #pragma GCC unroll %d", lanes);
+        LINE("    for (int r = 0; r < %d; r++) {", lanes);
+        LINE("        const double *const x = %s;", rows);
+        LINE("        s[r] = %s;", row_times(e, &l, w, false));
+        LINE("    }");
+        LINE("    *(vu *)(%s) = fold_all(s);", emit_result_row(e, n, "b"));
+        LINE("}");
+        LINE("for (int b = m - m %% %d; b < m; b++) {", lanes);
+    } else {
+        LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
+        emit_prefetch_stream(e, x, 1);
+    }
+    LINE("    const double *const x = %s;", row);
+    LINE("    %s = %s;", emit_result_cell(e, n, "b", "0"), row_times(e, &l, w, true));
     LINE("}");
     return true;
 }

@@ -3,6 +3,7 @@
 
 enum { TILES_MOST = 8 };                  /* rereadings of a block */
 enum { TILE_ROWS = 8, TILE_VECTORS = 3 }; /* of add_tiles(), at most */
+enum { CHAINS = 8 };                      /* vectors of sums under way at a time */
 enum { PACKED = 512 << 10 };              /* bytes of a block's rows that a pass copies */
 
 bool emit_acc_is_transposed(const Emit *e, const IrNode *n) {
@@ -46,6 +47,78 @@ static int lanes_before(const Lanes *l, int64_t j) {
     while (v < l->n && l->at[v] + l->width[v] <= j) v++;
     return v;
 }
+/* A tile of g += x' y: rows j0 .. j1 of g, whose sums stay in registers while a block passes. */
+typedef struct Tile {
+    const IrNode *n, *x, *y;
+    const Lanes *l;
+    const char *g, *row; /* row: of y, at b */
+    int64_t stride, j0, j1;
+    bool upper; /* of n = x' x only the vectors that reach the diagonal */
+} Tile;
+static int tile_first(const Tile *t, int64_t j) {
+    return t->upper ? lanes_before(t->l, j) : 0;
+}
+/* Row b of the block, b + c in the loop, to the sums of chain c. */
+static void tile_row(Emit *e, const Tile *t, int c, const char *indent) {
+    const char *b = c ? arena_printf(e->arena, "(b + %d)", c) : "b", *row = c ? emit_row_address(e, t->y, b) : t->row;
+    char mark = (char)('s' + c);
+    for (int v = tile_first(t, t->j0); v < t->l->n; v++)
+        LINE("%s    const %s y%d = %s;", indent, emit_lane_type(t->l->width[v]), v,
+             emit_lane_read(e, t->l, v, row));
+    for (int64_t j = t->j0; j < t->j1; j++) {
+        LINE("%s    const double x%lld = %s;", indent, (long long)j,
+             emit_cell(e, t->x, b, arena_printf(e->arena, "%lld", (long long)j)));
+        for (int v = tile_first(t, j); v < t->l->n; v++)
+            LINE("%s    %c%lld_%d += x%lld * y%d;", indent, mark, (long long)j, v, (long long)j, v);
+    }
+}
+static void tile_sums(Emit *e, const Tile *t, int chains, bool end) {
+    for (int64_t j = t->j0; j < t->j1; j++)
+        for (int v = tile_first(t, j); v < t->l->n; v++) {
+            int width = t->l->width[v];
+            long long row = (long long)j;
+            const char *to = emit_lane(e, width, t->g, j * t->stride + t->l->at[v]);
+            if (end && chains == 1) LINE("    %s = s%lld_%d;", to, row, v);
+            if (end && chains == 2) LINE("    %s = s%lld_%d + t%lld_%d;", to, row, v, row, v);
+            if (end && chains == 4)
+                LINE("    %s = (s%lld_%d + t%lld_%d) + (u%lld_%d + v%lld_%d);", to, row, v, row, v, row, v, row, v);
+            if (end) continue;
+            LINE("    %s s%lld_%d = %s;", emit_lane_type(width), row, v, to);
+            for (int c = 1; c < chains; c++)
+                LINE("    %s %c%lld_%d = {0};", emit_lane_type(width), 's' + c, row, v);
+        }
+}
+static void tile_sum_up(Emit *e, const Tile *t, bool first) {
+    int64_t sums = 0;
+    for (int64_t j = t->j0; j < t->j1; j++) sums += t->l->n - tile_first(t, j);
+    int chains = 2 * sums > CHAINS ? 1 : 4 * sums > CHAINS ? 2 : 4;
+    LINE("{ /* %s */", emit_where(e, t->n));
+    tile_sums(e, t, chains, false);
+    if (chains > 1) {
+        LINE("    int b = 0;");
+        LINE("    for (; b + %d <= m; b += %d) {", chains, chains);
+    } else
+        LINE("    for (int b = 0; b < m; b++) {");
+    if (first) {
+        e->indent++;
+        emit_prefetch_stream(e, t->y, chains);
+        if (t->x != t->y) emit_prefetch_stream(e, t->x, chains);
+        e->indent--;
+    }
+    for (int c = 0; c < chains; c++) {
+        if (chains > 1) LINE("        {");
+        tile_row(e, t, c, chains > 1 ? "        " : "    ");
+        if (chains > 1) LINE("        }");
+    }
+    LINE("    }");
+    if (chains > 1) {
+        LINE("    for (; b < m; b++) {");
+        tile_row(e, t, 0, "    ");
+        LINE("    }");
+    }
+    tile_sums(e, t, chains, true);
+    LINE("}");
+}
 /* g += x' y for dense rows: sums stay in registers while a block passes, some rows of g at a time. false: too large, or
  * not in memory. */
 static bool vector_outer_product(Emit *e, const IrNode *n, const IrNode *x, const IrNode *y, int64_t acc_stride) {
@@ -55,42 +128,16 @@ static bool vector_outer_product(Emit *e, const IrNode *n, const IrNode *x, cons
     int64_t sums = e->target->registers * 5 / 8, per = sums / l.n > 0 ? sums / l.n : 1; /* registers that hold sums */
     if (l.n > sums || x->cols > per * TILES_MOST || !x->cols) return false;
     per = (x->cols + (x->cols + per - 1) / per - 1) / ((x->cols + per - 1) / per); /* as many in each tile */
-    bool symmetric = emit_is_symmetric(n);
-    const char *g = arena_printf(e->arena, "g%d", n->id);
-    for (int64_t j0 = 0, j1; j0 < x->cols; j0 = j1) {
-        j1 = j0 + per < x->cols ? j0 + per : x->cols;
-        int skipped = symmetric ? lanes_before(&l, j0) : 0;
-        if (symmetric) /* later rows have fewer vectors: more of them fit */
-            for (int64_t used = 0; j1 < x->cols; j1++) {
+    Tile t = {n, x, y, &l, arena_printf(e->arena, "g%d", n->id), row, acc_stride, 0, 0, emit_is_symmetric(n)};
+    for (; t.j0 < x->cols; t.j0 = t.j1) {
+        t.j1 = t.j0 + per < x->cols ? t.j0 + per : x->cols;
+        if (t.upper) /* later rows have fewer vectors: more of them fit */
+            for (int64_t used = 0; t.j1 < x->cols; t.j1++) {
                 used = 0;
-                for (int64_t j = j0; j <= j1; j++) used += l.n - lanes_before(&l, j);
+                for (int64_t j = t.j0; j <= t.j1; j++) used += l.n - tile_first(&t, j);
                 if (used > sums) break;
             }
-        LINE("{ /* %s */", emit_where(e, n));
-        for (int64_t j = j0; j < j1; j++)
-            for (int v = symmetric ? lanes_before(&l, j) : 0; v < l.n; v++)
-                LINE("    %s s%lld_%d = %s;", emit_lane_type(l.width[v]), (long long)j, v,
-                     emit_lane(e, l.width[v], g, j * acc_stride + l.at[v]));
-        LINE("    for (int b = 0; b < m; b++) {");
-        if (!j0) {
-            e->indent++;
-            emit_prefetch_stream(e, y, 1);
-            if (x != y) emit_prefetch_stream(e, x, 1);
-            e->indent--;
-        }
-        for (int v = skipped; v < l.n; v++)
-            LINE("        const %s y%d = %s;", emit_lane_type(l.width[v]), v, emit_lane(e, l.width[v], row, l.at[v]));
-        for (int64_t j = j0; j < j1; j++) {
-            LINE("        const double x%lld = %s;", (long long)j,
-                 emit_cell(e, x, "b", arena_printf(e->arena, "%lld", (long long)j)));
-            for (int v = symmetric ? lanes_before(&l, j) : 0; v < l.n; v++)
-                LINE("        s%lld_%d += x%lld * y%d;", (long long)j, v, (long long)j, v);
-        }
-        LINE("    }");
-        for (int64_t j = j0; j < j1; j++)
-            for (int v = symmetric ? lanes_before(&l, j) : 0; v < l.n; v++)
-                LINE("    %s = s%lld_%d;", emit_lane(e, l.width[v], g, j * acc_stride + l.at[v]), (long long)j, v);
-        LINE("}");
+        tile_sum_up(e, &t, !t.j0);
     }
     return true;
 }
@@ -148,8 +195,7 @@ static void add_row(Emit *e, const IrNode *n, const char *r, const char *times, 
     LINE("        double *const to = g%d + (int64_t)%s * %lld;", n->id, r, stride);
     LINE("        const double *const from = %s;", row);
     for (int k = 0; k < l.n; k++)
-        LINE("        %s += %s%s;", emit_lane(e, l.width[k], "to", l.at[k]), times,
-             emit_lane(e, l.width[k], "from", l.at[k]));
+        LINE("        %s += %s%s;", emit_lane(e, l.width[k], "to", l.at[k]), times, emit_lane_read(e, &l, k, "from"));
 }
 
 /* x' @ y, both over this pass's rows: one rank-one update a row. */
@@ -237,6 +283,53 @@ static void outer_product(Emit *e, const IrNode *n) {
     }
     LINE("}");
 }
+/* How a reduction over the rows goes on from `so_far`. */
+static const char *reduced(Emit *e, const IrNode *n, const char *x, const char *so_far) {
+    if (n->op == IR_SUM || n->op == IR_COLSUMS) return arena_printf(e->arena, "%s + %s", so_far, x);
+    bool least = n->op == IR_MINALL || n->op == IR_COLMIN;
+    return arena_printf(e->arena, "%s(%s, %s)", least ? "least_of" : "most_of", x, so_far);
+}
+/* A reduction of few columns: rows in turn go to results of their own, because a result waits for the one before; a
+ * single column's go by as a row does. false: there are columns enough. */
+static bool chained_reduce(Emit *e, const IrNode *n) {
+    const IrNode *x = n->args[0];
+    bool whole = n->cols == 1, single = x->cols == 1; /* whole: cells beyond the last column count */
+    int64_t cols = single ? CHAINS : !whole && emit_is_padded(e, x, x->cols) ? emit_pad(x->cols) : x->cols;
+    int64_t chains = single ? 1 : cols ? CHAINS * e->target->lanes / cols : 0;
+    if (!cols || cols > 64 || (chains < 2 && !whole)) return false;
+    chains = chains < 2 ? 1 : chains < 4 ? 2 : 4;
+    int64_t rows = single ? cols : chains; /* that pass at once */
+    const char *zero = n->op == IR_SUM || n->op == IR_COLSUMS       ? "0"
+                       : n->op == IR_MINALL || n->op == IR_COLMIN ? "__builtin_inf()"
+                                                                  : "-__builtin_inf()";
+    LINE("{ /* %s */", emit_where(e, n));
+    LINE("    double s[%d][%lld] __attribute__((aligned(64)));", (int)chains, (long long)emit_pad(cols));
+    LINE("    for (int j = 0; j < %lld; j++) ((double *)s)[j] = %s;", (long long)(chains * emit_pad(cols)), zero);
+    LINE("    int b = 0;");
+    LINE("    for (; b + %lld <= m; b += %lld) {", (long long)rows, (long long)rows);
+    for (int r = 0; r < chains; r++) {
+        const char *to = arena_printf(e->arena, "s[%d][j]", r),
+                   *b = single ? "(b + j)"
+                        : r    ? arena_printf(e->arena, "(b + %d)", r)
+                               : "b";
+        LINE("        " SIMD);
+        LINE("        for (int j = 0; j < %lld; j++) %s = %s;", (long long)cols, to,
+             reduced(e, n, emit_cell(e, x, b, single ? "0" : "j"), to));
+    }
+    LINE("    }");
+    if (rows > 1) {
+        const char *to = single ? "s[0][0]" : "s[0][j]";
+        LINE("    for (; b < m; b++)");
+        LINE("        %s%s = %s;", single ? "" : arena_printf(e->arena, "for (int j = 0; j < %lld; j++) ", (long long)cols),
+             to, reduced(e, n, emit_cell(e, x, "b", single ? "0" : "j"), to));
+    }
+    const char *all = "s[0][j]", *to = arena_printf(e->arena, "g%d[%s]", n->id, whole ? "0" : "j");
+    for (int r = 1; r < chains; r++) all = reduced(e, n, arena_printf(e->arena, "s[%d][j]", r), all);
+    LINE("    for (int j = 0; j < %lld; j++) %s = %s;", (long long)(single ? cols : x->cols), to,
+         reduced(e, n, all, to));
+    LINE("}");
+    return true;
+}
 void emit_reduce_node(Emit *e, const IrNode *n) {
     const IrNode *x = n->args[0];
     if (n->op == IR_MATMUL) {
@@ -247,8 +340,8 @@ void emit_reduce_node(Emit *e, const IrNode *n) {
         emit_scatter_segments(e, n);
         return;
     }
-    if ((n->op == IR_SUM || n->op == IR_COLSUMS) && x->cols == 1 && !fuse_is_sparse(e->f, x) &&
-        !emit_is_onehot_index(e, x)) {
+    bool sums = n->op == IR_SUM || n->op == IR_COLSUMS, dense = !fuse_is_sparse(e->f, x) && !emit_is_onehot_index(e, x);
+    if (sums && dense && x->cols == 1) {
         LINE("{ /* %s */", emit_where(e, n));
         LINE("    double s = 0;");
         LINE("    " SIMD_SUM);
@@ -257,6 +350,7 @@ void emit_reduce_node(Emit *e, const IrNode *n) {
         LINE("}");
         return;
     }
+    if (n->op != IR_SCATTER && dense && chained_reduce(e, n)) return;
     LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
     if (n->op == IR_SCATTER) {
         const char *idx = emit_hoist(e, emit_bind(e, BIND_INDEX, n->table, n->indicator), "const int32_t *restrict ");
@@ -272,7 +366,7 @@ void emit_reduce_node(Emit *e, const IrNode *n) {
         LINE("}");
         return;
     }
-    if (n->op == IR_COLSUMS && (fuse_is_sparse(e->f, x) || emit_is_onehot_index(e, x))) {
+    if (n->op == IR_COLSUMS && !dense) {
         if (emit_is_csr(e, x)) {
             emit_csr_loop(e, x, "");
             LINE("        g%d[%s] += %s;", n->id, emit_csr_column(e, x), emit_csr_value(e, x));
@@ -283,16 +377,9 @@ void emit_reduce_node(Emit *e, const IrNode *n) {
         LINE("}");
         return;
     }
-    const char *to = n->rows == 1 && n->cols == 1 ? arena_printf(e->arena, "g%d[0]", n->id)
-                                                  : arena_printf(e->arena, "g%d[j]", n->id);
-    const char *v = emit_cell(e, x, "b", x->cols == 1 ? "0" : "j");
-    bool sums = n->op == IR_SUM || n->op == IR_COLSUMS;
+    const char *to = arena_printf(e->arena, n->cols == 1 ? "g%d[0]" : "g%d[j]", n->id);
     if (sums && n->cols > 1) LINE("    " SIMD);
-    LINE("    for (int j = 0; j < %lld; j++) {", (long long)x->cols);
-    if (sums)
-        LINE("        %s += %s;", to, v);
-    else
-        LINE("        %s = %s(%s, %s);", to, n->op == IR_MINALL || n->op == IR_COLMIN ? "least_of" : "most_of", v, to);
-    LINE("    }");
+    LINE("    for (int j = 0; j < %lld; j++) %s = %s;", (long long)x->cols, to,
+         reduced(e, n, emit_cell(e, x, "b", x->cols == 1 ? "0" : "j"), to));
     LINE("}");
 }

@@ -77,11 +77,16 @@ const char *emit_result_cell(Emit *e, const IrNode *n, const char *b, const char
 Lanes emit_lanes_to(const Emit *e, int64_t cols) {
     Lanes l = {0};
     for (int at = 0, w = e->target->lanes; at < cols && l.n < LANES_MOST; at += w) {
-        while (w > cols - at) w /= 2;
+        int64_t left = cols - at;
+        while (w > left && (!e->target->parts || w / 2 >= left)) w /= 2;
         l.at[l.n] = at;
+        l.cols[l.n] = w < left ? w : (int)left;
         l.width[l.n++] = w;
     }
     return l;
+}
+int emit_lanes_end(const Lanes *l) {
+    return l->n ? l->at[l->n - 1] + l->width[l->n - 1] : 0;
 }
 Lanes emit_lanes_of(Emit *e, const IrNode *n) {
     return emit_lanes_to(e, emit_is_padded(e, n, n->cols) ? emit_pad(n->cols) : n->cols);
@@ -93,6 +98,10 @@ const char *emit_lane(Emit *e, int width, const char *address, int64_t at) {
     const char *type = width == 8 ? "v8u" : width == 4 ? "v4u" : width == 2 ? "v2u" : "double";
     return at ? arena_printf(e->arena, "*(%s *)(%s + %lld)", type, address, (long long)at)
               : arena_printf(e->arena, "*(%s *)(%s)", type, address);
+}
+const char *emit_lane_read(Emit *e, const Lanes *l, int v, const char *address) {
+    if (l->cols[v] == l->width[v]) return emit_lane(e, l->width[v], address, l->at[v]);
+    return arena_printf(e->arena, "part%d(%s + %d, %d)", l->width[v], address, l->at[v], l->cols[v]);
 }
 
 /* Rows that stream past are asked for some rows ahead: one thread alone does not keep enough loads under way.
@@ -261,9 +270,9 @@ void emit_row_node(Emit *e, const IrNode *n) {
         return;
     default: break;
     }
-    bool drawn = n->op == IR_RAND || n->op == IR_RANDN; /* by a function of the runtime */
+    bool drawn = n->op == IR_RAND || n->op == IR_RANDN, called = n->op == IR_RANDN; /* a function of the runtime */
     if (n->cols == 1) {
-        if (!drawn) LINE(SIMD);
+        if (!called) LINE(SIMD);
         LINE("for (int b = 0; b < m; b++) %s = %s; /* %s */", emit_result_cell(e, n, "b", "0"),
              emit_computed_cell(e, n, "b", "0"), emit_where(e, n));
         return;
@@ -275,7 +284,7 @@ void emit_row_node(Emit *e, const IrNode *n) {
         for (int a = 0; a < n->nargs; a++) padded = padded && emit_is_padded(e, n->args[a], n->cols);
     LINE("for (int b = 0; b < m; b++) { /* %s */", emit_where(e, n));
     prefetch_operands(e, n);
-    if (!drawn) LINE("    " SIMD);
+    if (!called) LINE("    " SIMD);
     LINE("    for (int j = 0; j < %lld; j++) %s = %s;", (long long)(padded ? emit_pad(n->cols) : n->cols),
          emit_result_cell(e, n, "b", "j"), emit_computed_cell(e, n, "b", "j"));
     LINE("}");

@@ -24,16 +24,21 @@ const char *emit_result_row(Emit *e, const IrNode *n, const char *b);
 const char *emit_result_cell(Emit *e, const IrNode *n, const char *b, const char *j);
 /* Asks, in the loop over b, for rows b of x some rows before `rows` of them are read; once a pass. */
 void emit_prefetch_stream(Emit *e, const IrNode *x, int rows);
-/* Columns 0..cols as vectors of the processor's width, then narrower ones; whole vectors where the rows are padded. */
+/* Columns 0..cols as vectors of the processor's width, then a narrower one; whole vectors where the rows are padded.
+ * The last may hold fewer columns than its width: reading it reads those only, and what is added to it needs room for
+ * the whole. Where the processor cannot, vectors get narrower instead. */
 enum { LANES_MOST = 64 };
 typedef struct Lanes {
-    int n, at[LANES_MOST], width[LANES_MOST];
+    int n, at[LANES_MOST], width[LANES_MOST], cols[LANES_MOST];
 } Lanes;
 Lanes emit_lanes_of(Emit *e, const IrNode *n);
 Lanes emit_lanes_to(const Emit *e, int64_t cols);
+int emit_lanes_end(const Lanes *l); /* the column behind the last vector */
 const char *emit_lane_type(int width);
 /* The vector in memory at address + at, to read or to write. */
 const char *emit_lane(Emit *e, int width, const char *address, int64_t at);
+/* Vector v of the row at `address`, to read. */
+const char *emit_lane_read(Emit *e, const Lanes *l, int v, const char *address);
 void emit_row_node(Emit *e, const IrNode *n);
 void emit_row_product(Emit *e, const IrNode *n);
 void emit_reduce_node(Emit *e, const IrNode *n);

@@ -105,7 +105,7 @@ void emit_scatter_segments(Emit *e, const IrNode *n) {
         for (int v = 0; v < l.n; v++) LINE("    %s s%d = {0};", emit_lane_type(l.width[v]), v);
         LINE("    for (; b < end; b++) {");
         LINE("        const double *const from = %s;", row);
-        for (int v = 0; v < l.n; v++) LINE("        s%d += %s;", v, emit_lane(e, l.width[v], "from", l.at[v]));
+        for (int v = 0; v < l.n; v++) LINE("        s%d += %s;", v, emit_lane_read(e, &l, v, "from"));
         LINE("    }");
         for (int v = 0; v < l.n; v++) LINE("    %s += s%d;", emit_lane(e, l.width[v], "to", l.at[v]), v);
     } else {

@@ -28,6 +28,19 @@ typedef float vf __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 #define PICK(a, b, ...) __builtin_shuffle(a, b, (vl){__VA_ARGS__})
 #endif
 
+/* The first n numbers at p, and zeros: nothing behind them is read. */
+#if LANES == 8
+INLINE v8d part8(const double *p, int n) {
+    return __builtin_ia32_loadupd512_mask(p, (v8d){0}, (unsigned char)((1 << n) - 1));
+}
+#endif
+#if LANES >= 4
+INLINE v4d part4(const double *p, int n) {
+    typedef long long v4l __attribute__((vector_size(32)));
+    return __builtin_ia32_maskloadpd256((const v4d *)p, (v4l){-(n > 0), -(n > 1), -(n > 2), -(n > 3)});
+}
+#endif
+
 /* The sum of a vector's numbers. */
 INLINE double fold2(v2d v) {
     return v[0] + v[1];
@@ -37,6 +50,27 @@ INLINE double fold4(v4d v) {
 }
 INLINE double fold8(v8d v) {
     return fold4((v4d){v[0], v[1], v[2], v[3]} + (v4d){v[4], v[5], v[6], v[7]});
+}
+/* The sums of the numbers of LANES vectors, in their order. */
+INLINE vd fold_all(const vd x[LANES]) {
+#if LANES == 8
+    vd y[4], z[2];
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; r++)
+        y[r] = PICK(x[2 * r], x[2 * r + 1], 0, 8, 2, 10, 4, 12, 6, 14) +
+               PICK(x[2 * r], x[2 * r + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+#pragma GCC unroll 2
+    for (int r = 0; r < 2; r++)
+        z[r] = PICK(y[2 * r], y[2 * r + 1], 0, 1, 8, 9, 4, 5, 12, 13) +
+               PICK(y[2 * r], y[2 * r + 1], 2, 3, 10, 11, 6, 7, 14, 15);
+    return PICK(z[0], z[1], 0, 1, 2, 3, 8, 9, 10, 11) + PICK(z[0], z[1], 4, 5, 6, 7, 12, 13, 14, 15);
+#elif LANES == 4
+    const vd a = PICK(x[0], x[1], 0, 4, 2, 6) + PICK(x[0], x[1], 1, 5, 3, 7);
+    const vd b = PICK(x[2], x[3], 0, 4, 2, 6) + PICK(x[2], x[3], 1, 5, 3, 7);
+    return PICK(a, b, 0, 1, 4, 5) + PICK(a, b, 2, 3, 6, 7);
+#else
+    return PICK(x[0], x[1], 0, 2) + PICK(x[0], x[1], 1, 3);
+#endif
 }
 
 /* n numbers in single precision as doubles; `to` stands at the beginning of a cache line. They stream past: 4 kB ahead
@@ -115,33 +149,40 @@ INLINE vd extreme(const double *rows, int stride, int cols, int most, int at) {
 }
 
 /* g += x' y over the m rows of a block: k columns of x by w vectors of columns of y. Rows of x, y and g stand xs, ys and
- * gs numbers apart. A tile of sums stays in registers while the block passes; the last tiles reach back over cells that
- * are added already, and leave those as they are. upper: of tiles below the diagonal nobody reads a cell. */
+ * gs numbers apart. A tile of sums stays in registers while the block passes; the last rows of tiles reach back over
+ * cells that are added already, and leave those as they are. upper: of vectors left of the diagonal nobody reads a
+ * cell. */
 #if LANES == 8
 enum { TILE_ROWS = 8, TILE_VECTORS = 3 };
 #else
 enum { TILE_ROWS = 4, TILE_VECTORS = 2 };
 #endif
+INLINE void add_tile(double *restrict g, int gs, int from, const double *restrict x, int xs, const double *restrict y,
+                     int ys, int m, int w) {
+    vd s[TILE_ROWS][TILE_VECTORS] = {0};
+    for (int b = 0; b < m; b++, x += xs, y += ys)
+#pragma GCC unroll 8
+        for (int j = 0; j < TILE_ROWS; j++)
+#pragma GCC unroll 4
+            for (int v = 0; v < w; v++) s[j][v] += x[j] * *(const vu *)(y + v * LANES);
+#pragma GCC unroll 8
+    for (int j = 0; j < TILE_ROWS; j++)
+#pragma GCC unroll 4
+        for (int v = 0; v < w; v++)
+            if (j >= from) *(vu *)(g + (int64_t)j * gs + v * LANES) += s[j][v];
+}
 static __attribute__((noinline, unused)) void add_tiles(double *restrict g, int gs, const double *restrict x, int xs,
                                                         int k, const double *restrict y, int ys, int w, int m,
                                                         int upper) {
-    for (int c = 0; c < w; c += TILE_VECTORS) {
-        const int c0 = c + TILE_VECTORS <= w ? c : w - TILE_VECTORS;
-        for (int r = 0; r < k; r += TILE_ROWS) {
-            if (upper && r >= (c + TILE_VECTORS) * LANES) break;
-            const int r0 = r + TILE_ROWS <= k ? r : k - TILE_ROWS;
-            const double *restrict from = x + r0, *restrict row = y + c0 * LANES;
-            vd s[TILE_ROWS][TILE_VECTORS] = {0};
-            for (int b = 0; b < m; b++, from += xs, row += ys)
-#pragma GCC unroll 8
-                for (int j = 0; j < TILE_ROWS; j++)
-#pragma GCC unroll 4
-                    for (int v = 0; v < TILE_VECTORS; v++) s[j][v] += from[j] * *(const vu *)(row + v * LANES);
-#pragma GCC unroll 8
-            for (int j = 0; j < TILE_ROWS; j++)
-#pragma GCC unroll 4
-                for (int v = 0; v < TILE_VECTORS; v++)
-                    if (r0 + j >= r && c0 + v >= c) *(vu *)(g + (int64_t)(r0 + j) * gs + (c0 + v) * LANES) += s[j][v];
+    for (int r = 0; r < k; r += TILE_ROWS) {
+        const int r0 = r + TILE_ROWS <= k ? r : k - TILE_ROWS;
+        for (int c = upper ? r / LANES : 0, take; c < w; c += take) {
+            double *to = g + (int64_t)r0 * gs + c * LANES;
+            const double *column = y + c * LANES;
+            take = w - c >= TILE_VECTORS && w - c != TILE_VECTORS + 1 ? TILE_VECTORS : w - c > 1 ? 2 : 1;
+            if (take == TILE_VECTORS) add_tile(to, gs, r - r0, x + r0, xs, column, ys, m, TILE_VECTORS);
+            else if (take == 2) add_tile(to, gs, r - r0, x + r0, xs, column, ys, m, 2);
+            else add_tile(to, gs, r - r0, x + r0, xs, column, ys, m, 1);
         }
     }
 }
@@ -163,6 +204,18 @@ INLINE int64_t times_of(double x) {
 }
 INLINE int64_t column_of(double x) {
     return x >= 1 && x < 9e15 && x == floor(x) ? (int64_t)x - 1 : -1;
+}
+/* Uniform random numbers, the same as everywhere (compiler/base.h): a row's number in the stream of a column. */
+INLINE uint64_t mixed(uint64_t x) {
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+INLINE uint64_t stream_of(uint64_t seed, uint64_t column) {
+    return mixed(mixed(seed + 0x9e3779b97f4a7c15u) + column * 0xd1342543de82ef95u + 0x9e3779b97f4a7c15u);
+}
+INLINE double uniform_at(uint64_t stream, uint64_t row) {
+    return (double)(int64_t)(mixed(stream + row * 0x9e3779b97f4a7c15u + 0x632be59bd9b4e019u) >> 11) * 0x1p-53;
 }
 
 /* The first row of a part: whole blocks of 64, so that parts do not share cache lines. */

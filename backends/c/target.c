@@ -17,8 +17,8 @@ static bool processor_has(const char *feature) {
     if (f) fclose(f);
     return has;
 }
-static const CpuTarget sse = {{"-march=x86-64"}, 2, 16}, avx2 = {{"-march=x86-64-v3"}, 4, 16},
-                       avx512 = {{"-march=x86-64-v4", "-mprefer-vector-width=512"}, 8, 32};
+static const CpuTarget sse = {{"-march=x86-64"}, 2, 16, false}, avx2 = {{"-march=x86-64-v3"}, 4, 16, true},
+                       avx512 = {{"-march=x86-64-v4", "-mprefer-vector-width=512"}, 8, 32, true};
 
 bool target_named(const char *name, CpuTarget *out) {
     if (!*name || !strcmp(name, "native")) {
@@ -26,7 +26,7 @@ bool target_named(const char *name, CpuTarget *out) {
         *out = processor_has("avx512dq") ? avx512 : processor_has("avx2") && processor_has("fma") ? avx2 : sse;
         out->flags[0] = "-march=native";
 #else
-        *out = (CpuTarget){{"-mcpu=native"}, 2, 32};
+        *out = (CpuTarget){{"-mcpu=native"}, 2, 32, false};
 #endif
         return true;
     }
@@ -38,7 +38,7 @@ bool target_named(const char *name, CpuTarget *out) {
     }
 #else
     if (!strcmp(name, "portable")) {
-        *out = (CpuTarget){{NULL}, 2, 32};
+        *out = (CpuTarget){{NULL}, 2, 32, false};
         return true;
     }
 #endif

@@ -12,6 +12,7 @@ typedef struct CpuTarget {
     const char *flags[TARGET_FLAGS]; /* of the compiler; NULL: no more */
     int lanes;                       /* doubles in a vector: 8, 4 or 2 */
     int registers;                   /* for vectors */
+    bool parts;                      /* reads the first numbers of a vector, and nothing beyond (prelude.h: part8) */
 } CpuTarget;
 bool target_find(Diags *ds, CpuTarget *out); /* false: AMAL_TARGET names none (E602) */
 /* By name, in any of the forms above or `portable`, the least of them. false: there is none on this kind of processor.

@@ -241,6 +241,7 @@ bool integration_is_single(const Integration *in);
 Integration *integration_arrange(Diags *ds, const Integration *in, Arrangement a, int threads);
 bool integration_can_absorb(const Integration *in, int block);             /* of a role, and not read row after row already */
 bool integration_copies(const Integration *in, Arrangement a, int block);  /* is that block copied? */
+int integration_parts(int threads, double cells); /* threads that joining and arranging so many cells take */
 int64_t integration_copied_rows(const Integration *in, int block);         /* rows of its copy */
 size_t integration_copied_bytes(const Integration *in, Arrangement a);
 size_t integration_materialized_bytes(const Integration *in);

@@ -69,6 +69,10 @@ typedef struct Copying {
 static inline int64_t source_row(const Copying *z, int64_t k) {
     return indicator_row(z->ind, z->rows ? z->rows[k] : k);
 }
+enum { PART_CELLS = 1 << 16 }; /* below, waking threads takes longer than they save */
+int integration_parts(int threads, double cells) {
+    return threads > 1 && cells > PART_CELLS ? threads : 1;
+}
 enum { AHEAD = 16 }; /* rows asked for before they are copied: their addresses follow no pattern */
 static void copy_rows(void *ctx, int part, int nparts) {
     const Copying *z = ctx;
@@ -84,7 +88,7 @@ static void copy_rows(void *ctx, int part, int nparts) {
                 const double *ahead = from->data + source_row(z, i + AHEAD) * from->ld;
                 for (int64_t c = 0; c < from->cols; c += 8) __builtin_prefetch(ahead + c);
             }
-            memcpy(to->data + i * to->ld, from->data + r * from->ld, (size_t)from->cols * sizeof *to->data);
+            copy_numbers(to->data + i * to->ld, from->data + r * from->ld, from->cols);
         } else {
             int64_t k = from->rowptr[r], n = from->rowptr[r + 1] - k;
             memcpy(to->colidx + to->rowptr[i], from->colidx + k, (size_t)n * sizeof *to->colidx);
@@ -111,21 +115,63 @@ static Matrix *copied(Copying *z, int64_t rows, int threads) {
         }
     }
     if (!z->to) return NULL;
-    thread_run(threads > 1 && rows > 65536 ? threads : 1, copy_rows, z);
+    thread_run(integration_parts(threads, (double)rows * (double)(from->kind == MAT_DENSE ? from->cols : 2)), copy_rows, z);
     z->to->single = from->single;
     return z->to;
 }
 
 /* ---- the view ---- */
-static bool sort_indicators(Integration *out, const Integration *in, int by, int64_t *segments) {
+typedef struct Reordering {
+    const Integration *in;
+    const int32_t *order;
+    const Indicator *ind; /* to idx; NULL: x to y */
+    int32_t *idx;
+    const double *x;
+    double *y;
+} Reordering;
+static void reorder_part(void *ctx, int part, int nparts) {
+    const Reordering *z = ctx;
+    int64_t begin = z->in->rows * part / nparts, end = z->in->rows * (part + 1) / nparts;
+    for (int64_t i = begin; z->ind && i < end; i++) z->idx[i] = (int32_t)indicator_row(z->ind, z->order[i]);
+    for (int64_t i = begin; !z->ind && i < end; i++) z->y[i] = z->x[z->order[i]];
+}
+static void reorder(Reordering z, int threads) {
+    thread_run(integration_parts(threads, (double)z.in->rows), reorder_part, &z);
+}
+static bool ascends(const int32_t *idx, int64_t n) {
+    int32_t latest = -1;
+    bool is = true;
+    for (int64_t i = 0; i < n; i++) {
+        is &= idx[i] < 0 || idx[i] >= latest;
+        latest = idx[i] < 0 ? latest : idx[i];
+    }
+    return is;
+}
+/* What is counted stays as it was; only the order of the rows is another. Takes idx. */
+static bool reordered_indicator(Indicator *ind, const Indicator *old, int32_t *idx, int64_t space_rows) {
+    bool ascending = ascends(idx, old->rows);
+    if (ascending && old->injective) return indicator_finish(ind, idx, old->rows, space_rows); /* a range, perhaps */
+    *ind = (Indicator){.space = old->space,
+                       .rows = old->rows,
+                       .idx = idx,
+                       .total = old->total,
+                       .ascending = ascending,
+                       .injective = old->injective,
+                       .used = old->used,
+                       .count = mem_try((size_t)space_rows, sizeof *ind->count)};
+    if (!ind->count) return mem_free(idx), false;
+    memcpy(ind->count, old->count, sizeof *ind->count * (size_t)space_rows);
+    return true;
+}
+static bool sort_indicators(Integration *out, const Integration *in, int by, int64_t *segments, int threads) {
     for (int i = 0; i < in->nindicators; i++) {
         const Indicator *old = &in->indicators[i];
         Indicator *ind = &out->indicators[out->nindicators++];
         ind->space = old->space;
         int32_t *idx = mem_try((size_t)out->rows + 1, sizeof *idx);
         if (!idx) return false;
-        for (int64_t r = 0; r < out->rows; r++) idx[r] = (int32_t)indicator_row(old, out->order[r]);
-        if (!indicator_finish(ind, idx, out->rows, in->spaces[ind->space].rows)) return false;
+        reorder((Reordering){.in = in, .order = out->order, .ind = old, .idx = idx}, threads);
+        if (!reordered_indicator(ind, old, idx, in->spaces[ind->space].rows)) return false;
         if (i == by && ind->total) ind->segments = segments;
     }
     return true;
@@ -188,13 +234,13 @@ static bool copy_blocks(Integration *out, const Integration *in, Arrangement a, 
     for (int k = 0; k < nplaces; k++) mem_free(places[k].rows);
     return ok;
 }
-static double *reordered(const double *x, const int32_t *order, int64_t n) {
-    double *y = mem_try((size_t)n + 1, sizeof *y);
-    for (int64_t i = 0; y && i < n; i++) y[i] = x[order[i]];
+static double *reordered(const Integration *in, const double *x, const int32_t *order, int threads) {
+    double *y = mem_try((size_t)in->rows + 1, sizeof *y);
+    if (y) reorder((Reordering){.in = in, .order = order, .x = x, .y = y}, threads);
     return y;
 }
 /* The rows' order, and all that has a number for each row. */
-static bool sort_rows(Integration *out, const Integration *in, int by) {
+static bool sort_rows(Integration *out, const Integration *in, int by, int threads) {
     int64_t n = in->rows, keys = in->spaces[in->indicators[by].space].rows;
     int64_t *segments = mem_try((size_t)keys + 2, sizeof *segments);
     out->borrows_rows = false;
@@ -208,10 +254,10 @@ static bool sort_rows(Integration *out, const Integration *in, int by) {
     bool ok = segments && out->order;
     if (ok) {
         counting_sort(&in->indicators[by], keys, segments, out->order);
-        ok = (!in->label || (out->label = reordered(in->label, out->order, n))) &&
-             (!in->weight || (out->weight = reordered(in->weight, out->order, n)));
+        ok = (!in->label || (out->label = reordered(in, in->label, out->order, threads))) &&
+             (!in->weight || (out->weight = reordered(in, in->weight, out->order, threads)));
     }
-    ok = ok && sort_indicators(out, in, by, segments);
+    ok = ok && sort_indicators(out, in, by, segments, threads);
     if (out->nindicators <= by || !out->indicators[by].segments) mem_free(segments);
     return ok;
 }
@@ -233,7 +279,7 @@ Integration *integration_arrange(Diags *ds, const Integration *in, Arrangement a
     out->made = arena_array(out->arena, Matrix *, in->nblocks + 1);
     bool ok = true;
     if (a.sort_by >= 0) {
-        ok = sort_rows(out, in, a.sort_by);
+        ok = sort_rows(out, in, a.sort_by, threads);
     } else {
         memcpy(out->indicators, in->indicators, sizeof *in->indicators * (size_t)in->nindicators);
         out->nindicators = out->nborrowed = in->nindicators;

@@ -211,4 +211,15 @@ static inline int64_t indicator_row(const Indicator *ind, int64_t i) {
     if (ind->identity) return i;
     return i >= ind->begin && i < ind->end ? i - ind->begin + ind->first : -1;
 }
+/* A row of few numbers, for which memcpy takes longer to find out how many they are than to copy them. */
+static inline void copy_numbers(double *restrict to, const double *restrict from, int64_t n) {
+    if (n > 4) {
+        memcpy(to, from, (size_t)n * sizeof *to);
+        return;
+    }
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4) memcpy(to + i, from + i, 4 * sizeof *to);
+    if (n & 2) memcpy(to + i, from + i, 2 * sizeof *to), i += 2;
+    if (n & 1) to[i] = from[i];
+}
 #endif

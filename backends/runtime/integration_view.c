@@ -175,7 +175,7 @@ static void put_row(const IntBlock *b, int64_t r, double *out) {
     switch (m->kind) {
     case MAT_DENSE:
         if (m->cols > 0 && to[m->cols - 1] - to[0] == m->cols - 1)
-            memcpy(out + to[0], m->data + r * m->ld, (size_t)m->cols * sizeof *out);
+            copy_numbers(out + to[0], m->data + r * m->ld, m->cols);
         else
             for (int64_t c = 0; c < m->cols; c++) out[to[c]] = m->data[r * m->ld + c];
         return;
@@ -236,7 +236,7 @@ static void dense_part(void *ctx, int part, int nparts) {
 static Matrix *dense_all(const Integration *in, int threads) {
     Matrix *m = mat_new_dense(in->rows, in->cols);
     if (m)
-        thread_run((double)in->rows * (double)in->cols > 1e6 && threads > 1 ? threads : 1, dense_part, &(Fill){in, m});
+        thread_run(integration_parts(threads, (double)in->rows * (double)in->cols), dense_part, &(Fill){in, m});
     return m;
 }
 static inline int64_t append(Matrix *m, int64_t at, int64_t row_start, int32_t col, double value) {
@@ -248,12 +248,45 @@ static inline int64_t append(Matrix *m, int64_t at, int64_t row_start, int32_t c
     m->values[k] = value;
     return at + 1;
 }
-static Matrix *sparse_all(const Integration *in, int64_t nnz) {
-    Matrix *m = mat_new_csr(in->rows, in->cols, nnz, false);
-    int64_t at = 0;
-    for (int64_t i = 0; m && i < in->rows; i++) {
+/* Sparse rows are counted first, so that each thread knows where its rows begin: `stored` has how many cells other than
+ * 0 each row of a block has; NULL: the block says so itself. */
+typedef struct SparseFill {
+    const Integration *in;
+    int32_t *const *stored;
+    Matrix *m;
+    int64_t *rowptr;
+} SparseFill;
+static bool counts_itself(const Matrix *m) {
+    return m->kind == MAT_CODES || (m->kind == MAT_CSR && !m->values);
+}
+static void count_stored(void *ctx, int part, int nparts) {
+    const SparseFill *z = ctx;
+    for (int b = 0; b < z->in->nblocks; b++) {
+        const Matrix *d = z->in->blocks[b].data;
+        for (int64_t r = d->rows * part / nparts; z->stored[b] && r < d->rows * (part + 1) / nparts; r++)
+            z->stored[b][r] = (int32_t)row_nnz(d, r);
+    }
+}
+static void count_part_rows(void *ctx, int part, int nparts) {
+    const SparseFill *z = ctx;
+    int64_t begin = z->in->rows * part / nparts, end = z->in->rows * (part + 1) / nparts;
+    for (int b = 0; b < z->in->nblocks; b++) {
+        const Indicator *ind = &z->in->indicators[z->in->blocks[b].indicator];
+        const Matrix *d = z->in->blocks[b].data;
+        for (int64_t i = begin; i < end; i++) {
+            int64_t r = indicator_row(ind, i);
+            if (r >= 0) z->rowptr[i + 1] += z->stored[b] ? z->stored[b][r] : row_nnz(d, r);
+        }
+    }
+}
+static void sparse_part(void *ctx, int part, int nparts) {
+    const SparseFill *z = ctx;
+    const Integration *in = z->in;
+    Matrix *m = z->m;
+    int64_t begin = in->rows * part / nparts, end = in->rows * (part + 1) / nparts;
+    for (int64_t i = begin; i < end; i++) {
         if (i % 4096 == 0 && work_given_up()) break;
-        int64_t start = at;
+        int64_t start = m->rowptr[i], at = start;
         for (int b = 0; b < in->nblocks; b++) {
             const IntBlock *blk = &in->blocks[b];
             const Matrix *d = blk->data;
@@ -268,15 +301,35 @@ static Matrix *sparse_all(const Integration *in, int64_t nnz) {
                 for (int64_t c = 0; c < d->cols; c++)
                     at = append(m, at, start, blk->target_cols[c], d->data[r * d->ld + c]);
         }
-        m->rowptr[i + 1] = at;
     }
-    return m;
+}
+static Matrix *sparse_all(const Integration *in, int64_t nnz, int threads) {
+    int32_t **stored = mem_alloc(sizeof *stored * (size_t)(in->nblocks + 1));
+    Matrix *m = mat_new_csr(in->rows, in->cols, nnz, false);
+    bool ok = m != NULL;
+    for (int b = 0; ok && b < in->nblocks; b++) {
+        const Matrix *d = in->blocks[b].data;
+        if (!counts_itself(d)) ok = (stored[b] = mem_try((size_t)d->rows + 1, sizeof **stored)) != NULL;
+    }
+    if (ok) {
+        SparseFill z = {in, stored, m, m->rowptr};
+        int parts = integration_parts(threads, (double)in->rows * in->nblocks);
+        thread_run(parts, count_stored, &z);
+        thread_run(parts, count_part_rows, &z);
+        for (int64_t i = 0; i < in->rows; i++) m->rowptr[i + 1] += m->rowptr[i];
+        thread_run(parts, sparse_part, &z);
+    }
+    for (int b = 0; b < in->nblocks; b++) mem_free(stored[b]);
+    mem_free(stored);
+    if (ok) return m;
+    mat_free(m);
+    return NULL;
 }
 Integration *integration_materialize(Diags *ds, const Integration *in, int threads) {
     int64_t nnz = integration_materialized_nnz(in);
     bool sparse = is_sparse(in, nnz);
     double bytes = sparse ? (double)nnz * 12 + (double)(in->rows + 1) * 8 : (double)in->rows * (double)in->cols * 8;
-    Matrix *m = bytes > (double)int_memory_available() ? NULL : sparse ? sparse_all(in, nnz) : dense_all(in, threads);
+    Matrix *m = bytes > (double)int_memory_available() ? NULL : sparse ? sparse_all(in, nnz, threads) : dense_all(in, threads);
     if (work_given_up()) {
         mat_free(m);
         diag_error(ds, "E460", in->spec->span, "interrupted while target %s was materialized", in->spec->target);

@@ -17,7 +17,8 @@ const EffortRow effort_rows[ALL_EFFORTS] = {
 #define UNDER_WAY 4.0      /* rows that a processor works on at a time */
 #define SHARED_PAIRS 32768 /* a sparse product of fewer operations is one thread's (kernels_common.c) */
 #define PART_ROWS 1024     /* a pass of fewer rows a thread takes fewer threads (prelude.h: parts_for) */
-enum { LANES = 8, WIDEST = 64 /* columns that tiles take */, SUMS = 20 /* vectors of sums that registers hold */ };
+#define MAPPED 2097152.0   /* bytes: larger arrays are mapped by themselves (memory.c) */
+enum { LANES = 8, WIDEST = 64 /* columns that vectors take */, SUMS = 20 /* vectors of sums that registers hold */ };
 enum { TILE_ROWS = 8, TILE_VECTORS = 3, TILES_MOST = 8 }; /* of a tile of x' y of wide rows (prelude.h: add_tiles) */
 
 /* ---- near, mid, far ---- */
@@ -121,11 +122,12 @@ static void count_product(Counting *c, const IrNode *n, double rows) {
         return;
     }
     double narrow = fmin(k, w), wide = fmax(k, w), sums = narrow == 1 ? vectors(wide) : k * vectors(w);
-    if (x == y) sums = (sums + vectors(w)) / 2;
-    bool fits = narrow == 1 ? wide <= WIDEST : w <= WIDEST && k * vectors(w) <= 8 * SUMS;
+    if (x == y) /* of each vector of columns, the rows down to the diagonal */
+        for (double v = 1; v < vectors(w); v++) sums -= k - v * LANES;
+    bool fits = narrow == 1 ? wide <= WIDEST : w <= WIDEST && k <= TILES_MOST * fmax(1, floor(SUMS / vectors(w)));
     fits = fits || (k >= TILE_ROWS && vectors(w) >= TILE_VECTORS);
     add(c, fits ? EFFORT_outer : EFFORT_loose, rows * sums);
-    add(c, EFFORT_outer_rows, rows * fmin(TILES_MOST, fmax(1, ceil(sums / SUMS))));
+    add(c, EFFORT_outer_rows, rows * ceil(sums / SUMS));
 }
 static void count_index(Counting *c, const IrNode *n, double rows) {
     const IrNode *x = n->args[0];
@@ -243,26 +245,30 @@ static void count_kernel(Counting *c, const IrNode *n, IrCost once) {
     } else
         add(c, EFFORT_kernel_seconds, once.seconds);
 }
-/* What emitted code allocates before it runs. */
-static double kept_bytes(const Counting *c) {
-    double bytes = 0;
+/* Emitted code allocates arrays before it runs. */
+static void add_array(double bytes, double *fresh, double *mapped) {
+    *(bytes >= MAPPED ? mapped : fresh) += bytes;
+}
+static void count_kept(const Counting *c) {
+    double *fresh = &c->out[EFFORT_fresh], *mapped = &c->out[EFFORT_mapped];
     for (int i = 0; i < c->plan->passes.len; i++) {
         const FusePass *p = c->plan->passes.data[i];
         for (int k = 0; k < p->nodes.len; k++) {
             const IrNode *n = p->nodes.data[k];
             bool sums = n->op == IR_SCATTER && !fuse_is_to_block(c->plan, n);
-            double cells = (double)n->rows * (double)n->cols;
-            if (n->rspace && (FUSE(n)->stored || sums)) bytes += 8 * cells * (sums ? c->threads : 1);
+            double bytes = 8 * (double)n->rows * (double)n->cols;
+            if (n->rspace && (FUSE(n)->stored || sums)) add_array(bytes, fresh, mapped);
+            if (n->rspace && sums) add_array(bytes * (c->threads - 1), fresh, mapped);
         }
     }
     for (int r = 0; r < c->plan->regions.len; r++) {
         const FuseRegion *fr = c->plan->regions.data[r];
         for (int i = 0; i < fr->steps.len; i++) {
             const IrNode *n = fr->steps.data[i].node;
-            if (n && ir_is_small(n) && FUSE(n)->kind != FUSE_CONTROL) bytes += 8 * (double)n->rows * (double)n->cols;
+            if (n && ir_is_small(n) && FUSE(n)->kind != FUSE_CONTROL)
+                add_array(8 * (double)n->rows * (double)n->cols, fresh, mapped);
         }
     }
-    return bytes;
 }
 /* What a step on small values sweeps, in order. Emitted code does it on one thread. */
 static double small_bytes(const IrNode *n) {
@@ -316,53 +322,109 @@ void effort_run(const FusePlan *plan, const IrCost *each, int threads, const Har
     }
     for (int k = 0; k < NEFFORTS; k++) out[k] = 0;
     out[EFFORT_run] = 1;
-    out[EFFORT_fresh] = kept_bytes(&c);
+    count_kept(&c);
     for (int i = 0; i < plan->passes.len; i++) count_pass(&c, plan->passes.data[i], c.bytes[i]);
     count_steps(&c, each);
 }
 
 /* ---- making data ---- */
-/* A row for each row of the target out of a block: `width` numbers or entries written. */
-static void add_copies(const Integration *in, int block, int threads, double *out) {
-    const IntBlock *b = &in->blocks[block];
-    const Matrix *m = b->data;
-    const Indicator *ind = &in->indicators[b->indicator];
-    double rows = (double)in->rows, far = ind->ascending ? 0 : beyond((double)mat_bytes(m), LAST_CACHE);
-    double mean = m->kind == MAT_CSR && m->rows > 0 ? (double)m->rowptr[m->rows] / (double)m->rows : 1;
-    out[MAKE_row_picks] += rows * (1 - far) / threads;
-    out[MAKE_row_picks_far] += rows * far / threads;
-    if (m->kind == MAT_DENSE)
-        out[MAKE_cell_copies] += 8 * rows * (double)m->cols / threads;
+typedef struct Making {
+    const Integration *in;
+    const Hardware *hw;
+    int threads;
+    double *out;
+} Making;
+/* Arrays that threads fill take their pages from all of them. */
+static void make_array(const Making *k, double bytes, double parts) {
+    if (bytes >= MAPPED)
+        k->out[MAKE_mapped_bytes] += bytes / parts;
     else
-        out[MAKE_entry_copies] += rows * mean / threads;
+        k->out[MAKE_fresh_bytes] += bytes;
 }
-void effort_join(const Integration *in, double bytes, double nnz, int threads, double out[NMAKE_EFFORTS]) {
-    for (int k = 0; k < NMAKE_EFFORTS; k++) out[k] = 0;
-    out[MAKE_join] = 1;
-    out[MAKE_fresh_bytes] = bytes;
-    for (int b = 0; b < in->nblocks; b++) {
-        const Matrix *m = in->blocks[b].data;
-        if (nnz < 0) {
-            add_copies(in, b, threads, out);
-            continue;
-        }
-        out[MAKE_sparse_picks] += (double)in->rows;
-        if (m->kind == MAT_DENSE) out[MAKE_sparse_cells] += (double)in->rows * (double)m->cols;
+/* Rows of x, of so many bytes each, read in an order that follows no pattern, or in theirs. */
+static void make_picks(const Making *k, double rows, double bytes, bool in_order, MakeEffort near,
+                       MakeEffort mid, MakeEffort far) {
+    Place p = place_of(in_order ? 0 : bytes, k->hw);
+    k->out[near] += rows * p.near;
+    k->out[mid] += rows * p.mid;
+    k->out[far] += rows * p.far;
+}
+/* `rows` rows for rows of the target out of a block, written into an array of `all` bytes. */
+static void make_copies(const Making *k, int block, double rows, double all, double parts) {
+    const IntBlock *b = &k->in->blocks[block];
+    const Matrix *m = b->data;
+    const Indicator *ind = &k->in->indicators[b->indicator];
+    double mean = m->kind == MAT_CSR && m->rows > 0 ? (double)m->rowptr[m->rows] / (double)m->rows : 1;
+    double row = m->rows > 0 ? (double)mat_bytes(m) / (double)m->rows : 0;
+    make_picks(k, rows / parts, row * spread_of(k->in, ind), ind->ascending, MAKE_row_picks, MAKE_row_picks_mid,
+               MAKE_row_picks_far);
+    if (m->kind != MAT_DENSE) {
+        k->out[MAKE_entry_copies] += rows * mean / parts;
+        return;
     }
-    if (nnz >= 0) out[MAKE_sparse_entries] = nnz;
+    double bytes = 8 * rows * (double)m->cols, far = beyond(all, LAST_CACHE);
+    k->out[MAKE_cell_copies] += bytes * (1 - far) / parts;
+    k->out[MAKE_cell_copies_far] += bytes * far * k->hw->read_one / hardware_bandwidth(k->hw, parts);
 }
-void effort_arrange(const Integration *in, Arrangement a, int threads, double out[NMAKE_EFFORTS]) {
+static double making_parts(const Making *k, double cells) {
+    int parts = integration_parts(k->threads, cells);
+    k->out[MAKE_make_fork] += parts > 1;
+    return parts;
+}
+void effort_join(const Integration *in, double bytes, double nnz, int threads, const Hardware *hw,
+                 double out[NMAKE_EFFORTS]) {
+    for (int k = 0; k < NMAKE_EFFORTS; k++) out[k] = 0;
+    Making m = {in, hw, threads, out};
+    double rows = (double)in->rows, cells = rows * (double)in->cols;
+    m.out[MAKE_join] = 1;
+    if (nnz < 0) {
+        double parts = making_parts(&m, cells);
+        make_array(&m, bytes, parts);
+        for (int b = 0; b < in->nblocks; b++) make_copies(&m, b, rows, bytes, parts);
+        return;
+    }
+    double parts = making_parts(&m, rows * in->nblocks);
+    make_array(&m, 4 * nnz, parts);
+    make_array(&m, 8 * nnz, parts);
+    make_array(&m, 8 * rows, parts);
+    m.out[MAKE_sparse_picks] = rows * in->nblocks / parts;
+    m.out[MAKE_sparse_entries] = nnz / parts;
+    for (int b = 0; b < in->nblocks; b++) {
+        const Matrix *x = in->blocks[b].data;
+        if (x->kind == MAT_DENSE) m.out[MAKE_sparse_cells] += rows * (double)x->cols / parts;
+    }
+}
+/* The rows' order, by counting them; then every index, and what has a number for each row, in that order. */
+static void make_order(const Making *k, int by) {
+    const Integration *in = k->in;
+    const Indicator *ind = &in->indicators[by];
+    double rows = (double)in->rows;
+    make_picks(k, rows, 8 * spread_of(in, ind), ind->ascending, MAKE_sorted_rows, MAKE_sorted_mid, MAKE_sorted_far);
+    make_array(k, 4 * rows, 1);
+    int numbers = (in->label != NULL) + (in->weight != NULL);
+    double parts = making_parts(k, rows);
+    for (int i = 0; i < in->nindicators + numbers; i++) {
+        double width = i < in->nindicators ? 4 : 8;
+        bool written_out = i >= in->nindicators || in->indicators[i].idx;
+        make_array(k, width * rows, parts);
+        make_picks(k, rows / parts, width * rows, !written_out || ind->ascending, MAKE_reindexed, MAKE_reindexed_mid,
+                   MAKE_reindexed_far);
+    }
+}
+void effort_arrange(const Integration *in, Arrangement a, int threads, const Hardware *hw, double out[NMAKE_EFFORTS]) {
     for (int k = 0; k < NMAKE_EFFORTS; k++) out[k] = 0;
     if (arrangement_is_plain(a)) return;
-    out[MAKE_arrange] = 1;
-    out[MAKE_fresh_bytes] = (double)integration_copied_bytes(in, a);
-    for (int b = 0; b < in->nblocks; b++)
-        if (integration_copies(in, a, b)) add_copies(in, b, threads, out);
-    if (a.sort_by < 0) return;
-    double rows = (double)in->rows, far = beyond(4 * rows, LAST_CACHE);
-    out[MAKE_sorted_rows] = rows * (1 - far);
-    out[MAKE_sorted_far] = rows * far;
-    out[MAKE_reindexed] = rows * in->nindicators;
+    Making m = {in, hw, threads, out};
+    m.out[MAKE_arrange] = 1;
+    if (a.sort_by >= 0) make_order(&m, a.sort_by);
+    for (int b = 0; b < in->nblocks; b++) {
+        const Matrix *x = in->blocks[b].data;
+        if (!integration_copies(in, a, b) || !x->rows) continue;
+        double rows = (double)integration_copied_rows(in, b), bytes = (double)mat_bytes(x) / (double)x->rows * rows;
+        double parts = making_parts(&m, rows * (x->kind == MAT_DENSE ? (double)x->cols : 2));
+        make_array(&m, bytes, parts);
+        make_copies(&m, b, rows, bytes, parts);
+    }
 }
 
 /* ---- seconds ---- */

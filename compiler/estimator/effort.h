@@ -39,7 +39,8 @@ double effort_make_seconds(const EffortSeconds *s, const double units[ALL_EFFORT
 /* Of one run of the program of `plan`, loops counted by their trips. each: its ir_cost_each(). */
 void effort_run(const FusePlan *plan, const IrCost *each, int threads, const Hardware *hw, double out[NEFFORTS]);
 /* Of joining all of `in`, into a table of `bytes`, or sparse rows of nnz entries when that is not negative. */
-void effort_join(const Integration *in, double bytes, double nnz, int threads, double out[NMAKE_EFFORTS]);
+void effort_join(const Integration *in, double bytes, double nnz, int threads, const Hardware *hw,
+                 double out[NMAKE_EFFORTS]);
 /* Of integration_arrange(in, a). */
-void effort_arrange(const Integration *in, Arrangement a, int threads, double out[NMAKE_EFFORTS]);
+void effort_arrange(const Integration *in, Arrangement a, int threads, const Hardware *hw, double out[NMAKE_EFFORTS]);
 #endif

@@ -164,15 +164,15 @@ static double absorbed_share(const Integration *in, Arrangement a) {
     }
     return share(absorbed, all);
 }
-static void effort_of_making(const Integration *in, Candidate *c, int threads) {
+static void effort_of_making(const Integration *in, Candidate *c, int threads, const Hardware *hw) {
     double *out = c->effort + NEFFORTS;
     if (!c->materialize) {
-        effort_arrange(in, c->arrangement, threads, out);
+        effort_arrange(in, c->arrangement, threads, hw, out);
         return;
     }
     bool sparse = c->data->blocks[0].data->kind != MAT_DENSE;
     effort_join(in, (double)integration_materialized_bytes(in), sparse ? (double)integration_materialized_nnz(in) : -1,
-                threads, out);
+                threads, hw, out);
 }
 void features_of(const Integration *in, Candidate *c, int n, int threads, const Hardware *hw,
                  double (*out)[NFEATURES]) {
@@ -186,7 +186,7 @@ void features_of(const Integration *in, Candidate *c, int n, int threads, const 
         (void)ir_cost_each(c[i].func, threads, each);
         *w = work_totals(plan, each);
         effort_run(plan, each, threads, hw, c[i].effort);
-        effort_of_making(in, &c[i], threads);
+        effort_of_making(in, &c[i], threads, hw);
         of[i] = w;
         if (c[i].gram != GRAM_BY_COST) continue;
         if (c[i].materialize)
@@ -199,7 +199,8 @@ void features_of(const Integration *in, Candidate *c, int n, int threads, const 
         x.materialized = c[i].materialize;
         x.sorted = c[i].arrangement.sort_by >= 0;
         x.absorbed = absorbed_share(in, c[i].arrangement);
-        x.make_bytes = c[i].effort[NEFFORTS + MAKE_fresh_bytes];
+        x.make_bytes = (double)(c[i].materialize ? integration_materialized_bytes(in)
+                                                 : integration_copied_bytes(in, c[i].arrangement));
         x.make_sparse = c[i].materialize && c[i].data->blocks[0].data->kind != MAT_DENSE;
         fill(&x, out[i]);
     }

@@ -49,6 +49,7 @@ static inline Integration *world_target(int64_t n, bool plain) {
         t->spaces[k] = (IntSpace){.name = names[k], .role = k, .rows = rows};
         t->indicators[k] =
             (Indicator){.space = k, .rows = n, .idx = k ? idx : NULL, .identity = !k, .total = true, .count = count};
+        for (int64_t r = 0; r < rows; r++) t->indicators[k].used += count[r] > 0;
         Matrix *data = random_matrix(plain || !k ? S_DENSE : k == 1 ? S_CSR : S_CODES, rows, widths[k]);
         if (data->kind == MAT_DENSE)
             for (int64_t i = 0; i < rows * widths[k]; i++) data->data[i] = 0.25 + fabs(data->data[i]);
