@@ -32,10 +32,6 @@ void *mem_alloc(size_t bytes);            /* zeroed */
 void *mem_realloc(void *p, size_t bytes); /* of mem_alloc() or mem_realloc() */
 void *mem_try(size_t count, size_t size); /* zeroed, 64-byte aligned; NULL on overflow or exhaustion */
 void mem_free(void *p);                   /* for all three */
-/* While something is measured: large arrays that are freed are kept, `bytes` of them at most, and given out again,
- * zeroed as fresh pages would be. A virtual machine's fresh pages may have to be lent by its host first, which takes
- * ten times as long at some times and not at others. 0 gives all back. Not from several threads at once. */
-void mem_keep_freed(size_t bytes);
 void mem_on_exhaustion(void (*handler)(size_t bytes));
 _Noreturn void mem_exhausted(size_t bytes); /* calls the handler */
 void mem_fail_after(int64_t allocations); /* tests: the Nth allocation from now on fails; -1 turns it off */

@@ -88,46 +88,8 @@ __attribute__((no_sanitize("address"))) static LargeHead *large_head(void *p) {
     LargeHead *h = (LargeHead *)p - 1;
     return h->mark == mark_of(h, LARGE_KIND) ? h : NULL;
 }
-/* Freed large arrays that are kept (mem_keep_freed). */
-static struct {
-    pthread_mutex_t lock;
-    size_t most, bytes;
-    int n;
-    LargeHead *of[64];
-} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
-static bool large_keep(LargeHead *h) {
-    pthread_mutex_lock(&kept.lock);
-    bool room = kept.bytes + h->mapped <= kept.most && kept.n < (int)(sizeof kept.of / sizeof *kept.of);
-    if (room) {
-        kept.of[kept.n++] = h;
-        kept.bytes += h->mapped;
-    }
-    pthread_mutex_unlock(&kept.lock);
-    return room;
-}
-/* One that is large enough, and not twice as large. */
-static void *large_kept(size_t size) {
-    LargeHead *found = NULL;
-    pthread_mutex_lock(&kept.lock);
-    for (int i = kept.n - 1; i >= 0 && !found; i--) {
-        if (kept.of[i]->mapped < size || kept.of[i]->mapped > 2 * size) continue;
-        found = kept.of[i];
-        kept.of[i] = kept.of[--kept.n];
-        kept.bytes -= found->mapped;
-    }
-    pthread_mutex_unlock(&kept.lock);
-    if (found) memset(found + 1, 0, size - sizeof *found);
-    return found ? found + 1 : NULL;
-}
-void mem_keep_freed(size_t bytes) {
-    kept.most = bytes;
-    for (; !bytes && kept.n; kept.n--) (void)munmap(kept.of[kept.n - 1], kept.of[kept.n - 1]->mapped);
-    if (!bytes) kept.bytes = 0;
-}
 static void *large_try(size_t bytes) {
     size_t size = (bytes + sizeof(LargeHead) + PAGE - 1) / PAGE * PAGE;
-    void *again = kept.n ? large_kept(size) : NULL;
-    if (again) return again;
     LargeHead *h = map_pages(size);
     if (!h) return NULL;
     h->mark = mark_of(h, LARGE_KIND);
@@ -281,6 +243,6 @@ void mem_free(void *p) {
         medium_free(piece);
     else if (!h)
         free(p);
-    else if (!kept.most || !large_keep(h))
+    else
         (void)munmap(h, h->mapped);
 }

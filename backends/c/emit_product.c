@@ -188,8 +188,7 @@ static bool vector_dot(Emit *e, const IrNode *n) {
     const char *row = emit_row_address(e, x, "b"), *rows = emit_row_address(e, x, "(b + r)");
     if (!row || x->cols < 4 || x->cols > 64) return false;
     Lanes l = emit_lanes_to(e, x->cols);
-    bool parts = e->target->parts && l.n > 1; /* all lanes are as wide, so that they fold as one */
-    if (parts) l.width[l.n - 1] = e->target->lanes;
+    if (e->target->parts) l.width[l.n - 1] = e->target->lanes; /* all are as wide: they fold as one */
     int indent = e->indent;
     e->indent = 1;
     emit_line(e, &e->top, "double w%d[%d] __attribute__((aligned(64))) = {0};", n->id, emit_lanes_end(&l));

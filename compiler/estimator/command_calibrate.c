@@ -22,8 +22,7 @@
 #include <unistd.h>
 
 #define BUDGET_MINUTES 15
-#define KERNELS "kernels-"           /* begins the name of the folder for compiled code */
-#define KEPT_BYTES ((size_t)2 << 30) /* of freed arrays, for the next one: measure.h */
+#define KERNELS "kernels-" /* begins the name of the folder for compiled code */
 
 typedef struct Calibration {
     Invocation *v;
@@ -109,11 +108,9 @@ static bool begin_measuring(Calibration *c) {
         c->kernels[0] = 0;
         return cannot_write(c, "a folder for compiled code");
     }
-    mem_keep_freed(KEPT_BYTES);
     return true;
 }
 static void end_measuring(Calibration *c) {
-    mem_keep_freed(0);
     if (c->file >= 0) close(c->file);
     if (!c->kernels[0]) return;
     empty_folder(c->kernels);

@@ -249,8 +249,9 @@ static void count_kernel(Counting *c, const IrNode *n, IrCost once) {
 static void add_array(double bytes, double *fresh, double *mapped) {
     *(bytes >= MAPPED ? mapped : fresh) += bytes;
 }
+/* The threads that fill an array take its pages. */
 static void count_kept(const Counting *c) {
-    double *fresh = &c->out[EFFORT_fresh], *mapped = &c->out[EFFORT_mapped];
+    double *fresh = &c->out[EFFORT_fresh], all = 0, *mapped = &all;
     for (int i = 0; i < c->plan->passes.len; i++) {
         const FusePass *p = c->plan->passes.data[i];
         for (int k = 0; k < p->nodes.len; k++) {
@@ -269,6 +270,7 @@ static void count_kept(const Counting *c) {
                 add_array(8 * (double)n->rows * (double)n->cols, fresh, mapped);
         }
     }
+    c->out[EFFORT_mapped] = all / c->threads;
 }
 /* What a step on small values sweeps, in order. Emitted code does it on one thread. */
 static double small_bytes(const IrNode *n) {

@@ -55,33 +55,6 @@ static void test_mem_try(void **state) {
     mem_fail_after(-1);
 }
 
-/* Large arrays that were freed come again, zeroed; smaller and much larger ones are made anew. */
-static void test_mem_keep_freed(void **state) {
-    (void)state;
-    enum { LARGE = 4 << 20 };
-    mem_keep_freed((size_t)LARGE + (1 << 20));
-    char *p = mem_try(LARGE, 1), *q = mem_try(LARGE, 1);
-    assert_non_null(p);
-    assert_non_null(q);
-    memset(p, 7, LARGE);
-    mem_free(p);
-    mem_free(q); /* there is no room for both */
-    char *again = mem_try(LARGE - 100, 1);
-    assert_ptr_equal(again, p);
-    for (int i = 0; i < LARGE - 100; i++) assert_true(again[i] == 0);
-    mem_free(again);
-    char *half = mem_try(LARGE / 2 - 8192, 1), *twice = mem_try(2 * LARGE, 1);
-    assert_ptr_not_equal(half, p);
-    assert_ptr_not_equal(twice, p);
-    mem_free(half);
-    mem_free(twice);
-    mem_keep_freed(0);
-    p = mem_try(LARGE, 1);
-    assert_non_null(p);
-    assert_true(p[LARGE - 1] == 0);
-    mem_free(p);
-}
-
 static jmp_buf exhausted;
 static size_t refused;
 static void leave(size_t bytes) {
@@ -309,7 +282,7 @@ static void test_explanations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arena),      cmocka_unit_test(test_mem_try), cmocka_unit_test(test_mem_keep_freed),
+        cmocka_unit_test(test_arena),      cmocka_unit_test(test_mem_try),
         cmocka_unit_test(test_exhaustion), cmocka_unit_test(test_buf),     cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_numbers),    cmocka_unit_test(test_layout),  cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_collecting), cmocka_unit_test(test_flood),   cmocka_unit_test(test_explanations)};
