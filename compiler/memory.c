@@ -5,9 +5,14 @@
  *
  * Arrays lie in huge pages where the system has them. A virtual machine takes microseconds to map a page of 4 kB, and a
  * training of a millisecond fills hundreds: that took longer than its passes. Fresh pages are zero, so that nobody
- * writes zeros first, and the threads that fill an array take its pages. from LARGE on    mapped by themselves, 64
- * bytes behind a multiple of 2 MB, where their head is from MEDIUM on   next to each other in regions of huge pages,
- * each behind its head; one region stays when it is empty below            the C library's */
+ * writes zeros first, and the threads that fill an array take its pages.
+ *
+ * Arrays of LARGE bytes and more are mapped by themselves, 64 bytes behind a multiple of 2 MB, where their head is.
+ *
+ * Those of MEDIUM bytes and more lie next to each other in regions of huge pages, each behind its head; one region
+ * stays when it is empty.
+ *
+ * Others are the C library's. */
 #include "compiler/base.h"
 #include <pthread.h>
 #include <stdatomic.h>

@@ -29,6 +29,7 @@ if "$amal" doctor | grep -q 'ok  XGBoost'; then
     holds "the measurements say what machine they are of" grep -q '^# threads [0-9]' measured.csv
     { cat "$tmp/command/made/train.amal" && printf 'algorithm odd() {\n  fit(X: [n, d], y: [n, 1]) { w = solve(0 * (X'"'"' @ X), X'"'"' @ y); return w; }\n  predict(X: [m, d]) { return X @ w; }\n}\ntrain odd = odd() on T;\n'; } >"$tmp/command/made/odd.amal"
     expect 0 "warning[W609]: \`odd\` was not measured" calibrate --from measured.csv made/odd.amal
+    holds "what is wrong with it is said once" sh -c 'test "$(grep -c "error\[" "$1")" = 1' sh "$tmp/stderr"
     holds "what was measured again is of the same machine" sh -c 'test "$(grep -c "^# threads" measured.csv)" = 1'
     expect 1 "E471" calibrate --train --from measured.csv -o new.model
     expect 2 "names the measurements themselves" calibrate --train --from measured.csv -o ./measured.csv

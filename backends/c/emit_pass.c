@@ -69,9 +69,7 @@ static int block_rows(Emit *e, const FusePass *pass, int space) {
 }
 /* Where a reduction adds up: on the stack while the pass runs, or in the thread's own part of the frame's array. */
 static void declare_sums(Emit *e, const IrNode *n, Buf *tail) {
-    const char *none = n->op == IR_MINALL || n->op == IR_COLMIN   ? "__builtin_inf()"
-                       : n->op == IR_MAXALL || n->op == IR_COLMAX ? "-__builtin_inf()"
-                                                                  : NULL;
+    const char *identity = emit_identity(n), *none = strcmp(identity, "0") ? identity : NULL;
     const char *m = emit_member(e, n);
     long long width = (long long)emit_acc_size(e, n);
     if (on_stack(e, n)) {

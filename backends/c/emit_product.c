@@ -163,7 +163,7 @@ static void wide_product(Emit *e, const IrNode *n) {
     LINE("}");
 }
 
-/* Row b of x times w, a vector for each of the widths: x0, x8 and on, to be folded. */
+/* The row `x` times w: as a number, or, when all vectors are as wide, as one that is still to be folded. */
 static const char *row_times(Emit *e, const Lanes *l, const char *w, bool folded) {
     Buf sum = {0};
     for (int v = 0; v < l->n;) { /* lanes of one width add up before they are folded */

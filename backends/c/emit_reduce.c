@@ -2,8 +2,8 @@
 #include "backends/c/emit_row.h"
 
 enum { TILES_MOST = 8 };                  /* rereadings of a block */
-enum { TILE_ROWS = 8, TILE_VECTORS = 3 }; /* of add_tiles(), at most */
-enum { CHAINS = 8 };                      /* vectors of sums under way at a time */
+enum { TILE_ROWS = 8 };                   /* of add_tiles(), at most */
+enum { CHAINS = 8 };                      /* vectors of results, or numbers of one, under way at a time */
 enum { PACKED = 512 << 10 };              /* bytes of a block's rows that a pass copies */
 
 bool emit_acc_is_transposed(const Emit *e, const IrNode *n) {
@@ -48,20 +48,20 @@ static int lanes_before(const Lanes *l, int64_t j) {
     return v;
 }
 /* A tile of g += x' y: rows j0 .. j1 of g, whose sums stay in registers while a block passes. */
-typedef struct Tile {
+typedef struct SumTile {
     const IrNode *n, *x, *y;
     const Lanes *l;
     const char *g, *row; /* row: of y, at b */
     int64_t stride, j0, j1;
     bool upper; /* of n = x' x only the vectors that reach the diagonal */
-} Tile;
-static int tile_first(const Tile *t, int64_t j) {
+} SumTile;
+static const char *const chain_name[] = {"", "b", "c", "d"}; /* behind a sum's name */
+static int tile_first(const SumTile *t, int64_t j) {
     return t->upper ? lanes_before(t->l, j) : 0;
 }
 /* Row b of the block, b + c in the loop, to the sums of chain c. */
-static void tile_row(Emit *e, const Tile *t, int c, const char *indent) {
+static void tile_row(Emit *e, const SumTile *t, int c, const char *indent) {
     const char *b = c ? arena_printf(e->arena, "(b + %d)", c) : "b", *row = c ? emit_row_address(e, t->y, b) : t->row;
-    char mark = (char)('s' + c);
     for (int v = tile_first(t, t->j0); v < t->l->n; v++)
         LINE("%s    const %s y%d = %s;", indent, emit_lane_type(t->l->width[v]), v,
              emit_lane_read(e, t->l, v, row));
@@ -69,26 +69,28 @@ static void tile_row(Emit *e, const Tile *t, int c, const char *indent) {
         LINE("%s    const double x%lld = %s;", indent, (long long)j,
              emit_cell(e, t->x, b, arena_printf(e->arena, "%lld", (long long)j)));
         for (int v = tile_first(t, j); v < t->l->n; v++)
-            LINE("%s    %c%lld_%d += x%lld * y%d;", indent, mark, (long long)j, v, (long long)j, v);
+            LINE("%s    s%lld_%d%s += x%lld * y%d;", indent, (long long)j, v, chain_name[c], (long long)j, v);
     }
 }
-static void tile_sums(Emit *e, const Tile *t, int chains, bool end) {
+static void tile_sums(Emit *e, const SumTile *t, int chains, bool end) {
     for (int64_t j = t->j0; j < t->j1; j++)
         for (int v = tile_first(t, j); v < t->l->n; v++) {
             int width = t->l->width[v];
             long long row = (long long)j;
             const char *to = emit_lane(e, width, t->g, j * t->stride + t->l->at[v]);
-            if (end && chains == 1) LINE("    %s = s%lld_%d;", to, row, v);
-            if (end && chains == 2) LINE("    %s = s%lld_%d + t%lld_%d;", to, row, v, row, v);
-            if (end && chains == 4)
-                LINE("    %s = (s%lld_%d + t%lld_%d) + (u%lld_%d + v%lld_%d);", to, row, v, row, v, row, v, row, v);
-            if (end) continue;
-            LINE("    %s s%lld_%d = %s;", emit_lane_type(width), row, v, to);
+            const char *sum = arena_printf(e->arena, "s%lld_%d", row, v);
+            for (int c = 1; end && c < chains; c++)
+                sum = arena_printf(e->arena, "%s + s%lld_%d%s", sum, row, v, chain_name[c]);
+            if (end) {
+                LINE("    %s = %s;", to, sum);
+                continue;
+            }
+            LINE("    %s %s = %s;", emit_lane_type(width), sum, to);
             for (int c = 1; c < chains; c++)
-                LINE("    %s %c%lld_%d = {0};", emit_lane_type(width), 's' + c, row, v);
+                LINE("    %s %s%s = {0};", emit_lane_type(width), sum, chain_name[c]);
         }
 }
-static void tile_sum_up(Emit *e, const Tile *t, bool first) {
+static void tile_sum_up(Emit *e, const SumTile *t, bool first) {
     int64_t sums = 0;
     for (int64_t j = t->j0; j < t->j1; j++) sums += t->l->n - tile_first(t, j);
     int chains = 2 * sums > CHAINS ? 1 : 4 * sums > CHAINS ? 2 : 4;
@@ -128,7 +130,7 @@ static bool vector_outer_product(Emit *e, const IrNode *n, const IrNode *x, cons
     int64_t sums = e->target->registers * 5 / 8, per = sums / l.n > 0 ? sums / l.n : 1; /* registers that hold sums */
     if (l.n > sums || x->cols > per * TILES_MOST || !x->cols) return false;
     per = (x->cols + (x->cols + per - 1) / per - 1) / ((x->cols + per - 1) / per); /* as many in each tile */
-    Tile t = {n, x, y, &l, arena_printf(e->arena, "g%d", n->id), row, acc_stride, 0, 0, emit_is_symmetric(n)};
+    SumTile t = {n, x, y, &l, arena_printf(e->arena, "g%d", n->id), row, acc_stride, 0, 0, emit_is_symmetric(n)};
     for (; t.j0 < x->cols; t.j0 = t.j1) {
         t.j1 = t.j0 + per < x->cols ? t.j0 + per : x->cols;
         if (t.upper) /* later rows have fewer vectors: more of them fit */
@@ -171,9 +173,7 @@ static const char *packed_rows(Emit *e, const IrNode *v, const char *row) {
 static bool tiled_outer_product(Emit *e, const IrNode *n, const IrNode *x, const IrNode *y) {
     const char *from = emit_row_address(e, x, "b"), *row = emit_row_address(e, y, "b");
     int64_t stride = whole_vectors(y->cols);
-    if (!from || !row || x->cols < TILE_ROWS || stride < TILE_VECTORS * e->target->lanes ||
-        stride > emit_acc_stride(e, n))
-        return false;
+    if (!from || !row || x->cols < TILE_ROWS || stride > emit_acc_stride(e, n)) return false;
     const char *right = packed_rows(e, y, row), *left = right && x != y ? packed_rows(e, x, from) : right;
     if (!left) return false;
     LINE("add_tiles(g%d, %lld, %s, %lld, %lld, %s, %lld, %lld, m, %d); /* %s */", n->id,
@@ -283,6 +283,10 @@ static void outer_product(Emit *e, const IrNode *n) {
     }
     LINE("}");
 }
+const char *emit_identity(const IrNode *n) {
+    if (n->op == IR_MINALL || n->op == IR_COLMIN) return "__builtin_inf()";
+    return n->op == IR_MAXALL || n->op == IR_COLMAX ? "-__builtin_inf()" : "0";
+}
 /* How a reduction over the rows goes on from `so_far`. */
 static const char *reduced(Emit *e, const IrNode *n, const char *x, const char *so_far) {
     if (n->op == IR_SUM || n->op == IR_COLSUMS) return arena_printf(e->arena, "%s + %s", so_far, x);
@@ -299,12 +303,10 @@ static bool chained_reduce(Emit *e, const IrNode *n) {
     if (!cols || cols > 64 || (chains < 2 && !whole)) return false;
     chains = chains < 2 ? 1 : chains < 4 ? 2 : 4;
     int64_t rows = single ? cols : chains; /* that pass at once */
-    const char *zero = n->op == IR_SUM || n->op == IR_COLSUMS       ? "0"
-                       : n->op == IR_MINALL || n->op == IR_COLMIN ? "__builtin_inf()"
-                                                                  : "-__builtin_inf()";
     LINE("{ /* %s */", emit_where(e, n));
     LINE("    double s[%d][%lld] __attribute__((aligned(64)));", (int)chains, (long long)emit_pad(cols));
-    LINE("    for (int j = 0; j < %lld; j++) ((double *)s)[j] = %s;", (long long)(chains * emit_pad(cols)), zero);
+    LINE("    for (int j = 0; j < %lld; j++) ((double *)s)[j] = %s;", (long long)(chains * emit_pad(cols)),
+         emit_identity(n));
     LINE("    int b = 0;");
     LINE("    for (; b + %lld <= m; b += %lld) {", (long long)rows, (long long)rows);
     for (int r = 0; r < chains; r++) {
@@ -320,8 +322,8 @@ static bool chained_reduce(Emit *e, const IrNode *n) {
     if (rows > 1) {
         const char *to = single ? "s[0][0]" : "s[0][j]";
         LINE("    for (; b < m; b++)");
-        LINE("        %s%s = %s;", single ? "" : arena_printf(e->arena, "for (int j = 0; j < %lld; j++) ", (long long)cols),
-             to, reduced(e, n, emit_cell(e, x, "b", single ? "0" : "j"), to));
+        const char *loop = arena_printf(e->arena, "for (int j = 0; j < %lld; j++) ", (long long)cols);
+        LINE("        %s%s = %s;", single ? "" : loop, to, reduced(e, n, emit_cell(e, x, "b", single ? "0" : "j"), to));
     }
     const char *all = "s[0][j]", *to = arena_printf(e->arena, "g%d[%s]", n->id, whole ? "0" : "j");
     for (int r = 1; r < chains; r++) all = reduced(e, n, arena_printf(e->arena, "s[%d][j]", r), all);
@@ -378,7 +380,7 @@ void emit_reduce_node(Emit *e, const IrNode *n) {
         return;
     }
     const char *to = arena_printf(e->arena, n->cols == 1 ? "g%d[0]" : "g%d[j]", n->id);
-    if (sums && n->cols > 1) LINE("    " SIMD);
+    if (n->cols > 1) LINE("    " SIMD);
     LINE("    for (int j = 0; j < %lld; j++) %s = %s;", (long long)x->cols, to,
          reduced(e, n, emit_cell(e, x, "b", x->cols == 1 ? "0" : "j"), to));
     LINE("}");

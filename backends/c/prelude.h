@@ -41,15 +41,15 @@ INLINE v4d part4(const double *p, int n) {
 }
 #endif
 
-/* The sum of a vector's numbers. */
+/* The sum of a vector's numbers: neighbours first, then neighbouring sums, as fold_all() adds them. */
 INLINE double fold2(v2d v) {
     return v[0] + v[1];
 }
 INLINE double fold4(v4d v) {
-    return fold2((v2d){v[0], v[1]} + (v2d){v[2], v[3]});
+    return fold2((v2d){v[0], v[2]} + (v2d){v[1], v[3]});
 }
 INLINE double fold8(v8d v) {
-    return fold4((v4d){v[0], v[1], v[2], v[3]} + (v4d){v[4], v[5], v[6], v[7]});
+    return fold4((v4d){v[0], v[2], v[4], v[6]} + (v4d){v[1], v[3], v[5], v[7]});
 }
 /* The sums of the numbers of LANES vectors, in their order. */
 INLINE vd fold_all(const vd x[LANES]) {

@@ -115,7 +115,8 @@ static Matrix *copied(Copying *z, int64_t rows, int threads) {
         }
     }
     if (!z->to) return NULL;
-    thread_run(integration_parts(threads, (double)rows * (double)(from->kind == MAT_DENSE ? from->cols : 2)), copy_rows, z);
+    double cells = (double)rows * (from->kind == MAT_DENSE ? (double)from->cols : 2);
+    thread_run(integration_parts(threads, cells), copy_rows, z);
     z->to->single = from->single;
     return z->to;
 }
@@ -140,17 +141,20 @@ static void reorder(Reordering z, int threads) {
 }
 static bool ascends(const int32_t *idx, int64_t n) {
     int32_t latest = -1;
-    bool is = true;
     for (int64_t i = 0; i < n; i++) {
-        is &= idx[i] < 0 || idx[i] >= latest;
-        latest = idx[i] < 0 ? latest : idx[i];
+        if (idx[i] < 0) continue;
+        if (idx[i] < latest) return false;
+        latest = idx[i];
     }
-    return is;
+    return true;
 }
 /* What is counted stays as it was; only the order of the rows is another. Takes idx. */
 static bool reordered_indicator(Indicator *ind, const Indicator *old, int32_t *idx, int64_t space_rows) {
     bool ascending = ascends(idx, old->rows);
     if (ascending && old->injective) return indicator_finish(ind, idx, old->rows, space_rows); /* a range, perhaps */
+    double *count = mem_try((size_t)space_rows, sizeof *count);
+    if (!count) return mem_free(idx), false;
+    memcpy(count, old->count, sizeof *count * (size_t)space_rows);
     *ind = (Indicator){.space = old->space,
                        .rows = old->rows,
                        .idx = idx,
@@ -158,9 +162,7 @@ static bool reordered_indicator(Indicator *ind, const Indicator *old, int32_t *i
                        .ascending = ascending,
                        .injective = old->injective,
                        .used = old->used,
-                       .count = mem_try((size_t)space_rows, sizeof *ind->count)};
-    if (!ind->count) return mem_free(idx), false;
-    memcpy(ind->count, old->count, sizeof *ind->count * (size_t)space_rows);
+                       .count = count};
     return true;
 }
 static bool sort_indicators(Integration *out, const Integration *in, int by, int64_t *segments, int threads) {

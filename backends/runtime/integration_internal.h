@@ -218,7 +218,7 @@ static inline void copy_numbers(double *restrict to, const double *restrict from
         return;
     }
     int64_t i = 0;
-    for (; i + 4 <= n; i += 4) memcpy(to + i, from + i, 4 * sizeof *to);
+    if (n & 4) memcpy(to, from, 4 * sizeof *to), i = 4;
     if (n & 2) memcpy(to + i, from + i, 2 * sizeof *to), i += 2;
     if (n & 1) to[i] = from[i];
 }

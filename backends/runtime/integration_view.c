@@ -248,13 +248,27 @@ static inline int64_t append(Matrix *m, int64_t at, int64_t row_start, int32_t c
     m->values[k] = value;
     return at + 1;
 }
+/* A dense row's cells other than 0, before `end`. Behind what is there they go without a branch for each cell, whose
+ * outcome no processor foresees. */
+static int64_t append_dense(Matrix *m, int64_t at, int64_t row_start, int64_t end, const int32_t *cols, const double *x,
+                            int64_t n) {
+    if (at > row_start && n && m->colidx[at - 1] > cols[0]) {
+        for (int64_t c = 0; c < n; c++) at = append(m, at, row_start, cols[c], x[c]);
+        return at;
+    }
+    for (int64_t c = 0; c < n && at < end; c++) {
+        m->colidx[at] = cols[c];
+        m->values[at] = x[c];
+        at += x[c] != 0;
+    }
+    return at;
+}
 /* Sparse rows are counted first, so that each thread knows where its rows begin: `stored` has how many cells other than
  * 0 each row of a block has; NULL: the block says so itself. */
 typedef struct SparseFill {
     const Integration *in;
     int32_t *const *stored;
     Matrix *m;
-    int64_t *rowptr;
 } SparseFill;
 static bool counts_itself(const Matrix *m) {
     return m->kind == MAT_CODES || (m->kind == MAT_CSR && !m->values);
@@ -263,19 +277,20 @@ static void count_stored(void *ctx, int part, int nparts) {
     const SparseFill *z = ctx;
     for (int b = 0; b < z->in->nblocks; b++) {
         const Matrix *d = z->in->blocks[b].data;
-        for (int64_t r = d->rows * part / nparts; z->stored[b] && r < d->rows * (part + 1) / nparts; r++)
+        if (!z->stored[b] || work_given_up()) continue;
+        for (int64_t r = d->rows * part / nparts; r < d->rows * (part + 1) / nparts; r++)
             z->stored[b][r] = (int32_t)row_nnz(d, r);
     }
 }
 static void count_part_rows(void *ctx, int part, int nparts) {
     const SparseFill *z = ctx;
     int64_t begin = z->in->rows * part / nparts, end = z->in->rows * (part + 1) / nparts;
-    for (int b = 0; b < z->in->nblocks; b++) {
+    for (int b = 0; b < z->in->nblocks && !work_given_up(); b++) {
         const Indicator *ind = &z->in->indicators[z->in->blocks[b].indicator];
         const Matrix *d = z->in->blocks[b].data;
         for (int64_t i = begin; i < end; i++) {
             int64_t r = indicator_row(ind, i);
-            if (r >= 0) z->rowptr[i + 1] += z->stored[b] ? z->stored[b][r] : row_nnz(d, r);
+            if (r >= 0) z->m->rowptr[i + 1] += z->stored[b] ? z->stored[b][r] : row_nnz(d, r);
         }
     }
 }
@@ -298,8 +313,7 @@ static void sparse_part(void *ctx, int part, int nparts) {
                 for (int64_t k = d->rowptr[r]; k < d->rowptr[r + 1]; k++)
                     at = append(m, at, start, blk->target_cols[d->colidx[k]], d->values ? d->values[k] : 1);
             else
-                for (int64_t c = 0; c < d->cols; c++)
-                    at = append(m, at, start, blk->target_cols[c], d->data[r * d->ld + c]);
+                at = append_dense(m, at, start, m->rowptr[i + 1], blk->target_cols, d->data + r * d->ld, d->cols);
         }
     }
 }
@@ -312,12 +326,14 @@ static Matrix *sparse_all(const Integration *in, int64_t nnz, int threads) {
         if (!counts_itself(d)) ok = (stored[b] = mem_try((size_t)d->rows + 1, sizeof **stored)) != NULL;
     }
     if (ok) {
-        SparseFill z = {in, stored, m, m->rowptr};
+        SparseFill z = {in, stored, m};
         int parts = integration_parts(threads, (double)in->rows * in->nblocks);
         thread_run(parts, count_stored, &z);
         thread_run(parts, count_part_rows, &z);
         for (int64_t i = 0; i < in->rows; i++) m->rowptr[i + 1] += m->rowptr[i];
-        thread_run(parts, sparse_part, &z);
+        bool counted = !work_given_up();
+        AMAL_CHECK(!counted || m->rowptr[in->rows] == nnz);
+        if (counted) thread_run(parts, sparse_part, &z);
     }
     for (int b = 0; b < in->nblocks; b++) mem_free(stored[b]);
     mem_free(stored);
@@ -329,7 +345,8 @@ Integration *integration_materialize(Diags *ds, const Integration *in, int threa
     int64_t nnz = integration_materialized_nnz(in);
     bool sparse = is_sparse(in, nnz);
     double bytes = sparse ? (double)nnz * 12 + (double)(in->rows + 1) * 8 : (double)in->rows * (double)in->cols * 8;
-    Matrix *m = bytes > (double)int_memory_available() ? NULL : sparse ? sparse_all(in, nnz, threads) : dense_all(in, threads);
+    bool fits = bytes <= (double)int_memory_available();
+    Matrix *m = !fits ? NULL : sparse ? sparse_all(in, nnz, threads) : dense_all(in, threads);
     if (work_given_up()) {
         mat_free(m);
         diag_error(ds, "E460", in->spec->span, "interrupted while target %s was materialized", in->spec->target);

@@ -1,8 +1,8 @@
 /* command_calibrate.c: `amal calibrate`: measures this machine, and with --train the trainings that the estimator
  * learns from.
  *
- * Measurements go to a file line by line, a data set at a time, so that stopping loses one data set at most and the
- * next run goes on. Compiled code goes to a folder of its own, which is removed. */
+ * Measurements go to a file line by line, a batch of data sets at a time, and what is there of a batch when it is
+ * interrupted, so that the next run goes on. Compiled code goes to a folder of its own, which is removed. */
 #include "backends/cuda/device.h"
 #include "backends/runtime/cache_folder.h"
 #include "backends/runtime/kernels.h"
@@ -152,8 +152,9 @@ static bool measure_scripts(Calibration *c, Measuring *m) {
     bool ok = done == n;
     for (int i = 0; i < done; i++) {
         MeasuredVec again = {0};
-        Measuring quiet = *m; /* what is wrong was said */
+        Measuring quiet = *m;
         quiet.ds = diags_new(arena);
+        quiet.said = true;
         if (ok && !interrupt_requested()) (void)measure_script(arena, &quiet, c->v->arguments.data[i], &again);
         keep_least(&rows[i], &again);
         if (!add_rows(c, &rows[i])) return false;
@@ -174,8 +175,8 @@ static bool measure_synthetic(Calibration *c, Measuring *m, double minutes) {
     while (ok && !interrupt_requested() && time_now() < end) {
         Sitting batch[BATCH] = {0};
         int n = 0;
-        double took = time_now();
-        for (; ok && n < BATCH && !interrupt_requested() && 2 * time_now() - took < end; n++) {
+        double batch_began = time_now(); /* the second sitting takes as long as the first, at most */
+        for (; ok && n < BATCH && !interrupt_requested() && 2 * time_now() - batch_began < end; n++) {
             batch[n] = (Sitting){.arena = arena_new(), .seed = seed++};
             ok = measure_one(m, batch[n].arena, batch[n].seed, range, &batch[n].rows);
             (void)progress_update(&bar, (int64_t)(time_now() - begin), (int64_t)(60 * minutes));

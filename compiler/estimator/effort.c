@@ -19,7 +19,7 @@ const EffortRow effort_rows[ALL_EFFORTS] = {
 #define PART_ROWS 1024     /* a pass of fewer rows a thread takes fewer threads (prelude.h: parts_for) */
 #define MAPPED 2097152.0   /* bytes: larger arrays are mapped by themselves (memory.c) */
 enum { LANES = 8, WIDEST = 64 /* columns that vectors take */, SUMS = 20 /* vectors of sums that registers hold */ };
-enum { TILE_ROWS = 8, TILE_VECTORS = 3, TILES_MOST = 8 }; /* of a tile of x' y of wide rows (prelude.h: add_tiles) */
+enum { TILE_ROWS = 8, TILES_MOST = 8 }; /* of a tile of x' y of wide rows (prelude.h: add_tiles) */
 
 /* ---- near, mid, far ---- */
 typedef struct Place {
@@ -125,7 +125,7 @@ static void count_product(Counting *c, const IrNode *n, double rows) {
     if (x == y) /* of each vector of columns, the rows down to the diagonal */
         for (double v = 1; v < vectors(w); v++) sums -= k - v * LANES;
     bool fits = narrow == 1 ? wide <= WIDEST : w <= WIDEST && k <= TILES_MOST * fmax(1, floor(SUMS / vectors(w)));
-    fits = fits || (k >= TILE_ROWS && vectors(w) >= TILE_VECTORS);
+    fits = fits || k >= TILE_ROWS;
     add(c, fits ? EFFORT_outer : EFFORT_loose, rows * sums);
     add(c, EFFORT_outer_rows, rows * ceil(sums / SUMS));
 }
@@ -160,7 +160,7 @@ static void count_index(Counting *c, const IrNode *n, double rows) {
 static Effort cell_effort(IrOp op) {
     static const Effort of[CELL_KINDS] = {
         [CELL_PLAIN] = EFFORT_cells,   [CELL_DIVISION] = EFFORT_divisions, [CELL_CURVE] = EFFORT_curves,
-        [CELL_POWER] = EFFORT_randoms, [CELL_UNIFORM] = EFFORT_randoms,    [CELL_NORMAL] = EFFORT_randoms};
+        [CELL_POWER] = EFFORT_randoms, [CELL_UNIFORM] = EFFORT_draws,      [CELL_NORMAL] = EFFORT_randoms};
     return of[ir_cell_kind(op)];
 }
 static void count_node(Counting *c, const IrNode *n) {
@@ -245,21 +245,19 @@ static void count_kernel(Counting *c, const IrNode *n, IrCost once) {
     } else
         add(c, EFFORT_kernel_seconds, once.seconds);
 }
-/* Emitted code allocates arrays before it runs. */
-static void add_array(double bytes, double *fresh, double *mapped) {
-    *(bytes >= MAPPED ? mapped : fresh) += bytes;
+/* An array that emitted code allocates before it runs. Threads that take its pages wait for each other. */
+static void add_array(const Counting *c, double bytes) {
+    c->out[bytes >= MAPPED ? EFFORT_mapped : EFFORT_fresh] += bytes;
 }
-/* The threads that fill an array take its pages. */
 static void count_kept(const Counting *c) {
-    double *fresh = &c->out[EFFORT_fresh], all = 0, *mapped = &all;
     for (int i = 0; i < c->plan->passes.len; i++) {
         const FusePass *p = c->plan->passes.data[i];
         for (int k = 0; k < p->nodes.len; k++) {
             const IrNode *n = p->nodes.data[k];
             bool sums = n->op == IR_SCATTER && !fuse_is_to_block(c->plan, n);
             double bytes = 8 * (double)n->rows * (double)n->cols;
-            if (n->rspace && (FUSE(n)->stored || sums)) add_array(bytes, fresh, mapped);
-            if (n->rspace && sums) add_array(bytes * (c->threads - 1), fresh, mapped);
+            if (n->rspace && (FUSE(n)->stored || sums)) add_array(c, bytes);
+            if (n->rspace && sums) add_array(c, bytes * (c->threads - 1));
         }
     }
     for (int r = 0; r < c->plan->regions.len; r++) {
@@ -267,10 +265,9 @@ static void count_kept(const Counting *c) {
         for (int i = 0; i < fr->steps.len; i++) {
             const IrNode *n = fr->steps.data[i].node;
             if (n && ir_is_small(n) && FUSE(n)->kind != FUSE_CONTROL)
-                add_array(8 * (double)n->rows * (double)n->cols, fresh, mapped);
+                add_array(c, 8 * (double)n->rows * (double)n->cols);
         }
     }
-    c->out[EFFORT_mapped] = all / c->threads;
 }
 /* What a step on small values sweeps, in order. Emitted code does it on one thread. */
 static double small_bytes(const IrNode *n) {
@@ -336,14 +333,10 @@ typedef struct Making {
     int threads;
     double *out;
 } Making;
-/* Arrays that threads fill take their pages from all of them. */
-static void make_array(const Making *k, double bytes, double parts) {
-    if (bytes >= MAPPED)
-        k->out[MAKE_mapped_bytes] += bytes / parts;
-    else
-        k->out[MAKE_fresh_bytes] += bytes;
+static void make_array(const Making *k, double bytes) {
+    k->out[bytes >= MAPPED ? MAKE_mapped_bytes : MAKE_fresh_bytes] += bytes;
 }
-/* Rows of x, of so many bytes each, read in an order that follows no pattern, or in theirs. */
+/* Rows picked out of `bytes`, in an order that follows no pattern, or in theirs. */
 static void make_picks(const Making *k, double rows, double bytes, bool in_order, MakeEffort near,
                        MakeEffort mid, MakeEffort far) {
     Place p = place_of(in_order ? 0 : bytes, k->hw);
@@ -352,13 +345,13 @@ static void make_picks(const Making *k, double rows, double bytes, bool in_order
     k->out[far] += rows * p.far;
 }
 /* `rows` rows for rows of the target out of a block, written into an array of `all` bytes. */
-static void make_copies(const Making *k, int block, double rows, double all, double parts) {
+static void make_copies(const Making *k, int block, bool in_order, double rows, double all, double parts) {
     const IntBlock *b = &k->in->blocks[block];
     const Matrix *m = b->data;
     const Indicator *ind = &k->in->indicators[b->indicator];
     double mean = m->kind == MAT_CSR && m->rows > 0 ? (double)m->rowptr[m->rows] / (double)m->rows : 1;
     double row = m->rows > 0 ? (double)mat_bytes(m) / (double)m->rows : 0;
-    make_picks(k, rows / parts, row * spread_of(k->in, ind), ind->ascending, MAKE_row_picks, MAKE_row_picks_mid,
+    make_picks(k, rows / parts, row * spread_of(k->in, ind), in_order, MAKE_row_picks, MAKE_row_picks_mid,
                MAKE_row_picks_far);
     if (m->kind != MAT_DENSE) {
         k->out[MAKE_entry_copies] += rows * mean / parts;
@@ -368,9 +361,10 @@ static void make_copies(const Making *k, int block, double rows, double all, dou
     k->out[MAKE_cell_copies] += bytes * (1 - far) / parts;
     k->out[MAKE_cell_copies_far] += bytes * far * k->hw->read_one / hardware_bandwidth(k->hw, parts);
 }
-static double making_parts(const Making *k, double cells) {
+/* The threads that so many cells are shared by, `times` in turn. */
+static double making_parts(const Making *k, double cells, double times) {
     int parts = integration_parts(k->threads, cells);
-    k->out[MAKE_make_fork] += parts > 1;
+    if (parts > 1) k->out[MAKE_make_fork] += times;
     return parts;
 }
 void effort_join(const Integration *in, double bytes, double nnz, int threads, const Hardware *hw,
@@ -380,15 +374,16 @@ void effort_join(const Integration *in, double bytes, double nnz, int threads, c
     double rows = (double)in->rows, cells = rows * (double)in->cols;
     m.out[MAKE_join] = 1;
     if (nnz < 0) {
-        double parts = making_parts(&m, cells);
-        make_array(&m, bytes, parts);
-        for (int b = 0; b < in->nblocks; b++) make_copies(&m, b, rows, bytes, parts);
+        double parts = making_parts(&m, cells, 1);
+        make_array(&m, bytes);
+        for (int b = 0; b < in->nblocks; b++)
+            make_copies(&m, b, in->indicators[in->blocks[b].indicator].ascending, rows, bytes, parts);
         return;
     }
-    double parts = making_parts(&m, rows * in->nblocks);
-    make_array(&m, 4 * nnz, parts);
-    make_array(&m, 8 * nnz, parts);
-    make_array(&m, 8 * rows, parts);
+    double parts = making_parts(&m, rows * in->nblocks, 3); /* counting twice, and filling */
+    make_array(&m, 4 * nnz);
+    make_array(&m, 8 * nnz);
+    make_array(&m, 8 * rows);
     m.out[MAKE_sparse_picks] = rows * in->nblocks / parts;
     m.out[MAKE_sparse_entries] = nnz / parts;
     for (int b = 0; b < in->nblocks; b++) {
@@ -402,13 +397,13 @@ static void make_order(const Making *k, int by) {
     const Indicator *ind = &in->indicators[by];
     double rows = (double)in->rows;
     make_picks(k, rows, 8 * spread_of(in, ind), ind->ascending, MAKE_sorted_rows, MAKE_sorted_mid, MAKE_sorted_far);
-    make_array(k, 4 * rows, 1);
+    make_array(k, 4 * rows);
     int numbers = (in->label != NULL) + (in->weight != NULL);
-    double parts = making_parts(k, rows);
+    double parts = making_parts(k, rows, in->nindicators + numbers);
     for (int i = 0; i < in->nindicators + numbers; i++) {
         double width = i < in->nindicators ? 4 : 8;
         bool written_out = i >= in->nindicators || in->indicators[i].idx;
-        make_array(k, width * rows, parts);
+        make_array(k, width * rows);
         make_picks(k, rows / parts, width * rows, !written_out || ind->ascending, MAKE_reindexed, MAKE_reindexed_mid,
                    MAKE_reindexed_far);
     }
@@ -419,13 +414,16 @@ void effort_arrange(const Integration *in, Arrangement a, int threads, const Har
     Making m = {in, hw, threads, out};
     m.out[MAKE_arrange] = 1;
     if (a.sort_by >= 0) make_order(&m, a.sort_by);
+    bool as_it_was = a.sort_by < 0 || in->indicators[a.sort_by].ascending;
     for (int b = 0; b < in->nblocks; b++) {
         const Matrix *x = in->blocks[b].data;
+        int indicator = in->blocks[b].indicator;
+        bool in_order = indicator == a.sort_by || (as_it_was && in->indicators[indicator].ascending);
         if (!integration_copies(in, a, b) || !x->rows) continue;
         double rows = (double)integration_copied_rows(in, b), bytes = (double)mat_bytes(x) / (double)x->rows * rows;
-        double parts = making_parts(&m, rows * (x->kind == MAT_DENSE ? (double)x->cols : 2));
-        make_array(&m, bytes, parts);
-        make_copies(&m, b, rows, bytes, parts);
+        double parts = making_parts(&m, rows * (x->kind == MAT_DENSE ? (double)x->cols : 2), 1);
+        make_array(&m, bytes);
+        make_copies(&m, b, in_order, rows, bytes, parts);
     }
 }
 

@@ -38,7 +38,7 @@ double effort_make_seconds(const EffortSeconds *s, const double units[ALL_EFFORT
 
 /* Of one run of the program of `plan`, loops counted by their trips. each: its ir_cost_each(). */
 void effort_run(const FusePlan *plan, const IrCost *each, int threads, const Hardware *hw, double out[NEFFORTS]);
-/* Of joining all of `in`, into a table of `bytes`, or sparse rows of nnz entries when that is not negative. */
+/* Of joining all of `in`: into sparse rows of nnz entries, or, when nnz is negative, a dense table of `bytes`. */
 void effort_join(const Integration *in, double bytes, double nnz, int threads, const Hardware *hw,
                  double out[NMAKE_EFFORTS]);
 /* Of integration_arrange(in, a). */

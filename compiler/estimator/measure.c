@@ -253,7 +253,7 @@ bool measure_script(Arena *arena, const Measuring *m, const char *path, Measured
         if (in) measure_training(&own, arena, p, s, in, slash ? slash + 1 : path, out);
         ok = in && diag_error_count(m->ds) == known;
         if (!ok || out->len > before || interrupt_requested()) continue;
-        diag_print(own.ds, stderr, false);
+        if (!m->said) diag_print(own.ds, stderr, false);
         diag_help(diag_warn(m->ds, "W609", s->span, "`%s` was not measured", s->train.name.text),
                   diag_error_count(own.ds)
                       ? "mend what is wrong with it"

@@ -10,6 +10,7 @@ typedef struct Measuring {
     const Hardware *hw;
     int threads;
     const char *kernels; /* a folder for compiled code, which the caller empties */
+    bool said;           /* what is wrong with trainings of scripts was said already */
 } Measuring;
 /* Adds a line for each candidate of each training of a synthetic data set. What a training itself reports is no error
  * of the measuring: such a training is left out. false: reported, or interrupted. */

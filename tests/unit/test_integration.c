@@ -677,6 +677,34 @@ test_failing_allocations(void **state) { /* every Nth allocation fails: a messag
     X(1, 37, 70, 92, 0, 0, 1, 0, 0, 0, 0, 20, 60, 0, 0, 1, 0, 0, 0, 0, 0, 35, 58, 0, 0, 0, 0, 0, 0, 1, 0, 22, 65, 0, 0,
       0, 0, 0, 1, 0, 1, 45, 253 / 4., 95, 0, 0, 0, 1, 0, 0, 0, 20, 253 / 4., 97, 1, 0, 0, 0, 0, 0);
 }
+/* The same of joining, and of sorting by every indicator. */
+static void test_failing_copies(void **state) {
+    (void)state;
+    running_tables();
+    target("n", ROLE_FEATURE, ENC_ONEHOT, TY_TEXT);
+    tgd("S1,S2", BOTH, "S1.m|S2.m S1.a|S2.a S1.hr S2.o S1.n|S2.n");
+    build();
+    mem_on_exhaustion(on_exhaustion);
+    static int64_t n, refused, total;
+    static Integration *made;
+    static int by;
+    for (by = -1; by < in->nindicators; by++) {
+        for (n = -1, total = 0, refused = 0; n < total; n++) {
+            int64_t before = mem_count();
+            made = NULL;
+            mem_fail_after(n);
+            if (setjmp(exhausted) == 0)
+                made = by < 0 ? integration_materialize(ds, in, 2)
+                              : integration_arrange(ds, in, (Arrangement){.sort_by = by}, 2);
+            mem_fail_after(-1);
+            if (n < 0) total = mem_count() - before;
+            refused += !made;
+            if (made) integration_free(made);
+        }
+        assert_true(total > 1 && refused > 0);
+    }
+    mem_on_exhaustion(NULL);
+}
 
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -708,6 +736,7 @@ int main(void) {
                                        T(test_match_duplicates),
                                        T(test_four_silos),
                                        T(test_split),
-                                       T(test_failing_allocations)};
+                                       T(test_failing_allocations),
+                                       T(test_failing_copies)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
