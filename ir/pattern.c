@@ -50,6 +50,11 @@ static Rule rules[] = {
 #undef CODE
 };
 enum { RULE_COUNT = sizeof rules / sizeof rules[0] };
+_Static_assert(RULE_COUNT <= UINT8_MAX, "rules have numbers of a byte");
+static struct {
+    int n;
+    uint8_t rules[RULE_COUNT];
+} rules_of[IR_COUNT_OF_OPS];
 static const char *groups[32];
 static int group_count;
 
@@ -207,6 +212,28 @@ static int number_swaps(Pattern *p, int next) {
     for (int i = 0; i < p->nargs; i++) next = number_swaps(p->args[i], next);
     return next;
 }
+static IrOp seen_as(IrOp op, bool t) {
+    if (!t) return op;
+    switch (op) {
+    case IR_ROWSUMS: return IR_COLSUMS;
+    case IR_COLSUMS: return IR_ROWSUMS;
+    case IR_ROWMIN: return IR_COLMIN;
+    case IR_COLMIN: return IR_ROWMIN;
+    case IR_ROWMAX: return IR_COLMAX;
+    case IR_COLMAX: return IR_ROWMAX;
+    default: return op;
+    }
+}
+/* Whether a rule's left side may be a node of this operator, seen as it is or transposed. */
+static bool may_hold(const Rule *r, IrOp op, bool t) {
+    return r->code || r->left->kind != PAT_OP || r->left->op == seen_as(op, t);
+}
+static void rules_index(void) {
+    for (int op = 0; op < IR_COUNT_OF_OPS; op++)
+        for (int i = 0; i < RULE_COUNT; i++)
+            if (may_hold(&rules[i], (IrOp)op, false) || may_hold(&rules[i], (IrOp)op, true))
+                rules_of[op].rules[rules_of[op].n++] = (uint8_t)i;
+}
 static void rules_parse(void) {
     static bool parsed;
     if (parsed) return;
@@ -232,6 +259,12 @@ static void rules_parse(void) {
         read_guards(&r, rule);
         rule->nvars = r.nvars;
     }
+    rules_index();
+}
+const uint8_t *ir_rules_of(IrOp op, int *count) {
+    rules_parse();
+    *count = rules_of[op].n;
+    return rules_of[op].rules;
 }
 Rule *ir_rules(int *count) {
     rules_parse();
@@ -298,19 +331,6 @@ static IrNode *make(Simplifier *s, IrOp op, int n, IrNode **args) {
     IrNode proto = {.op = op, .nargs = n, .span = s->b->span};
     return simplify_settle(s, ir_make(s->b, &proto, args));
 }
-static IrOp seen_as(IrOp op, bool t) {
-    if (!t) return op;
-    switch (op) {
-    case IR_ROWSUMS: return IR_COLSUMS;
-    case IR_COLSUMS: return IR_ROWSUMS;
-    case IR_ROWMIN: return IR_COLMIN;
-    case IR_COLMIN: return IR_ROWMIN;
-    case IR_ROWMAX: return IR_COLMAX;
-    case IR_COLMAX: return IR_ROWMAX;
-    default: return op;
-    }
-}
-
 IrVal val_number(Simplifier *s, double v) {
     return (IrVal){ir_const(s->b, v), false};
 }
@@ -476,7 +496,7 @@ static IrNode *apply_in_order(Simplifier *s, const Rule *r, IrNode *n, bool t, u
 }
 IrNode *pattern_apply(Simplifier *s, const Rule *r, IrNode *n) {
     for (int t = 0; t <= (r->straight ? 0 : 1); t++) {
-        if (r->left->kind == PAT_OP && r->left->op != seen_as(n->op, t)) continue;
+        if (!may_hold(r, n->op, t)) continue;
         for (unsigned order = 0; order < 1u << r->nswaps; order++) {
             IrNode *made = apply_in_order(s, r, n, t, order);
             if (made) return made;

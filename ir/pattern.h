@@ -34,6 +34,8 @@ typedef struct Rule {
     bool straight;
 } Rule;
 Rule *ir_rules(int *count); /* parsed on the first call */
+/* Numbers of the rules that may hold of a node of this operator, in their order; *count of them. */
+const uint8_t *ir_rules_of(IrOp op, int *count);
 
 /* What the rule makes of n (same shape and spaces), or NULL. */
 IrNode *pattern_apply(Simplifier *s, const Rule *r, IrNode *n);

@@ -18,16 +18,18 @@ IrNode *simplify_settle(Simplifier *s, IrNode *n) {
     const IrNode *old = s->old;
     s->depth++;
     int count;
-    Rule *rules = ir_rules(&count);
+    const Rule *rules = ir_rules(&count);
+    const uint8_t *may = ir_rules_of(n->op, &count);
     for (int i = 0; i < count; i++) {
-        const Rule *r = &rules[i];
-        if (!rule_on(s, r, i)) continue;
+        const Rule *r = &rules[may[i]];
+        if (!rule_on(s, r, may[i])) continue;
         s->old = n->id == s->root_id ? old : NULL;
         IrNode *made = r->code ? r->code(s, n) : pattern_apply(s, r, n);
         if (!made || made == n) continue;
         s->fired++;
         if (++s->steps > MOST_STEPS) internal_error("rules do not end: the last was %s", r->name);
         n = made;
+        may = ir_rules_of(n->op, &count);
         i = -1; /* from the first rule again: constants and identities before the rest */
     }
     s->depth--;

@@ -248,21 +248,6 @@ static inline int64_t append(Matrix *m, int64_t at, int64_t row_start, int32_t c
     m->values[k] = value;
     return at + 1;
 }
-/* A dense row's cells other than 0, before `end`. Behind what is there they go without a branch for each cell, whose
- * outcome no processor foresees. */
-static int64_t append_dense(Matrix *m, int64_t at, int64_t row_start, int64_t end, const int32_t *cols, const double *x,
-                            int64_t n) {
-    if (at > row_start && n && m->colidx[at - 1] > cols[0]) {
-        for (int64_t c = 0; c < n; c++) at = append(m, at, row_start, cols[c], x[c]);
-        return at;
-    }
-    for (int64_t c = 0; c < n && at < end; c++) {
-        m->colidx[at] = cols[c];
-        m->values[at] = x[c];
-        at += x[c] != 0;
-    }
-    return at;
-}
 /* Sparse rows are counted first, so that each thread knows where its rows begin: `stored` has how many cells other than
  * 0 each row of a block has; NULL: the block says so itself. */
 typedef struct SparseFill {
@@ -313,7 +298,8 @@ static void sparse_part(void *ctx, int part, int nparts) {
                 for (int64_t k = d->rowptr[r]; k < d->rowptr[r + 1]; k++)
                     at = append(m, at, start, blk->target_cols[d->colidx[k]], d->values ? d->values[k] : 1);
             else
-                at = append_dense(m, at, start, m->rowptr[i + 1], blk->target_cols, d->data + r * d->ld, d->cols);
+                for (int64_t c = 0; c < d->cols && at < m->rowptr[i + 1]; c++)
+                    at = append(m, at, start, blk->target_cols[c], d->data[r * d->ld + c]);
         }
     }
 }

@@ -100,6 +100,7 @@ static void add_sparse(Counting *c, const IrNode *x, double rows, double width) 
     }
     const Matrix *m = fuse_block(c->f, x)->data;
     double entries = (double)m->rowptr[m->rows];
+    add(c, EFFORT_entry_rows, rows);
     add(c, EFFORT_entries, entries);
     if (width > 1) add(c, EFFORT_entry_vectors, entries * vectors(width));
 }
@@ -239,7 +240,9 @@ static void count_kernel(Counting *c, const IrNode *n, IrCost once) {
              (n->op == IR_MATMUL && is_sparse_value(c, n->args[0]) && is_sparse_value(c, n->args[1]))) {
         bool cross = n->op == IR_CROSS;
         add(c, EFFORT_pair_rows, (double)(cross ? c->f->tables.data[n->table].data->rows : n->args[0]->rows));
-        add(c, EFFORT_pairs, once.flops / 2);
+        Place p = place_of(8 * (double)n->rows * (double)n->cols, c->hw);
+        add(c, EFFORT_pairs, once.flops / 2 * p.near);
+        add(c, EFFORT_pairs_mid, once.flops / 2 * (p.mid + p.far));
         double parts = pair_parts(c, n, once);
         add(c, EFFORT_scatter_parts, 8 * (double)n->rows * (double)n->cols * (parts > 1 ? 2 * parts : 1));
     } else
@@ -377,18 +380,23 @@ void effort_join(const Integration *in, double bytes, double nnz, int threads, c
         double parts = making_parts(&m, cells, 1);
         make_array(&m, bytes);
         for (int b = 0; b < in->nblocks; b++)
-            make_copies(&m, b, in->indicators[in->blocks[b].indicator].ascending, rows, bytes, parts);
+            make_copies(&m, b, in->indicators[in->blocks[b].indicator].ascending, (double)integration_copied_rows(in, b),
+                        bytes, parts);
         return;
     }
     double parts = making_parts(&m, rows * in->nblocks, 3); /* counting twice, and filling */
     make_array(&m, 4 * nnz);
     make_array(&m, 8 * nnz);
     make_array(&m, 8 * rows);
-    m.out[MAKE_sparse_picks] = rows * in->nblocks / parts;
     m.out[MAKE_sparse_entries] = nnz / parts;
     for (int b = 0; b < in->nblocks; b++) {
         const Matrix *x = in->blocks[b].data;
-        if (x->kind == MAT_DENSE) m.out[MAKE_sparse_cells] += rows * (double)x->cols / parts;
+        const Indicator *ind = &in->indicators[in->blocks[b].indicator];
+        double row = x->rows > 0 ? (double)mat_bytes(x) / (double)x->rows : 0;
+        double there = (double)integration_copied_rows(in, b) / parts;
+        make_picks(&m, there, row * spread_of(in, ind), ind->ascending, MAKE_sparse_picks, MAKE_sparse_picks_mid,
+                   MAKE_sparse_picks_far);
+        if (x->kind == MAT_DENSE) m.out[MAKE_sparse_cells] += there * (double)x->cols;
     }
 }
 /* The rows' order, by counting them; then every index, and what has a number for each row, in that order. */

@@ -19,7 +19,7 @@
 
 enum { LEAST_ROUNDS = 4, MOST_ROUNDS = 100 };
 #define MEASURE_SECONDS 0.5
-#define MAKE_SECONDS 0.05
+#define MAKE_SECONDS 0.15
 #define FAR_BEHIND 6.0
 #define TOO_SLOW 8.0 /* a candidate whose analytic cost is so many times the least is not timed */
 
