@@ -1,8 +1,10 @@
-/* forest.c: predictions and contributions of boosted trees (contract: forest.h).
+/* forest.c: predictions of boosted trees, and what makes two of them differ (contract: forest.h).
  *
- * Contributions: the path-dependent algorithm of Lundberg, Erion and Lee, "Consistent individualized feature
- * attribution for tree ensembles" (2018), algorithm 2: along each path it keeps, for every set size, the share of
- * subsets of the features on the path that lead here. */
+ * Shapley values with one reference: a set of features takes its values from x, the others take theirs from z. On a path
+ * of a tree only features that send x and z different ways matter; where such a one is met first, the walk goes both
+ * ways, and a leaf that was reached with a features of x and b of z has its share of the (a + b)! orders in which they
+ * may change (Lundberg and others, "From local explanations to global understanding with explainable AI for trees",
+ * 2020, interventional feature perturbation). */
 #include "compiler/estimator/forest.h"
 #include "compiler/json.h"
 #include <math.h>
@@ -22,90 +24,46 @@ double forest_predict(const Forest *f, const double *x) {
     return sum;
 }
 
-/* ---- contributions ---- */
-typedef struct Step {
-    int feature;
-    double zero, one, weight; /* shares that pass here without and with the feature; of subsets of this size */
-} Step;
+/* ---- differences ---- */
 typedef struct Walk {
     const Tree *tree;
-    const double *x;
-    double sign, *out;
+    const double *x, *z;
+    double *out;
+    int met; /* features on the path that tell x and z apart */
+    int feature[TREE_DEPTH];
+    bool as_x[TREE_DEPTH]; /* it has the value of x */
 } Walk;
-static void extend(Step *p, int depth, double zero, double one, int feature) {
-    p[depth] = (Step){feature, zero, one, depth == 0};
-    for (int i = depth - 1; i >= 0; i--) {
-        p[i + 1].weight += one * p[i].weight * (i + 1) / (depth + 1);
-        p[i].weight = zero * p[i].weight * (depth - i) / (depth + 1);
-    }
+static void add_leaf(const Walk *w, double value) {
+    int of_x = 0;
+    for (int i = 0; i < w->met; i++) of_x += w->as_x[i];
+    int of_z = w->met - of_x;
+    double orders = 1; /* of met features, over those that have x's first and z's then */
+    for (int i = 1; i <= of_z; i++) orders *= (double)(of_x + i) / i;
+    for (int i = 0; i < w->met; i++)
+        w->out[w->feature[i]] += w->as_x[i] ? value / (orders * of_x) : -value / (orders * of_z);
 }
-static void unwind(Step *p, int depth, int index) {
-    double one = p[index].one, zero = p[index].zero, next = p[depth].weight;
-    for (int i = depth - 1; i >= 0; i--) {
-        if (one != 0) {
-            double old = p[i].weight;
-            p[i].weight = next * (depth + 1) / ((i + 1) * one);
-            next = old - p[i].weight * zero * (depth - i) / (depth + 1);
-        } else if (zero != 0) {
-            p[i].weight = p[i].weight * (depth + 1) / (zero * (depth - i));
-        }
-    }
-    for (int i = index; i < depth; i++) {
-        p[i].feature = p[i + 1].feature;
-        p[i].zero = p[i + 1].zero;
-        p[i].one = p[i + 1].one;
-    }
-}
-static double unwound_sum(const Step *p, int depth, int index) {
-    double one = p[index].one, zero = p[index].zero, next = p[depth].weight, total = 0;
-    for (int i = depth - 1; i >= 0; i--) {
-        if (one != 0) {
-            double w = next * (depth + 1) / ((i + 1) * one);
-            total += w;
-            next = p[i].weight - w * zero * (depth - i) / (depth + 1);
-        } else if (zero != 0) {
-            total += p[i].weight / (zero * (depth - i) / (depth + 1));
-        }
-    }
-    return total;
-}
-static void walk(const Walk *w, int at, const Step *above, int depth, double zero, double one, int feature) {
-    Step p[TREE_DEPTH + 2];
+static void walk(Walk *w, int at) {
     const TreeNode *n = &w->tree->nodes[at];
-    if (depth) memcpy(p, above, sizeof *p * (size_t)depth);
-    extend(p, depth, zero, one, feature);
     if (n->feature < 0) {
-        for (int i = 1; i <= depth; i++)
-            w->out[p[i].feature] += w->sign * unwound_sum(p, depth, i) * (p[i].one - p[i].zero) * n->value;
+        add_leaf(w, n->value);
         return;
     }
-    int hot = (float)w->x[n->feature] < n->value ? n->yes : n->no, cold = hot == n->yes ? n->no : n->yes, known = 1;
-    double in_zero = 1, in_one = 1, cover = n->cover > 0 ? n->cover : 1;
-    while (known <= depth && p[known].feature != n->feature) known++;
-    if (known <= depth) {
-        in_zero = p[known].zero;
-        in_one = p[known].one;
-        unwind(p, depth, known);
-        depth--;
+    int x = (float)w->x[n->feature] < n->value ? n->yes : n->no, z = (float)w->z[n->feature] < n->value ? n->yes : n->no;
+    int known = 0;
+    while (known < w->met && w->feature[known] != n->feature) known++;
+    if (x == z || known < w->met) {
+        walk(w, x == z || w->as_x[known] ? x : z);
+        return;
     }
-    walk(w, hot, p, depth + 1, w->tree->nodes[hot].cover / cover * in_zero, in_one, n->feature);
-    walk(w, cold, p, depth + 1, w->tree->nodes[cold].cover / cover * in_zero, 0, n->feature);
-}
-/* Every node sends both the same way: so does every subset of features, and contributions are the same. */
-static bool tree_decides_alike(const Tree *t, const double *x, const double *z) {
-    for (int i = 0; i < t->count; i++) {
-        const TreeNode *n = &t->nodes[i];
-        if (n->feature >= 0 && ((float)x[n->feature] < n->value) != ((float)z[n->feature] < n->value)) return false;
-    }
-    return true;
+    w->feature[w->met++] = n->feature;
+    w->as_x[known] = true;
+    walk(w, x);
+    w->as_x[known] = false;
+    walk(w, z);
+    w->met--;
 }
 void forest_differences(const Forest *f, const double *x, const double *z, double *out) {
-    for (int i = 0; i < f->count; i++) {
-        const Tree *t = &f->trees[i];
-        if (tree_decides_alike(t, x, z)) continue;
-        walk(&(Walk){t, x, 1, out}, 0, NULL, 0, 1, 1, -1);
-        walk(&(Walk){t, z, -1, out}, 0, NULL, 0, 1, 1, -1);
-    }
+    for (int i = 0; i < f->count; i++) walk(&(Walk){.tree = &f->trees[i], .x = x, .z = z, .out = out}, 0);
 }
 
 /* ---- text ---- */
@@ -117,9 +75,9 @@ void forest_print(Buf *out, const char *name, const Forest *f) {
         for (int k = 0; k < t->count; k++) {
             const TreeNode *n = &t->nodes[k];
             if (n->feature < 0)
-                buf_printf(out, "%.6g %.6g\n", (double)n->value, (double)n->cover);
+                buf_printf(out, "%.6g\n", (double)n->value);
             else
-                buf_printf(out, "%d %.9g %d %d %.6g\n", n->feature, (double)n->value, n->yes, n->no, (double)n->cover);
+                buf_printf(out, "%d %.9g %d %d\n", n->feature, (double)n->value, n->yes, n->no);
         }
     }
 }
@@ -191,7 +149,7 @@ static bool tree_sound(const Tree *t) {
     for (int k = 0; k < t->count; k++) depth[k] = k ? -1 : 0;
     for (int k = 0; k < t->count; k++) {
         const TreeNode *n = &t->nodes[k];
-        if (depth[k] < 0 || depth[k] > TREE_DEPTH || !isfinite(n->value) || !(n->cover >= 0)) return false;
+        if (depth[k] < 0 || depth[k] > TREE_DEPTH || !isfinite(n->value)) return false;
         if (n->feature < 0) continue;
         if (n->yes <= k || n->no <= k || n->yes >= t->count || n->no >= t->count || n->yes == n->no) return false;
         if (depth[n->yes] >= 0 || depth[n->no] >= 0) return false;
@@ -216,15 +174,15 @@ bool forest_read(Arena *arena, const char **text, const char *name, int nfeature
         t->nodes = arena_array(arena, TreeNode, t->count);
         for (int k = 0; r.ok && k < t->count; k++) {
             TreeNode *n = &t->nodes[k];
-            double v[5];
+            double v[4];
             int got = 0;
-            while (got < 5 && r.ok && *r.at != '\n') v[got++] = read_number(&r);
-            r.ok = r.ok && (got == 2 || got == 5) && line_ends(&r);
+            while (got < 4 && r.ok && *r.at != '\n') v[got++] = read_number(&r);
+            r.ok = r.ok && (got == 1 || got == 4) && line_ends(&r);
             if (!r.ok) break;
-            if (got == 2)
-                *n = (TreeNode){-1, (float)v[0], 0, 0, (float)v[1]};
+            if (got == 1)
+                *n = (TreeNode){-1, (float)v[0], 0, 0};
             else if (v[0] >= 0 && v[0] < nfeatures && v[2] >= 0 && v[2] < 4096 && v[3] >= 0 && v[3] < 4096)
-                *n = (TreeNode){(int)v[0], (float)v[1], (int)v[2], (int)v[3], (float)v[4]};
+                *n = (TreeNode){(int)v[0], (float)v[1], (int)v[2], (int)v[3]};
             else
                 r.ok = false;
         }
@@ -235,8 +193,7 @@ bool forest_read(Arena *arena, const char **text, const char *name, int nfeature
     return r.ok;
 }
 
-/* ---- XGBoost's dump: {"nodeid", "split": "f3", "split_condition", "yes", "no", "cover", "children"} or {"leaf"} ----
- */
+/* ---- XGBoost's dump: {"nodeid", "split": "f3", "split_condition", "yes", "no", "children"} or {"leaf"} ---- */
 static int node_count(const Json *j) {
     const Json *c = json_member(j, "children");
     int n = 1;
@@ -252,7 +209,6 @@ static int put_dump(const Json *j, int nfeatures, Tree *t, bool *ok) {
     int at = t->count++;
     TreeNode *n = &t->nodes[at];
     n->feature = -1;
-    n->cover = (float)number_of(j, "cover", ok);
     const Json *children = json_member(j, "children");
     if (!children) {
         n->value = (float)number_of(j, "leaf", ok);

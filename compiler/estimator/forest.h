@@ -8,7 +8,6 @@ typedef struct TreeNode {
     int feature; /* -1: a leaf */
     float value; /* of a leaf; else the threshold: x < value goes to `yes` */
     int yes, no; /* nodes of the same tree, above this one's number */
-    float cover; /* weight of the training rows that came here */
 } TreeNode;
 typedef struct Tree {
     int count;
@@ -22,13 +21,13 @@ typedef struct Forest {
 
 enum { TREE_DEPTH = 12 }; /* deeper trees are refused */
 double forest_predict(const Forest *f, const double *x);
-/* Adds to out[feature] what each feature contributes to the prediction of x beyond what it contributes to that of z (SHAP
- * values, along the trees' paths, as XGBoost computes them). Their sum is the difference of the two predictions. */
+/* Adds to out[feature] what each feature contributes to the difference of the predictions of x and z: SHAP values of x
+ * with z as the reference. Their sum is that difference. */
 void forest_differences(const Forest *f, const double *x, const double *z, double *out);
 void forest_print(Buf *out, const char *name, const Forest *f);
 /* Reads what forest_print() wrote, from *text on, which moves behind it. false: *why says what is wrong. Whatever the
  * text is, a forest that is returned can be walked. */
 bool forest_read(Arena *arena, const char **text, const char *name, int nfeatures, Forest *out, const char **why);
-/* A tree as XGBoost dumps it in JSON, with statistics. false: it is not one. */
+/* A tree as XGBoost dumps it in JSON. false: it is not one. */
 bool tree_from_dump(Arena *arena, const char *json, int nfeatures, Tree *out);
 #endif

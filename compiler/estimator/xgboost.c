@@ -62,7 +62,7 @@ bool xgboost_available(const char **version, const char **why) {
 static bool take_trees(Arena *arena, Handle booster, int nfeatures, Forest *out) {
     uint64_t n;
     const char **dump;
-    if (api.XGBoosterDumpModelEx(booster, "", 1, "json", &n, &dump)) return false;
+    if (api.XGBoosterDumpModelEx(booster, "", 0, "json", &n, &dump)) return false;
     *out = (Forest){.count = (int)n, .trees = arena_array(arena, Tree, n + 1)};
     for (uint64_t i = 0; i < n; i++)
         if (!tree_from_dump(arena, dump[i], nfeatures, &out->trees[i])) return false;

@@ -356,37 +356,27 @@ static void a_seed_decides_the_data(void **state) {
 /* ---- trees ---- */
 enum { K = 4 };
 static TreeNode tree_nodes[][7] = {
-    {{0, 0.5f, 1, 2, 100},
-     {1, 0.3f, 3, 4, 60},
-     {-1, 2.5f, 0, 0, 40},
-     {-1, -1, 0, 0, 25},
-     {0, 0.2f, 5, 6, 35},
-     {-1, 4, 0, 0, 5},
-     {-1, 0.5f, 0, 0, 30}},
-    {{2, 0.1f, 1, 2, 80}, {-1, 1, 0, 0, 10}, {3, 0.9f, 3, 4, 70}, {-1, -2, 0, 0, 69}, {-1, 7, 0, 0, 1}},
+    {{0, 0.5f, 1, 2}, {1, 0.3f, 3, 4}, {-1, 2.5f, 0, 0}, {-1, -1, 0, 0}, {0, 0.2f, 5, 6}, {-1, 4, 0, 0}, {-1, 0.5f, 0, 0}},
+    {{2, 0.1f, 1, 2}, {-1, 1, 0, 0}, {3, 0.9f, 3, 4}, {-1, -2, 0, 0}, {-1, 7, 0, 0}},
 };
 static Tree trees[] = {{7, tree_nodes[0]}, {5, tree_nodes[1]}};
 static const Forest forest = {0.25, 2, trees};
 
-/* What the tree gives when only the features of `known` are known: others go both ways, by the rows that did. */
-static double value_of(const Tree *t, int at, const double *x, unsigned known) {
-    const TreeNode *n = &t->nodes[at];
-    if (n->feature < 0) return n->value;
-    if (known >> n->feature & 1) return value_of(t, (float)x[n->feature] < n->value ? n->yes : n->no, x, known);
-    const TreeNode *y = &t->nodes[n->yes], *o = &t->nodes[n->no];
-    return ((double)y->cover * value_of(t, n->yes, x, known) + (double)o->cover * value_of(t, n->no, x, known)) /
-           n->cover;
+/* What the forest gives where the features of `known` are those of x, and the others those of z. */
+static double value_of(const double *x, const double *z, unsigned known) {
+    double mixed[K];
+    for (int k = 0; k < K; k++) mixed[k] = known >> k & 1 ? x[k] : z[k];
+    return forest_predict(&forest, mixed);
 }
 /* The Shapley value of feature k, by all subsets of the others. */
-static double shapley(const double *x, int k) {
+static double shapley(const double *x, const double *z, int k) {
     static const double factorial[] = {1, 1, 2, 6, 24};
     double value = 0;
     for (unsigned s = 0; s < 1u << K; s++) {
         if (s >> k & 1) continue;
         int size = __builtin_popcount(s);
         double weight = factorial[size] * factorial[K - size - 1] / factorial[K];
-        for (int t = 0; t < forest.count; t++)
-            value += weight * (value_of(&trees[t], 0, x, s | 1u << k) - value_of(&trees[t], 0, x, s));
+        value += weight * (value_of(x, z, s | 1u << k) - value_of(x, z, s));
     }
     return value;
 }
@@ -400,7 +390,7 @@ static void differences_are_of_shapley_values(void **state) {
         }
         forest_differences(&forest, x, z, got);
         for (int k = 0; k < K; k++) {
-            assert_true(fabs(got[k] - (shapley(x, k) - shapley(z, k))) < 1e-9);
+            assert_true(fabs(got[k] - shapley(x, z, k)) < 1e-9);
             sum += got[k];
         }
         assert_true(fabs(sum - (forest_predict(&forest, x) - forest_predict(&forest, z))) < 1e-9);
@@ -433,12 +423,13 @@ static void trees_survive_their_text(void **state) {
     static const char *const wrong[] = {"",
                                         "forest run",
                                         "forest run 1 0\ntree 1\n",
-                                        "forest run 1 0\ntree 2\n0 1 1 1 5\n1 5\n",
-                                        "forest run 1 0\ntree 1\n0 1 0 0 5\n",
-                                        "forest run 1 0\ntree 1\nnan 5\n",
+                                        "forest run 1 0\ntree 2\n0 1 1 1\n1\n",
+                                        "forest run 1 0\ntree 1\n0 1 0 0\n",
+                                        "forest run 1 0\ntree 1\nnan\n",
                                         "forest run -1 0\n",
                                         "forest other 0 0\n",
-                                        "forest run 1 0\ntree 3\n9 1 1 2 5\n1 1\n1 1\n"};
+                                        "forest run 1 0\ntree 3\n0 1 1 2 5\n1\n1\n",
+                                        "forest run 1 0\ntree 3\n9 1 1 2\n1\n1\n"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         at = wrong[i];
         assert_false(forest_read(arena, &at, "run", K, &back, &why));
@@ -525,7 +516,7 @@ static void the_choice_says_why(void **state) {
     assert_non_null(strstr(why, "it extrapolates in rows (2.9, trained on 0 to 1)"));
     assert_false(consult(arena, &e, w.in, 2, true, c, n, &why)->materialize);
     /* a tree that says: materialized is e^-9 of what its work says */
-    TreeNode nodes[] = {{FEATURE_materialized, 0.5f, 1, 2, 10}, {-1, 0, 0, 0, 5}, {-1, -9, 0, 0, 5}};
+    TreeNode nodes[] = {{FEATURE_materialized, 0.5f, 1, 2}, {-1, 0, 0, 0}, {-1, -9, 0, 0}};
     Tree tree = {3, nodes};
     e.run = (Forest){0, 1, &tree};
     c[n - 1].there = true;
@@ -743,7 +734,7 @@ static void the_machine_is_measured(void **state) {
 static int print_model(char **a) {
     Estimator e = example();
     TreeNode nodes[] = {
-        {0, strtof(a[1], NULL), 1, 2, 10}, {-1, strtof(a[2], NULL), 0, 0, 5}, {-1, strtof(a[3], NULL), 0, 0, 5}};
+        {0, strtof(a[1], NULL), 1, 2}, {-1, strtof(a[2], NULL), 0, 0}, {-1, strtof(a[3], NULL), 0, 0}};
     Tree tree = {3, nodes};
     for (int k = 0; k < NFEATURES; k++)
         if (!strcmp(feature_rows[k].name, a[0])) nodes[0].feature = k;
