@@ -235,6 +235,21 @@ double num_unsigned_nan(double x) {
     return isnan(x) ? (double)NAN : x;
 }
 
+/* Four of each: one would wait for itself. */
+void num_range(const double *x, int64_t n, double *least, double *greatest) {
+    double lo[4] = {INFINITY, INFINITY, INFINITY, INFINITY}, hi[4] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY};
+    bool nan = false;
+    for (int64_t i = 0; i < n; i += 4)
+        for (int k = 0; k < 4 && i + k < n; k++) {
+            double v = x[i + k];
+            lo[k] = v < lo[k] ? v : lo[k];
+            hi[k] = v > hi[k] ? v : hi[k];
+            nan |= v != v;
+        }
+    *least = nan ? -INFINITY : fmin(fmin(lo[0], lo[1]), fmin(lo[2], lo[3]));
+    *greatest = nan ? INFINITY : fmax(fmax(hi[0], hi[1]), fmax(hi[2], hi[3]));
+}
+
 double time_now(void) {
     struct timespec t;
     if (clock_gettime(CLOCK_MONOTONIC, &t) != 0) return 0;

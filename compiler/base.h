@@ -83,6 +83,9 @@ uint64_t hash_bytes(const void *p, size_t n, uint64_t seed);
 double time_now(void); /* monotonic seconds */
 /* x; a NaN without its sign, which means nothing and would be printed. */
 double num_unsigned_nan(double x);
+/* The least and the greatest of n numbers: infinity and -infinity of none; -infinity and infinity, which says nothing,
+ * where one is no number. */
+void num_range(const double *x, int64_t n, double *least, double *greatest);
 
 /* Counter-based generator: the same (seed, stream, index) gives the same number on every machine and for
  * every thread count. rng_uniform in [0,1). */

@@ -45,11 +45,8 @@ static void note_range(IrInput *in, double lo, double hi) {
     if (lo <= hi) in->lo = lo, in->hi = hi;
 }
 static void note_weights(IrInput *in, const double *v, int64_t n) {
-    double lo = INFINITY, hi = -INFINITY;
-    for (int64_t i = 0; i < n; i++) {
-        if (!(v[i] >= lo)) lo = v[i];
-        if (!(v[i] <= hi)) hi = v[i];
-    }
+    double lo, hi;
+    num_range(v, n, &lo, &hi);
     note_range(in, lo, hi);
 }
 

@@ -272,6 +272,7 @@ Integration *integration_arrange(Diags *ds, const Integration *in, Arrangement a
     out->entry = NULL;
     out->arena = arena_new();
     integration_memo(out);
+    if (in->range_memo) *out->range_memo = *in->range_memo; /* the same labels */
     out->nindicators = out->nborrowed = out->nmade = 0;
     out->spaces = arena_array(out->arena, IntSpace, in->nspaces + in->nblocks + 1);
     memcpy(out->spaces, in->spaces, sizeof *in->spaces * (size_t)in->nspaces);

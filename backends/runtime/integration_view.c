@@ -199,17 +199,13 @@ void integration_rows(const Integration *in, const int64_t *rows, int64_t n, dou
 }
 
 void integration_label_range(const Integration *in, double *lo, double *hi) {
-    struct RangeMemo *m = in->range_memo, found = {true, INFINITY, -INFINITY};
+    struct RangeMemo *m = in->range_memo;
     if (m && m->known) {
         *lo = m->lo, *hi = m->hi;
         return;
     }
-    for (int64_t i = 0; in->label && i < in->rows; i++) {
-        if (!(in->label[i] >= found.lo)) found.lo = in->label[i];
-        if (!(in->label[i] <= found.hi)) found.hi = in->label[i];
-    }
-    if (m) *m = found;
-    *lo = found.lo, *hi = found.hi;
+    num_range(in->label, in->label ? in->rows : 0, lo, hi);
+    if (m) *m = (struct RangeMemo){true, *lo, *hi};
 }
 
 /* ---------------- materialization ---------------- */
@@ -355,6 +351,7 @@ Integration *integration_materialize(Diags *ds, const Integration *in, int threa
     out->entry = NULL;
     out->arena = arena_new();
     integration_memo(out);
+    if (in->range_memo) *out->range_memo = *in->range_memo; /* the same labels */
     out->spaces = arena_array(out->arena, IntSpace, 1);
     out->nspaces = 1;
     out->spaces[0] = (IntSpace){.name = "materialized", .role = -1, .rows = in->rows};

@@ -106,6 +106,24 @@ static void test_nearest(void **state) {
     assert_null(text_nearest("planes", names, 0));
 }
 
+static void test_range(void **state) {
+    (void)state;
+    double x[11], lo, hi;
+    for (int n = 0; n <= 11; n++) { /* every remainder, and both ends at every place */
+        for (int i = 0; i < n; i++) x[i] = i * 7 % 11 - 5;
+        double least = INFINITY, most = -INFINITY;
+        for (int i = 0; i < n; i++) least = fmin(least, x[i]), most = fmax(most, x[i]);
+        num_range(x, n, &lo, &hi);
+        assert_true(lo == least && hi == most);
+    }
+    for (int i = 0; i < 11; i++) { /* one that is no number: nothing is known */
+        double kept = x[i];
+        x[i] = NAN;
+        num_range(x, 11, &lo, &hi);
+        assert_true(lo == -INFINITY && hi == INFINITY);
+        x[i] = kept;
+    }
+}
 static void test_numbers(void **state) {
     (void)state;
     /* fixed: saved splits and seeds must mean the same in every version */
@@ -284,7 +302,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_arena),      cmocka_unit_test(test_mem_try),
         cmocka_unit_test(test_exhaustion), cmocka_unit_test(test_buf),     cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_numbers),    cmocka_unit_test(test_layout),  cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_range),      cmocka_unit_test(test_numbers),    cmocka_unit_test(test_layout),  cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_collecting), cmocka_unit_test(test_flood),   cmocka_unit_test(test_explanations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
