@@ -132,7 +132,7 @@ void emit_prefetch_stream(Emit *e, const IrNode *x, int rows) {
 static void row_extreme(Emit *e, const IrNode *n) {
     const IrNode *x = n->args[0];
     bool least = n->op == IR_ROWMIN || n->op == IR_ROWARGMIN, arg = n->op == IR_ROWARGMIN || n->op == IR_ROWARGMAX;
-    if (emit_is_local(e, x)) {
+    if (emit_is_local(e, x) && x->cols > 1) {
         long long stride = (long long)emit_pad(x->cols);
         bool whole = emit_is_local(e, n); /* what is kept ends with the last row */
         if (!whole) LINE("double e%d[%d];", n->id, e->block);
