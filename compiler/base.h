@@ -28,6 +28,7 @@ static inline Span span_join(Span a, Span b) {
     return (Span){a.file, a.begin < b.begin ? a.begin : b.begin, a.end > b.end ? a.end : b.end};
 }
 
+enum { MEM_MAPPED = 2 << 20 };            /* bytes: larger arrays of mem_try() are mapped by themselves */
 void *mem_alloc(size_t bytes);            /* zeroed */
 void *mem_realloc(void *p, size_t bytes); /* of mem_alloc() or mem_realloc() */
 void *mem_try(size_t count, size_t size); /* zeroed, 64-byte aligned; NULL on overflow or exhaustion */

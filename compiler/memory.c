@@ -61,7 +61,7 @@ void *mem_realloc(void *p, size_t bytes) {
     return q;
 }
 
-enum { MEDIUM = 128 << 10, LARGE = 2 << 20, HUGE_PAGE = 2 << 20, PAGE = 4096 };
+enum { MEDIUM = 128 << 10, LARGE = MEM_MAPPED, HUGE_PAGE = 2 << 20, PAGE = 4096 };
 /* What lies before an array that is not large or medium is looked at too, in the same page: a head is known by its
  * mark, which no other bytes at its place have. */
 static uintptr_t mark_of(const void *head, uintptr_t kind) {

@@ -331,6 +331,7 @@ static IrNode *make(Simplifier *s, IrOp op, int n, IrNode **args) {
     IrNode proto = {.op = op, .nargs = n, .span = s->b->span};
     return simplify_settle(s, ir_make(s->b, &proto, args));
 }
+
 IrVal val_number(Simplifier *s, double v) {
     return (IrVal){ir_const(s->b, v), false};
 }

@@ -44,12 +44,17 @@ int64_t emit_stride(const Emit *e, const IrNode *n) {
     if (n->op == IR_DATA) return fuse_block(e->f, n)->data->ld;
     return !n->rspace || n->op == IR_INPUT || n->op == IR_COUNT ? n->cols : emit_pad(n->cols);
 }
+/* Whether the pass has that variable at its top; from now on it has. */
+static bool has_at_top(Emit *e, const char *name) {
+    for (int i = 0; i < e->copied.len; i++)
+        if (!strcmp(e->copied.data[i], name)) return true;
+    vec_push(e->arena, &e->copied, name);
+    return false;
+}
 /* A small row as an array of this pass with room to the stride. */
 static const char *padded_row(Emit *e, const IrNode *n) {
     const char *m = emit_member(e, n), *name = arena_printf(e->arena, "row_%s", m);
-    for (int i = 0; i < e->copied.len; i++)
-        if (!strcmp(e->copied.data[i], name)) return name;
-    vec_push(e->arena, &e->copied, name);
+    if (has_at_top(e, name)) return name;
     int indent = e->indent;
     e->indent = 1;
     emit_line(e, &e->top, "double %s[%lld] __attribute__((aligned(64))) = {0};", name, (long long)emit_pad(n->cols));
@@ -164,9 +169,7 @@ static const char *script_row(Emit *e, const IrNode *n, const char *b) {
 static const char *random_stream(Emit *e, const IrNode *n, const char *b, const char *j) {
     const char *name = arena_printf(e->arena, "stream%d", n->id), *seed = emit_cell(e, n->args[0], b, "0");
     if (n->cols > 1) return arena_printf(e->arena, "stream_of(seed_of(%s), (uint64_t)(%s))", seed, j);
-    for (int i = 0; i < e->copied.len; i++)
-        if (!strcmp(e->copied.data[i], name)) return name;
-    vec_push(e->arena, &e->copied, name);
+    if (has_at_top(e, name)) return name;
     int indent = e->indent;
     e->indent = 1;
     emit_line(e, &e->top, "const uint64_t %s = stream_of(seed_of(%s), 0);", name, seed);

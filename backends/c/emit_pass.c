@@ -69,8 +69,7 @@ static int block_rows(Emit *e, const FusePass *pass, int space) {
 }
 /* Where a reduction adds up: on the stack while the pass runs, or in the thread's own part of the frame's array. */
 static void declare_sums(Emit *e, const IrNode *n, Buf *tail) {
-    const char *identity = emit_identity(n), *none = strcmp(identity, "0") ? identity : NULL;
-    const char *m = emit_member(e, n);
+    const char *none = emit_identity(n), *m = emit_member(e, n);
     long long width = (long long)emit_acc_size(e, n);
     if (on_stack(e, n)) {
         emit_line(e, &e->top, "double g%d[%lld] __attribute__((aligned(64)))%s;", n->id, width ? width : 1,

@@ -51,7 +51,7 @@ static int lanes_before(const Lanes *l, int64_t j) {
 typedef struct SumTile {
     const IrNode *n, *x, *y;
     const Lanes *l;
-    const char *g, *row; /* row: of y, at b */
+    const char *g;
     int64_t stride, j0, j1;
     bool upper; /* of n = x' x only the vectors that reach the diagonal */
 } SumTile;
@@ -61,7 +61,7 @@ static int tile_first(const SumTile *t, int64_t j) {
 }
 /* Row b of the block, b + c in the loop, to the sums of chain c. */
 static void tile_row(Emit *e, const SumTile *t, int c, const char *indent) {
-    const char *b = c ? arena_printf(e->arena, "(b + %d)", c) : "b", *row = c ? emit_row_address(e, t->y, b) : t->row;
+    const char *b = c ? arena_printf(e->arena, "(b + %d)", c) : "b", *row = emit_row_address(e, t->y, b);
     for (int v = tile_first(t, t->j0); v < t->l->n; v++)
         LINE("%s    const %s y%d = %s;", indent, emit_lane_type(t->l->width[v]), v,
              emit_lane_read(e, t->l, v, row));
@@ -72,22 +72,25 @@ static void tile_row(Emit *e, const SumTile *t, int c, const char *indent) {
             LINE("%s    s%lld_%d%s += x%lld * y%d;", indent, (long long)j, v, chain_name[c], (long long)j, v);
     }
 }
-static void tile_sums(Emit *e, const SumTile *t, int chains, bool end) {
+/* Vector v of row j of g, to read or to write. */
+static const char *tile_cells(Emit *e, const SumTile *t, int64_t j, int v) {
+    return emit_lane(e, t->l->width[v], t->g, j * t->stride + t->l->at[v]);
+}
+static void tile_begin(Emit *e, const SumTile *t, int chains) {
     for (int64_t j = t->j0; j < t->j1; j++)
         for (int v = tile_first(t, j); v < t->l->n; v++) {
-            int width = t->l->width[v];
-            long long row = (long long)j;
-            const char *to = emit_lane(e, width, t->g, j * t->stride + t->l->at[v]);
-            const char *sum = arena_printf(e->arena, "s%lld_%d", row, v);
-            for (int c = 1; end && c < chains; c++)
-                sum = arena_printf(e->arena, "%s + s%lld_%d%s", sum, row, v, chain_name[c]);
-            if (end) {
-                LINE("    %s = %s;", to, sum);
-                continue;
-            }
-            LINE("    %s %s = %s;", emit_lane_type(width), sum, to);
+            const char *type = emit_lane_type(t->l->width[v]);
+            LINE("    %s s%lld_%d = %s;", type, (long long)j, v, tile_cells(e, t, j, v));
+            for (int c = 1; c < chains; c++) LINE("    %s s%lld_%d%s = {0};", type, (long long)j, v, chain_name[c]);
+        }
+}
+static void tile_end(Emit *e, const SumTile *t, int chains) {
+    for (int64_t j = t->j0; j < t->j1; j++)
+        for (int v = tile_first(t, j); v < t->l->n; v++) {
+            const char *sum = arena_printf(e->arena, "s%lld_%d", (long long)j, v);
             for (int c = 1; c < chains; c++)
-                LINE("    %s %s%s = {0};", emit_lane_type(width), sum, chain_name[c]);
+                sum = arena_printf(e->arena, "%s + s%lld_%d%s", sum, (long long)j, v, chain_name[c]);
+            LINE("    %s = %s;", tile_cells(e, t, j, v), sum);
         }
 }
 static void tile_sum_up(Emit *e, const SumTile *t, bool first) {
@@ -95,7 +98,7 @@ static void tile_sum_up(Emit *e, const SumTile *t, bool first) {
     for (int64_t j = t->j0; j < t->j1; j++) sums += t->l->n - tile_first(t, j);
     int chains = 2 * sums > CHAINS ? 1 : 4 * sums > CHAINS ? 2 : 4;
     LINE("{ /* %s */", emit_where(e, t->n));
-    tile_sums(e, t, chains, false);
+    tile_begin(e, t, chains);
     if (chains > 1) {
         LINE("    int b = 0;");
         LINE("    for (; b + %d <= m; b += %d) {", chains, chains);
@@ -118,19 +121,18 @@ static void tile_sum_up(Emit *e, const SumTile *t, bool first) {
         tile_row(e, t, 0, "    ");
         LINE("    }");
     }
-    tile_sums(e, t, chains, true);
+    tile_end(e, t, chains);
     LINE("}");
 }
 /* g += x' y for dense rows: sums stay in registers while a block passes, some rows of g at a time. false: too large, or
  * not in memory. */
 static bool vector_outer_product(Emit *e, const IrNode *n, const IrNode *x, const IrNode *y, int64_t acc_stride) {
-    const char *row = emit_row_address(e, y, "b");
-    if (!row || y->cols > 64) return false;
+    if (!emit_row_address(e, y, "b") || y->cols > 64) return false;
     Lanes l = emit_lanes_of(e, y);
     int64_t sums = e->target->registers * 5 / 8, per = sums / l.n > 0 ? sums / l.n : 1; /* registers that hold sums */
     if (l.n > sums || x->cols > per * TILES_MOST || !x->cols) return false;
     per = (x->cols + (x->cols + per - 1) / per - 1) / ((x->cols + per - 1) / per); /* as many in each tile */
-    SumTile t = {n, x, y, &l, arena_printf(e->arena, "g%d", n->id), row, acc_stride, 0, 0, emit_is_symmetric(n)};
+    SumTile t = {n, x, y, &l, arena_printf(e->arena, "g%d", n->id), acc_stride, 0, 0, emit_is_symmetric(n)};
     for (; t.j0 < x->cols; t.j0 = t.j1) {
         t.j1 = t.j0 + per < x->cols ? t.j0 + per : x->cols;
         if (t.upper) /* later rows have fewer vectors: more of them fit */
@@ -285,7 +287,7 @@ static void outer_product(Emit *e, const IrNode *n) {
 }
 const char *emit_identity(const IrNode *n) {
     if (n->op == IR_MINALL || n->op == IR_COLMIN) return "__builtin_inf()";
-    return n->op == IR_MAXALL || n->op == IR_COLMAX ? "-__builtin_inf()" : "0";
+    return n->op == IR_MAXALL || n->op == IR_COLMAX ? "-__builtin_inf()" : NULL;
 }
 /* How a reduction over the rows goes on from `so_far`. */
 static const char *reduced(Emit *e, const IrNode *n, const char *x, const char *so_far) {
@@ -306,7 +308,7 @@ static bool chained_reduce(Emit *e, const IrNode *n) {
     LINE("{ /* %s */", emit_where(e, n));
     LINE("    double s[%d][%lld] __attribute__((aligned(64)));", (int)chains, (long long)emit_pad(cols));
     LINE("    for (int j = 0; j < %lld; j++) ((double *)s)[j] = %s;", (long long)(chains * emit_pad(cols)),
-         emit_identity(n));
+         emit_identity(n) ? emit_identity(n) : "0");
     LINE("    int b = 0;");
     LINE("    for (; b + %lld <= m; b += %lld) {", (long long)rows, (long long)rows);
     for (int r = 0; r < chains; r++) {

@@ -42,5 +42,5 @@ const char *emit_lane_read(Emit *e, const Lanes *l, int v, const char *address);
 void emit_row_node(Emit *e, const IrNode *n);
 void emit_row_product(Emit *e, const IrNode *n);
 void emit_reduce_node(Emit *e, const IrNode *n);
-const char *emit_identity(const IrNode *n); /* what a reduction over no rows gives */
+const char *emit_identity(const IrNode *n); /* what a reduction over no rows gives; NULL: 0, as zeroed memory has it */
 #endif

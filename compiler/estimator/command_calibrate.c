@@ -160,7 +160,6 @@ static bool measure_scripts(Calibration *c, Measuring *m) {
         if (!add_rows(c, &rows[i])) return false;
         printf("%s: %d candidates measured\n", c->v->arguments.data[i], rows[i].len);
     }
-    empty_folder(c->kernels);
     return ok;
 }
 /* Until the minutes are over, or until it is interrupted: what was measured stays, and is enough to go on. */

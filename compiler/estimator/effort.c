@@ -17,7 +17,6 @@ const EffortRow effort_rows[ALL_EFFORTS] = {
 #define UNDER_WAY 4.0      /* rows that a processor works on at a time */
 #define SHARED_PAIRS 32768 /* a sparse product of fewer operations is one thread's (kernels_common.c) */
 #define PART_ROWS 1024     /* a pass of fewer rows a thread takes fewer threads (prelude.h: parts_for) */
-#define MAPPED 2097152.0   /* bytes: larger arrays are mapped by themselves (memory.c) */
 enum { LANES = 8, WIDEST = 64 /* columns that vectors take */, SUMS = 20 /* vectors of sums that registers hold */ };
 enum { TILE_ROWS = 8, TILES_MOST = 8 }; /* of a tile of x' y of wide rows (prelude.h: add_tiles) */
 
@@ -250,7 +249,7 @@ static void count_kernel(Counting *c, const IrNode *n, IrCost once) {
 }
 /* An array that emitted code allocates before it runs. Threads that take its pages wait for each other. */
 static void add_array(const Counting *c, double bytes) {
-    c->out[bytes >= MAPPED ? EFFORT_mapped : EFFORT_fresh] += bytes;
+    c->out[bytes >= MEM_MAPPED ? EFFORT_mapped : EFFORT_fresh] += bytes;
 }
 static void count_kept(const Counting *c) {
     for (int i = 0; i < c->plan->passes.len; i++) {
@@ -330,18 +329,24 @@ void effort_run(const FusePlan *plan, const IrCost *each, int threads, const Har
 }
 
 /* ---- making data ---- */
-typedef struct Making {
-    const Integration *in;
-    const Hardware *hw;
-    int threads;
-    double *out;
-} Making;
+Making effort_making(Arena *arena, const Integration *in, int threads, const Hardware *hw) {
+    Picked *picked = arena_array(arena, Picked, in->nindicators + 1);
+    for (int i = 0; i < in->nindicators; i++) picked[i].spread = spread_of(in, &in->indicators[i]);
+    for (int b = 0; b < in->nblocks; b++) {
+        Picked *p = &picked[in->blocks[b].indicator];
+        if (p->rows == 0) p->rows = (double)integration_copied_rows(in, b);
+    }
+    return (Making){in, hw, threads, picked, NULL};
+}
+static double row_bytes(const Matrix *m) {
+    return m->rows > 0 ? (double)mat_bytes(m) / (double)m->rows : 0;
+}
 static void make_array(const Making *k, double bytes) {
-    k->out[bytes >= MAPPED ? MAKE_mapped_bytes : MAKE_fresh_bytes] += bytes;
+    k->out[bytes >= MEM_MAPPED ? MAKE_mapped_bytes : MAKE_fresh_bytes] += bytes;
 }
 /* Rows picked out of `bytes`, in an order that follows no pattern, or in theirs. */
-static void make_picks(const Making *k, double rows, double bytes, bool in_order, MakeEffort near,
-                       MakeEffort mid, MakeEffort far) {
+static void make_picks(const Making *k, double rows, double bytes, bool in_order, MakeEffort near, MakeEffort mid,
+                       MakeEffort far) {
     Place p = place_of(in_order ? 0 : bytes, k->hw);
     k->out[near] += rows * p.near;
     k->out[mid] += rows * p.mid;
@@ -351,11 +356,9 @@ static void make_picks(const Making *k, double rows, double bytes, bool in_order
 static void make_copies(const Making *k, int block, bool in_order, double rows, double all, double parts) {
     const IntBlock *b = &k->in->blocks[block];
     const Matrix *m = b->data;
-    const Indicator *ind = &k->in->indicators[b->indicator];
     double mean = m->kind == MAT_CSR && m->rows > 0 ? (double)m->rowptr[m->rows] / (double)m->rows : 1;
-    double row = m->rows > 0 ? (double)mat_bytes(m) / (double)m->rows : 0;
-    make_picks(k, rows / parts, row * spread_of(k->in, ind), in_order, MAKE_row_picks, MAKE_row_picks_mid,
-               MAKE_row_picks_far);
+    make_picks(k, rows / parts, row_bytes(m) * k->picked[b->indicator].spread, in_order, MAKE_row_picks,
+               MAKE_row_picks_mid, MAKE_row_picks_far);
     if (m->kind != MAT_DENSE) {
         k->out[MAKE_entry_copies] += rows * mean / parts;
         return;
@@ -370,33 +373,32 @@ static double making_parts(const Making *k, double cells, double times) {
     if (parts > 1) k->out[MAKE_make_fork] += times;
     return parts;
 }
-void effort_join(const Integration *in, double bytes, double nnz, int threads, const Hardware *hw,
-                 double out[NMAKE_EFFORTS]) {
-    for (int k = 0; k < NMAKE_EFFORTS; k++) out[k] = 0;
-    Making m = {in, hw, threads, out};
-    double rows = (double)in->rows, cells = rows * (double)in->cols;
-    m.out[MAKE_join] = 1;
+void effort_join(Making k, double bytes, double nnz, double out[NMAKE_EFFORTS]) {
+    const Integration *in = k.in;
+    k.out = out;
+    for (int i = 0; i < NMAKE_EFFORTS; i++) out[i] = 0;
+    out[MAKE_join] = 1;
+    double rows = (double)in->rows, cells = rows * (double)(nnz < 0 ? in->cols : in->nblocks);
+    double parts = making_parts(&k, cells, nnz < 0 ? 1 : 3); /* sparse rows are counted twice, and filled */
     if (nnz < 0) {
-        double parts = making_parts(&m, cells, 1);
-        make_array(&m, bytes);
-        for (int b = 0; b < in->nblocks; b++)
-            make_copies(&m, b, in->indicators[in->blocks[b].indicator].ascending, (double)integration_copied_rows(in, b),
-                        bytes, parts);
-        return;
+        make_array(&k, bytes);
+    } else {
+        make_array(&k, 4 * nnz);
+        make_array(&k, 8 * nnz);
+        make_array(&k, 8 * rows);
+        out[MAKE_sparse_entries] = nnz / parts;
     }
-    double parts = making_parts(&m, rows * in->nblocks, 3); /* counting twice, and filling */
-    make_array(&m, 4 * nnz);
-    make_array(&m, 8 * nnz);
-    make_array(&m, 8 * rows);
-    m.out[MAKE_sparse_entries] = nnz / parts;
     for (int b = 0; b < in->nblocks; b++) {
         const Matrix *x = in->blocks[b].data;
-        const Indicator *ind = &in->indicators[in->blocks[b].indicator];
-        double row = x->rows > 0 ? (double)mat_bytes(x) / (double)x->rows : 0;
-        double there = (double)integration_copied_rows(in, b) / parts;
-        make_picks(&m, there, row * spread_of(in, ind), ind->ascending, MAKE_sparse_picks, MAKE_sparse_picks_mid,
+        const Picked *p = &k.picked[in->blocks[b].indicator];
+        bool in_order = in->indicators[in->blocks[b].indicator].ascending;
+        if (nnz < 0) {
+            make_copies(&k, b, in_order, p->rows, bytes, parts);
+            continue;
+        }
+        make_picks(&k, p->rows / parts, row_bytes(x) * p->spread, in_order, MAKE_sparse_picks, MAKE_sparse_picks_mid,
                    MAKE_sparse_picks_far);
-        if (x->kind == MAT_DENSE) m.out[MAKE_sparse_cells] += there * (double)x->cols;
+        if (x->kind == MAT_DENSE) out[MAKE_sparse_cells] += p->rows / parts * (double)x->cols;
     }
 }
 /* The rows' order, by counting them; then every index, and what has a number for each row, in that order. */
@@ -404,7 +406,7 @@ static void make_order(const Making *k, int by) {
     const Integration *in = k->in;
     const Indicator *ind = &in->indicators[by];
     double rows = (double)in->rows;
-    make_picks(k, rows, 8 * spread_of(in, ind), ind->ascending, MAKE_sorted_rows, MAKE_sorted_mid, MAKE_sorted_far);
+    make_picks(k, rows, 8 * k->picked[by].spread, ind->ascending, MAKE_sorted_rows, MAKE_sorted_mid, MAKE_sorted_far);
     make_array(k, 4 * rows);
     int numbers = (in->label != NULL) + (in->weight != NULL);
     double parts = making_parts(k, rows, in->nindicators + numbers);
@@ -416,22 +418,23 @@ static void make_order(const Making *k, int by) {
                    MAKE_reindexed_far);
     }
 }
-void effort_arrange(const Integration *in, Arrangement a, int threads, const Hardware *hw, double out[NMAKE_EFFORTS]) {
-    for (int k = 0; k < NMAKE_EFFORTS; k++) out[k] = 0;
+void effort_arrange(Making k, Arrangement a, double out[NMAKE_EFFORTS]) {
+    const Integration *in = k.in;
+    k.out = out;
+    for (int i = 0; i < NMAKE_EFFORTS; i++) out[i] = 0;
     if (arrangement_is_plain(a)) return;
-    Making m = {in, hw, threads, out};
-    m.out[MAKE_arrange] = 1;
-    if (a.sort_by >= 0) make_order(&m, a.sort_by);
+    out[MAKE_arrange] = 1;
+    if (a.sort_by >= 0) make_order(&k, a.sort_by);
     bool as_it_was = a.sort_by < 0 || in->indicators[a.sort_by].ascending;
     for (int b = 0; b < in->nblocks; b++) {
         const Matrix *x = in->blocks[b].data;
         int indicator = in->blocks[b].indicator;
         bool in_order = indicator == a.sort_by || (as_it_was && in->indicators[indicator].ascending);
         if (!integration_copies(in, a, b) || !x->rows) continue;
-        double rows = (double)integration_copied_rows(in, b), bytes = (double)mat_bytes(x) / (double)x->rows * rows;
-        double parts = making_parts(&m, rows * (x->kind == MAT_DENSE ? (double)x->cols : 2), 1);
-        make_array(&m, bytes);
-        make_copies(&m, b, in_order, rows, bytes, parts);
+        double rows = k.picked[indicator].rows, bytes = row_bytes(x) * rows;
+        double parts = making_parts(&k, rows * (x->kind == MAT_DENSE ? (double)x->cols : 2), 1);
+        make_array(&k, bytes);
+        make_copies(&k, b, in_order, rows, bytes, parts);
     }
 }
 

@@ -38,9 +38,21 @@ double effort_make_seconds(const EffortSeconds *s, const double units[ALL_EFFORT
 
 /* Of one run of the program of `plan`, loops counted by their trips. each: its ir_cost_each(). */
 void effort_run(const FusePlan *plan, const IrCost *each, int threads, const Hardware *hw, double out[NEFFORTS]);
-/* Of joining all of `in`: into sparse rows of nnz entries, or, when nnz is negative, a dense table of `bytes`. */
-void effort_join(const Integration *in, double bytes, double nnz, int threads, const Hardware *hw,
-                 double out[NMAKE_EFFORTS]);
-/* Of integration_arrange(in, a). */
-void effort_arrange(const Integration *in, Arrangement a, int threads, const Hardware *hw, double out[NMAKE_EFFORTS]);
+/* What making data is counted from, looked at once for all ways to make them. */
+typedef struct Picked {
+    double rows;   /* of the target that have a row there */
+    double spread; /* rows there that they read, those that are read seldom for less */
+} Picked;
+typedef struct Making {
+    const Integration *in;
+    const Hardware *hw;
+    int threads;
+    const Picked *picked; /* by indicator */
+    double *out;          /* what is counted at present */
+} Making;
+Making effort_making(Arena *arena, const Integration *in, int threads, const Hardware *hw);
+/* Of joining all of it: into sparse rows of nnz entries, or, when nnz is negative, a dense table of `bytes`. */
+void effort_join(Making k, double bytes, double nnz, double out[NMAKE_EFFORTS]);
+/* Of integration_arrange(). */
+void effort_arrange(Making k, Arrangement a, double out[NMAKE_EFFORTS]);
 #endif

@@ -164,21 +164,22 @@ static double absorbed_share(const Integration *in, Arrangement a) {
     }
     return share(absorbed, all);
 }
-static void effort_of_making(const Integration *in, Candidate *c, int threads, const Hardware *hw) {
+static void effort_of_making(Making k, Candidate *c) {
     double *out = c->effort + NEFFORTS;
     if (!c->materialize) {
-        effort_arrange(in, c->arrangement, threads, hw, out);
+        effort_arrange(k, c->arrangement, out);
         return;
     }
     bool sparse = c->data->blocks[0].data->kind != MAT_DENSE;
-    effort_join(in, (double)integration_materialized_bytes(in), sparse ? (double)integration_materialized_nnz(in) : -1,
-                threads, hw, out);
+    effort_join(k, (double)integration_materialized_bytes(k.in),
+                sparse ? (double)integration_materialized_nnz(k.in) : -1, out);
 }
 void features_of(const Integration *in, Candidate *c, int n, int threads, const Hardware *hw,
                  double (*out)[NFEATURES]) {
     FeatureInput x = {.t = target_facts(in), .hw = hw, .threads = threads > 0 ? threads : 1};
     const WorkTotals *of[MOST_CANDIDATES];
-    AMAL_CHECK(n <= MOST_CANDIDATES);
+    AMAL_CHECK(n > 0 && n <= MOST_CANDIDATES);
+    Making making = effort_making(c[0].func->arena, in, threads, hw);
     for (int i = 0; i < n; i++) {
         WorkTotals *w = arena_new_of(c[i].func->arena, WorkTotals);
         const FusePlan *plan = ir_fuse(c[i].func);
@@ -186,7 +187,7 @@ void features_of(const Integration *in, Candidate *c, int n, int threads, const 
         (void)ir_cost_each(c[i].func, threads, each);
         *w = work_totals(plan, each);
         effort_run(plan, each, threads, hw, c[i].effort);
-        effort_of_making(in, &c[i], threads, hw);
+        effort_of_making(making, &c[i]);
         of[i] = w;
         if (c[i].gram != GRAM_BY_COST) continue;
         if (c[i].materialize)
