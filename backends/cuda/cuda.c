@@ -173,7 +173,10 @@ static void cuda_describe(const Executable *x, Buf *out) {
         for (int k = 0; k < p->kernels.len; k++) {
             const CudaKernel *kernel = p->kernels.data[k];
             if (kernel->pass != x->plan->passes.data[i]) continue;
-            if (!kernel->idle)
+            if (kernel->lanes)
+                buf_printf(out, "    on the GPU: %d thread%s a row, its numbers in registers, blocks of %d threads\n",
+                           kernel->lanes, kernel->lanes == 1 ? "" : "s", kernel->threads);
+            else if (!kernel->idle)
                 buf_printf(out, "    on the GPU: tiles of %d rows, blocks of %d threads%s\n", kernel->tile,
                            kernel->threads, kernel->scratch ? ", wide rows in memory" : "");
             for (int q = 0; q < kernel->products.len; q++) {

@@ -106,8 +106,9 @@ typedef struct CudaKernel {
     int space, bind;
     int64_t cells;
     int threads, tile;
-    int64_t scratch;      /* doubles a block */
-    int64_t parts;        /* doubles a block, of all its reductions: bounds the blocks */
+    int lanes;       /* threads that hold a row in registers (emit_lanes.c); 0: its tile's rows are in shared memory */
+    int64_t scratch; /* doubles a block */
+    int64_t parts;   /* doubles a block, of all its reductions: bounds the blocks */
     const IrNode *node;   /* whose line a failure names */
     const FusePass *pass; /* it goes over its rows in tiles */
     const FusePass *of;   /* it belongs to this pass; its first kernel leads */
@@ -184,7 +185,7 @@ int cu_slot(const CudaProgram *p, const IrNode *n);
 /* ---- shared by the emitter's files ---- */
 /* From CUDA 12.1 on a kernel takes 32764 bytes of parameters: 8 bytes each. */
 enum { CUDA_ARGS_MOST = 4000 };
-enum { CUDA_THREADS = 128, CUDA_SMALL_THREADS = 256, CUDA_SHARED_BYTES = 44 * 1024 };
+enum { CUDA_THREADS = 128, CUDA_LANE_THREADS = 256, CUDA_SMALL_THREADS = 256, CUDA_SHARED_BYTES = 44 * 1024 };
 /* Small values of so many cells are made by many blocks. */
 enum { CUDA_WIDE_CELLS = 4096 };
 
@@ -218,6 +219,7 @@ typedef struct Cu {
     int *shares;              /* by node id: of sums by one-hot codes, threads that share the rows; 0: made otherwise */
     int *turned;   /* by node id: of rows @ small, the slot of the small matrix, transposed; -1: as it lies */
     bool own_rows; /* cu_stored_cell is asked for the tile's own rows */
+    bool in_lanes; /* the pass's values stand in registers of the threads that hold its rows (emit_lanes.c) */
     bool *dirty;   /* by node id: written since the last barrier */
     bool any_dirty;
     bool small_open, wide; /* a kernel of small operators is being emitted; it has many blocks */
@@ -267,6 +269,12 @@ int64_t cu_local_stride(int64_t cols);
 
 /* emit_pass.c, emit_row.c, emit_reduce.c, emit_small.c */
 void cu_pass(Cu *e, const FusePass *pass);
+const char *cu_own_rows(Cu *e, const IrNode *x); /* a kept value over the pass's rows, of which it reads its own */
+/* Cell (r, c) of the small operand of x @ op(y); column and value of the cell `p` of compressed rows, the pass's own or
+ * others. */
+const char *cu_small_at(Cu *e, const IrNode *n, const char *r, const char *c);
+const char *cu_csr_column(Cu *e, const IrNode *x, bool own);
+const char *cu_csr_value(Cu *e, const IrNode *x, bool own);
 void cu_row_node(Cu *e, const IrNode *n);
 bool cu_by_row(const Cu *e,
                const IrNode *n); /* its rows are computed by one thread each, in the order of the threads */
@@ -276,6 +284,8 @@ const IrNode *cu_segment_operand(const Cu *e, const IrNode *n); /* the row value
 void cu_reduce_node(Cu *e, const IrNode *n);
 int cu_how(const IrNode *n); /* its values are combined (prelude.cuh): 0 added, 1 the smaller, 2 the larger */
 const char *cu_neutral(const IrNode *n); /* what they begin with */
+const char *cu_combined(Cu *e, const IrNode *n, const char *s, const char *v);
+int cu_new_parts(Cu *e, const IrNode *n); /* of a sum of the kernel that is being emitted; finish_P adds them up */
 /* Which of the pass's sums by one-hot codes stand in shared memory (Cu.shares), and the bytes that they take. */
 int64_t cu_share_codes(Cu *e, const FusePass *pass);
 void cu_finish(Cu *e);                               /* adds up what parts there are */
@@ -283,6 +293,8 @@ bool cu_is_unfinished(const Cu *e, const IrNode *n); /* its parts are not added 
 int cu_transposed(Cu *e, const IrNode *y);           /* a new slot */
 void cu_segments(Cu *e, const IrNode *n);
 void cu_small_node(Cu *e, const IrNode *n);
+/* emit_lanes.c: the kernel of a pass whose values are single numbers; false: it is not such a pass. */
+bool cu_pass_in_lanes(Cu *e, const FusePass *pass);
 /* emit_product.c: which products are cuBLAS's; those of the pass being emitted; what follows its kernel. */
 void cu_choose_products(Cu *e, const IrRegion *r);
 bool cu_is_product(const Cu *e, const IrNode *n);

@@ -120,12 +120,16 @@ static const char *tile_cell(Cu *e, const char *stem, const IrNode *n, const cha
     if (n->cols == 1) return arena_printf(e->arena, "%s%d[%s]", stem, n->id, b);
     return arena_printf(e->arena, "%s%d[(%s) * %lld + %s]", stem, n->id, b, (long long)cu_local_stride(n->cols), j);
 }
+/* Row b of the tile; where threads hold rows, each its own. */
+static const char *row_here(Cu *e, const char *b) {
+    return e->in_lanes ? "i" : arena_printf(e->arena, "i + %s", b);
+}
 const char *cu_index_row(Cu *e, int table, int indicator, const char *b) {
     const char *name = cu_row_bind(e, BIND_INDEX, table, indicator);
     for (int k = 0; e->pass && k < e->indexes.len; k++)
         if (e->indexes.data[k].table == table && e->indexes.data[k].indicator == indicator)
             return arena_printf(e->arena, "s_%s[%s]", name, b);
-    return arena_printf(e->arena, "%s[i + %s]", name, b);
+    return arena_printf(e->arena, "%s[%s]", name, row_here(e, b));
 }
 static const char *gather_cell(Cu *e, const IrNode *n, const char *b, const char *j) {
     const IrNode *u = n->args[0];
@@ -159,7 +163,7 @@ const char *cu_computed(Cu *e, const IrNode *n, const char *b, const char *j) {
     case IR_RAND:
     case IR_RANDN:
         return arena_printf(e->arena, "%s(seed_of(%s), %s, %s)", n->op == IR_RAND ? "uniform_of" : "normal_of",
-                            cu_cell(e, n->args[0], b, "0"), j, row_number(e, n, arena_printf(e->arena, "i + %s", b)));
+                            cu_cell(e, n->args[0], b, "0"), j, row_number(e, n, row_here(e, b)));
     default: {
         const char *x[3];
         for (int a = 0; a < n->nargs; a++) x[a] = cu_cell(e, n->args[a], b, n->args[a]->cols == 1 ? "0" : j);
@@ -170,13 +174,14 @@ const char *cu_computed(Cu *e, const IrNode *n, const char *b, const char *j) {
 const char *cu_cell(Cu *e, const IrNode *n, const char *b, const char *j) {
     if (!n->rspace) return cu_small(e, n, "0", n->cols == 1 ? "0" : j);
     if (cu_in_pass(e, n)) {
-        if (cu_is_local(e, n)) return tile_cell(e, "t", n, b, j);
+        if (cu_is_local(e, n))
+            return e->in_lanes ? arena_printf(e->arena, "t%d", n->id) : tile_cell(e, "t", n, b, j);
         if (!cu_is_kept(e, n)) return cu_computed(e, n, b, j);
     } else if (e->staged && e->staged[n->id]) {
         return tile_cell(e, fuse_is_single(e->f, n) ? "(double)s" : "s", n, b, j);
     }
     e->own_rows = true;
-    const char *cell = cu_stored_cell(e, n, arena_printf(e->arena, "i + %s", b), j);
+    const char *cell = cu_stored_cell(e, n, row_here(e, b), j);
     e->own_rows = false;
     return cell;
 }

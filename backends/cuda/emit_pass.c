@@ -92,7 +92,7 @@ static void declare_tile(Cu *e, const ItemVec *items) {
     }
 }
 /* Where a value over the pass's rows lies, of which it reads those of its tile. */
-static const char *own_rows(Cu *e, const IrNode *x) {
+const char *cu_own_rows(Cu *e, const IrNode *x) {
     e->own_rows = true;
     const char *base = cu_value(e, x, false);
     e->own_rows = false;
@@ -108,7 +108,7 @@ static void fetch_rows(Cu *e, const ItemVec *items, const char *to, const char *
         int64_t cols = it->index ? 1 : x->cols, ld = data ? fuse_block(e->f, x)->data->ld : cols;
         const char *base = it->index ? cu_row_bind(e, BIND_INDEX, x->table, x->indicator)
                            : data    ? cu_row_bind(e, BIND_DENSE, x->table, x->block)
-                                     : own_rows(e, x);
+                                     : cu_own_rows(e, x);
         LINE("fetch_rows<%lld, %lld, %lld, %d>(%s_[%s], %s + %s%s, %s);", (long long)cols, (long long)ld,
              (long long)it->stride, e->kernel->threads, copy_name(e, it), to, base, row,
              ld == 1 ? "" : arena_printf(e->arena, " * %lld", (long long)ld), m);
@@ -270,7 +270,7 @@ void cu_pass(Cu *e, const FusePass *pass) {
             cu_op(e, (CudaOp){.kind = CUOP_ZERO, .to = cu_slot(e->out, n), .node = n});
         }
     }
-    main_kernel(e, pass);
+    if (!cu_pass_in_lanes(e, pass)) main_kernel(e, pass);
     cu_halves(e, pass);
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];

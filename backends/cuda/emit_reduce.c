@@ -47,7 +47,7 @@ const char *cu_neutral(const IrNode *n) {
     static const char *const text[] = {"0", "infinity()", "-infinity()"};
     return text[cu_how(n)];
 }
-static const char *combined(Cu *e, const IrNode *n, const char *s, const char *v) {
+const char *cu_combined(Cu *e, const IrNode *n, const char *s, const char *v) {
     int how = cu_how(n);
     if (!how) return arena_printf(e->arena, "%s + %s", s, v);
     return arena_printf(e->arena, "%s(%s, %s)", how == 1 ? "least_of" : "most_of", v, s);
@@ -66,7 +66,7 @@ static void term(Cu *e, const IrNode *n, const char *in, const char *s, const ch
         if (col)
             LINE("%sif (%s == %s) %s += 1;", in, col, c, s);
         else
-            LINE("%s%s = %s;", in, s, combined(e, n, s, cu_cell(e, x, "b", x->cols == 1 ? "0" : c)));
+            LINE("%s%s = %s;", in, s, cu_combined(e, n, s, cu_cell(e, x, "b", x->cols == 1 ? "0" : c)));
         return;
     }
     const IrNode *y = n->args[1];
@@ -82,11 +82,14 @@ static void term(Cu *e, const IrNode *n, const char *in, const char *s, const ch
     else
         LINE("%s%s += %s * %s;", in, s, vx, vy);
 }
-static int new_parts(Cu *e, int64_t cells) {
-    CudaParts p = {.kernel = e->out->kernels.len, .cells = cells};
+int cu_new_parts(Cu *e, const IrNode *n) {
+    CudaParts p = {.kernel = e->out->kernels.len, .cells = n->rows * n->cols};
+    CuFinish left = {n, e->out->parts.len, e->out->kernels.len, e->pass->id};
     vec_push(e->arena, &e->out->parts, p);
-    e->kernel->parts += cells;
-    return e->out->parts.len - 1;
+    vec_push(e->arena, &e->finish, left);
+    e->kernel->parts += p.cells;
+    cu_arg(e, ARG_FRESH, 0);
+    return left.parts;
 }
 /* How wide and high the rectangles are that threads own, and how many there are; 0: none is small enough. A row of the
  * tile costs a thread a load of shared memory for each side's cells and an operation for each cell of the rectangle; a
@@ -167,7 +170,7 @@ static void reduce_all(Cu *e, const IrNode *n, int parts) {
         LINE("    const int b = q / %lld, j = q %% %lld;", (long long)x->cols, (long long)x->cols);
     }
     const char *s = arena_printf(e->arena, "g%d", n->id);
-    LINE("    %s = %s;", s, combined(e, n, s, cu_cell(e, x, "b", x->cols == 1 ? "0" : "j")));
+    LINE("    %s = %s;", s, cu_combined(e, n, s, cu_cell(e, x, "b", x->cols == 1 ? "0" : "j")));
     LINE("}");
     TAIL("leave_shares(%s, 1, %d, 0, fresh, %s, 1);", s, cu_how(n), cu_arg(e, ARG_PARTS, parts));
 }
@@ -258,10 +261,7 @@ void cu_reduce_node(Cu *e, const IrNode *n) {
         atomic_scatter(e, n);
         return;
     }
-    int parts = new_parts(e, n->rows * n->cols), high, wide, count, shares = e->shares[n->id];
-    CuFinish left = {n, parts, e->out->kernels.len, e->pass->id};
-    vec_push(e->arena, &e->finish, left);
-    cu_arg(e, ARG_FRESH, 0);
+    int parts = cu_new_parts(e, n), high, wide, count, shares = e->shares[n->id];
     if (n->op == IR_SUM || n->op == IR_MINALL || n->op == IR_MAXALL)
         reduce_all(e, n, parts);
     else if (shares)

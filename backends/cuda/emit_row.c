@@ -76,7 +76,7 @@ static void cells_begin(Cu *e, const IrNode *n, int64_t cols) {
 }
 
 /* Cell (r, c) of the small operand y of x @ op(y). */
-static const char *small_at(Cu *e, const IrNode *n, const char *r, const char *c) {
+const char *cu_small_at(Cu *e, const IrNode *n, const char *r, const char *c) {
     const IrNode *y = n->args[1];
     if (e->turned[n->id] >= 0)
         return arena_printf(e->arena, "%s[(%s) * %lld + %s]", cu_slot_arg(e, e->turned[n->id], false), r,
@@ -92,10 +92,10 @@ static void csr_loop(Cu *e, const IrNode *x) {
 static const char *block_bind(Cu *e, CudaBindKind kind, const IrNode *x, bool own) {
     return own ? cu_row_bind(e, kind, x->table, x->block) : cu_bind(e, kind, x->table, x->block);
 }
-static const char *csr_column(Cu *e, const IrNode *x, bool own) {
+const char *cu_csr_column(Cu *e, const IrNode *x, bool own) {
     return arena_printf(e->arena, "%s[p]", block_bind(e, BIND_COLIDX, x, own));
 }
-static const char *csr_value(Cu *e, const IrNode *x, bool own) {
+const char *cu_csr_value(Cu *e, const IrNode *x, bool own) {
     const Matrix *m = fuse_block(e->f, x)->data;
     if (!m->values) return "1.0";
     return arena_printf(e->arena, "%s%s[p]", m->single ? "(double)" : "", block_bind(e, BIND_VALUES, x, own));
@@ -122,7 +122,7 @@ static void row_product_in_tile(Cu *e, const IrNode *n) {
     LINE("        const double v = %s;", cu_cell(e, x, "b", "k"));
     LINE("#pragma unroll");
     LINE("        for (int u = 0; u < %lld; u++) s[u] += v * %s;", wide,
-         small_at(e, n, "k",
+         cu_small_at(e, n, "k",
                   whole ? "(first + u)"
                         : arena_printf(e->arena, "(first + u < %lld ? first + u : %lld)", cols, cols - 1)));
     LINE("    }");
@@ -140,7 +140,7 @@ static void column_by_lanes(Cu *e, const IrNode *n, int lanes) {
     LINE("    if (b < m)");
     LINE("#pragma unroll 8");
     LINE("        for (int k = threadIdx.x %% %d; k < %lld; k += %d) s += %s * %s;", lanes, (long long)x->cols, lanes,
-         cu_cell(e, x, "b", "k"), small_at(e, n, "k", "0"));
+         cu_cell(e, x, "b", "k"), cu_small_at(e, n, "k", "0"));
     LINE("    s = lanes_sum(s, %d);", lanes);
     LINE("    if (b < m && threadIdx.x %% %d == 0) %s = s;", lanes, result(e, n, "0"));
     LINE("}");
@@ -161,7 +161,7 @@ static void row_product(Cu *e, const IrNode *n) {
         LINE("    double s[%lld] = {0};", (long long)n->cols);
         LINE("    for (int k = threadIdx.x %% 32; k < %lld; k += 32) {", inner);
         LINE("        const double v = %s;", cu_cell(e, x, "b", "k"));
-        LINE("        for (int j = 0; j < %lld; j++) s[j] += v * %s;", (long long)n->cols, small_at(e, n, "k", "j"));
+        LINE("        for (int j = 0; j < %lld; j++) s[j] += v * %s;", (long long)n->cols, cu_small_at(e, n, "k", "j"));
         LINE("    }");
         LINE("    for (int j = 0; j < %lld; j++) {", (long long)n->cols);
         LINE("        const double all = lanes_sum(s[j], 32);");
@@ -180,15 +180,15 @@ static void row_product(Cu *e, const IrNode *n) {
     if (cu_is_csr(e, x)) {
         LINE("    double s = 0;");
         csr_loop(e, x);
-        LINE("        s += %s * %s;", csr_value(e, x, true), small_at(e, n, csr_column(e, x, true), j));
+        LINE("        s += %s * %s;", cu_csr_value(e, x, true), cu_small_at(e, n, cu_csr_column(e, x, true), j));
     } else if (cu_is_codes(e, x)) {
         LINE("    const int a = %s;", code_of(e, x));
-        LINE("    const double s = a < 0 ? 0 : %s;", small_at(e, n, "a", j));
+        LINE("    const double s = a < 0 ? 0 : %s;", cu_small_at(e, n, "a", j));
     } else {
         LINE("    double s = 0;");
         if (inner <= 64) LINE("#pragma unroll 8");
         LINE("    for (int k = 0; k < %lld; k++) s += %s * %s;", inner, cu_cell(e, x, "b", inner == 1 ? "0" : "k"),
-             small_at(e, n, "k", j));
+             cu_small_at(e, n, "k", j));
     }
     LINE("    %s = s;", result(e, n, j));
     LINE("}");
@@ -203,7 +203,7 @@ static void row_reduce(Cu *e, const IrNode *n) {
         LINE("    double s = 0;");
         if (cu_is_csr(e, x)) {
             csr_loop(e, x);
-            LINE("        s += %s;", csr_value(e, x, true));
+            LINE("        s += %s;", cu_csr_value(e, x, true));
         } else {
             LINE("    for (int j = 0; j < %lld; j++) s += %s;", (long long)x->cols,
                  cu_cell(e, x, "b", x->cols == 1 ? "0" : "j"));
@@ -244,7 +244,7 @@ static void row_expand(Cu *e, const IrNode *n) {
         if (cu_is_csr(e, x)) {
             const char *rp = block_bind(e, BIND_ROWPTR, x, here);
             LINE("    for (int64_t p = %s[r]; p < %s[r + 1]; p++) %s = %s;", rp, rp,
-                 result(e, n, arena_printf(e->arena, "%s[%s]", cols, csr_column(e, x, here))), csr_value(e, x, here));
+                 result(e, n, arena_printf(e->arena, "%s[%s]", cols, cu_csr_column(e, x, here))), cu_csr_value(e, x, here));
         } else if (cu_is_codes(e, x)) {
             const char *codes = block_bind(e, BIND_CODES, x, here);
             LINE("    if (%s[r] >= 0) %s = 1;", codes, result(e, n, arena_printf(e->arena, "%s[%s[r]]", cols, codes)));

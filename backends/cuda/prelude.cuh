@@ -98,6 +98,65 @@ static inline void fetch_rows(Number *to, const Number *from, int m) {
     }
 }
 
+/* ---- rows in registers: LANES threads of a warp share a row, each has WIDE neighbouring numbers at a time ---- */
+/* The column of a lane's k-th number; from COLS on there is none. */
+template <int LANES, int WIDE> static inline int held_column(int lane, int k) {
+    return (k / WIDE * LANES + lane) * WIDE + k % WIDE;
+}
+static inline void read_pair(double *to, const double *from) {
+    const double2 v = *(const double2 *)from;
+    to[0] = v.x;
+    to[1] = v.y;
+}
+static inline void read_pair(double *to, const float *from) {
+    const float2 v = *(const float2 *)from;
+    to[0] = v.x;
+    to[1] = v.y;
+}
+/* Zeros where the lane has no number. */
+template <int COLS, int LANES, int WIDE, class Number>
+static inline void hold_row(double *x, const Number *row, int lane) {
+#pragma unroll
+    for (int k = 0; k < (COLS + WIDE * LANES - 1) / (WIDE * LANES) * WIDE; k += WIDE) {
+        const int c = held_column<LANES, WIDE>(lane, k);
+        for (int u = 0; u < WIDE; u++) x[k + u] = 0;
+        if (c >= COLS) continue;
+        if (WIDE == 2)
+            read_pair(x + k, row + c);
+        else
+            x[k] = row[c];
+    }
+}
+/* The sum over a row's lanes, for all of them. */
+template <int LANES> static inline double lanes_total(double s) {
+#pragma unroll
+    for (int step = LANES / 2; step; step /= 2) s += __shfl_xor_sync(0xffffffffu, s, step);
+    return s;
+}
+/* The block's sums by column, of what its lanes have of them, to its row of `parts`. */
+template <int COLS, int LANES, int WIDE>
+static void leave_held(const double *g, int how, int fresh, double *parts) {
+    enum { HELD = (COLS + WIDE * LANES - 1) / (WIDE * LANES) * WIDE };
+    __shared__ double sums[8][HELD * LANES];
+    const int warp = threadIdx.x / 32, warps = blockDim.x / 32;
+#pragma unroll
+    for (int k = 0; k < HELD; k++) {
+        double s = g[k];
+        for (int step = 16; step >= LANES; step /= 2) s = combine(how, s, __shfl_xor_sync(0xffffffffu, s, step));
+        if (threadIdx.x % 32 < LANES) sums[warp][k * LANES + threadIdx.x % 32] = s;
+    }
+    __syncthreads();
+    for (int q = threadIdx.x; q < HELD * LANES; q += blockDim.x) {
+        const int c = held_column<LANES, WIDE>(q % LANES, q / LANES);
+        if (c >= COLS) continue;
+        double s = sums[0][q];
+        for (int w = 1; w < warps; w++) s = combine(how, s, sums[w][q]);
+        double *to = parts + (int64_t)blockIdx.x * COLS + c;
+        *to = fresh ? s : combine(how, *to, s);
+    }
+    __syncthreads();
+}
+
 /* The threads k, k + count, k + 2 count … hold shares of one cell: they are added up in the order of a tree, and stand in
  * the block's row of `parts` (the cell of thread k; below 0: none), with what is there unless it is fresh. */
 static void leave_shares(double s, int count, int how, int64_t cell, int fresh, double *parts, int64_t cells) {
@@ -120,7 +179,7 @@ static void leave_shares(double s, int count, int how, int64_t cell, int fresh, 
 static void fold_parts(double *to, const double *parts, int64_t cell, int64_t cells, int blocks, int how) {
     const int lane = threadIdx.x % 32;
     double s = how == 0 ? 0 : how == 1 ? infinity() : -infinity();
-#pragma unroll 4
+#pragma unroll 8
     for (int k = lane; k < blocks; k += 32) s = combine(how, s, parts[k * cells + cell]);
     s = warp_combined(s, how);
     if (lane == 0) to[cell] = s;

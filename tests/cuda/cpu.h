@@ -26,6 +26,9 @@ static Cpu3 threadIdx, blockIdx, blockDim, gridDim;
 struct alignas(16) double2 {
     double x, y;
 };
+struct alignas(8) float2 {
+    float x, y;
+};
 struct alignas(16) float4 {
     float x, y, z, w;
 };
@@ -135,13 +138,24 @@ static inline int __syncthreads_and(int fine) {
     for (unsigned t = 0; t < blockDim.x; t++) all = all && cpu_vote[turn][t] != 0;
     return all;
 }
-static inline double __shfl_down_sync(unsigned mask, double v, int by, int width) {
+/* What thread `from` of the same warp has; its own where there is no such thread. */
+static inline double cpu_shuffle(unsigned mask, double v, int from, bool there) {
     if (mask != 0xffffffffu) cpu_fault("a shuffle of part of a warp");
     CpuFiber *f = &cpu_fiber[threadIdx.x];
-    int turn = f->turns++ % 2, lane = threadIdx.x % width;
+    int turn = f->turns++ % 2;
     cpu_exchange[turn][threadIdx.x] = v;
     cpu_yield(CPU_AT_SHUFFLE);
-    return lane + by < width ? cpu_exchange[turn][threadIdx.x + by] : v;
+    return there ? cpu_exchange[turn][from] : v;
+}
+static inline double __shfl_down_sync(unsigned mask, double v, int by, int width) {
+    int lane = threadIdx.x % width;
+    return cpu_shuffle(mask, v, threadIdx.x + by, lane + by < width);
+}
+static inline double __shfl_xor_sync(unsigned mask, double v, int by) {
+    return cpu_shuffle(mask, v, threadIdx.x ^ by, true);
+}
+static inline void __syncwarp() {
+    cpu_yield(CPU_AT_SHUFFLE);
 }
 static inline double atomicAdd(double *p, double v) {
     double before = *p;
