@@ -107,6 +107,7 @@ typedef struct CudaKernel {
     int64_t cells;
     int threads, tile;
     int lanes;       /* threads that hold a row in registers (emit_lanes.c); 0: its tile's rows are in shared memory */
+    int at_once;     /* of such: blocks that registers have to suffice for */
     int64_t scratch; /* doubles a block */
     int64_t parts;   /* doubles a block, of all its reductions: bounds the blocks */
     const IrNode *node;   /* whose line a failure names */
@@ -185,7 +186,13 @@ int cu_slot(const CudaProgram *p, const IrNode *n);
 /* ---- shared by the emitter's files ---- */
 /* From CUDA 12.1 on a kernel takes 32764 bytes of parameters: 8 bytes each. */
 enum { CUDA_ARGS_MOST = 4000 };
-enum { CUDA_THREADS = 128, CUDA_LANE_THREADS = 256, CUDA_SMALL_THREADS = 256, CUDA_SHARED_BYTES = 44 * 1024 };
+enum {
+    CUDA_THREADS = 128,
+    CUDA_LANE_THREADS = 256,
+    CUDA_LANE_THREADS_MOST = 320,
+    CUDA_SMALL_THREADS = 256,
+    CUDA_SHARED_BYTES = 44 * 1024
+};
 /* Small values of so many cells are made by many blocks. */
 enum { CUDA_WIDE_CELLS = 4096 };
 

@@ -120,6 +120,10 @@ static const char *tile_cell(Cu *e, const char *stem, const IrNode *n, const cha
     if (n->cols == 1) return arena_printf(e->arena, "%s%d[%s]", stem, n->id, b);
     return arena_printf(e->arena, "%s%d[(%s) * %lld + %s]", stem, n->id, b, (long long)cu_local_stride(n->cols), j);
 }
+/* Of a thread's own columns, the one that is c (emit_lanes.c). */
+static const char *lane_cell(Cu *e, const char *stem, const IrNode *n) {
+    return arena_printf(e->arena, n->cols == 1 ? "%s%d" : "%s%d[k]", stem, n->id);
+}
 /* Row b of the tile; where threads hold rows, each its own. */
 static const char *row_here(Cu *e, const char *b) {
     return e->in_lanes ? "i" : arena_printf(e->arena, "i + %s", b);
@@ -174,10 +178,11 @@ const char *cu_computed(Cu *e, const IrNode *n, const char *b, const char *j) {
 const char *cu_cell(Cu *e, const IrNode *n, const char *b, const char *j) {
     if (!n->rspace) return cu_small(e, n, "0", n->cols == 1 ? "0" : j);
     if (cu_in_pass(e, n)) {
-        if (cu_is_local(e, n))
-            return e->in_lanes ? arena_printf(e->arena, "t%d", n->id) : tile_cell(e, "t", n, b, j);
+        if (cu_is_local(e, n)) return e->in_lanes ? lane_cell(e, "t", n) : tile_cell(e, "t", n, b, j);
         if (!cu_is_kept(e, n)) return cu_computed(e, n, b, j);
-    } else if (e->staged && e->staged[n->id]) {
+    } else if (e->in_lanes && e->staged[n->id] && strcmp(j, "c") == 0) {
+        return lane_cell(e, "x", n);
+    } else if (!e->in_lanes && e->staged && e->staged[n->id]) {
         return tile_cell(e, fuse_is_single(e->f, n) ? "(double)s" : "s", n, b, j);
     }
     e->own_rows = true;

@@ -1,257 +1,559 @@
-/* emit_lanes.c: passes whose values are one number a row: a gradient, a loss, scores. Nothing of them stands in shared
- * memory. Neighbouring threads, the lanes of a row, hold its numbers in registers, straight from memory in pairs; they
- * add up its products by shuffles, all of them compute the row's own values, and each adds to the sums of its columns.
- * A row is read once, there is nothing to wait for but memory, and shared memory's loads, which bound a pass that
- * copies its rows there, fall away.
+/* emit_lanes.c: passes whose rows are narrow enough for registers: gradients, losses, assignments to centres, factors,
+ * X'X of some columns. Nothing of them stands in shared memory, and no thread waits for another.
  *
- * As many lanes as keep what a thread holds in registers; at least so many that the lanes of a row read a whole sector
- * of memory at once. */
+ * Neighbouring threads, the lanes of a row, hold its numbers, straight from memory in pairs; they compute the row's
+ * values, each its own columns of them, and add to the sums of these columns. A row is read once, and shared memory's
+ * loads, which bound a pass that copies its rows there, fall away.
+ *
+ * Where every value is one number a row, products are added up by shuffles, with as many lanes as keep what a thread
+ * holds in registers; at least so many that the lanes of a row read a whole sector of memory at once. Where values have
+ * columns, there are four lanes a row, each with every fourth pair of columns: as the fragments of FP64 matrix
+ * operations lie, so that a row's numbers are the first operand of its product by a small matrix, and the result is
+ * held as they are (prelude.cuh). Sums of products over rows are matrix operations on the same numbers, turned by
+ * shuffles. */
 #include "backends/cuda/emit.h"
 
 enum { SECTOR_BYTES = 32, HELD_MOST = 12, KEPT_MOST = 32, HELD_WIDE = 16, KEPT_WIDE = 48, LANES_MOST = 32 };
+enum { LIGHT_KEPT = 24, MATRIX_LANES = 4, MATRIX_LIGHT = 40, MATRIX_KEPT = 52, FRAGMENTS_KEPT = 56 };
+typedef VEC(const IrNode *) NodeVec;
+typedef struct Lanes {
+    Cu *e;
+    const FusePass *pass;
+    NodeVec held; /* what its threads hold of memory's rows */
+    NodeVec turned;
+    int lanes;
+    bool matrices;  /* values have columns */
+    bool fragments; /* small matrices stay in registers, too */
+    bool light;     /* 24 warps have room in a multiprocessor's registers, else 20 */
+} Lanes;
 
-/* ---- which passes ---- */
+/* ---- operands ---- */
+static bool is_own(const Lanes *l, const IrNode *x) {
+    return FUSE(x)->kind == FUSE_ROW && FUSE(x)->pass == l->pass->id;
+}
+static bool is_dense(const Lanes *l, const IrNode *x) {
+    return x->rspace == l->pass->space && !x->cspace && x->cols > 0 && !fuse_is_sparse(l->e->f, x) &&
+           !cu_is_index(l->e, x);
+}
 /* Rows of numbers in memory, several to a row. */
-static bool is_held(const Cu *e, const FusePass *pass, const IrNode *x) {
-    if (x->rspace != pass->space || x->cspace || x->cols < 2 || fuse_is_sparse(e->f, x)) return false;
-    if (x->op == IR_FULL || x->op == IR_IOTA || x->op == IR_COUNT) return false;
-    return FUSE(x)->kind != FUSE_ROW || FUSE(x)->pass != pass->id;
+static bool is_held(const Lanes *l, const IrNode *x) {
+    return is_dense(l, x) && x->cols > 1 && !is_own(l, x) && x->op != IR_FULL && x->op != IR_IOTA && x->op != IR_COUNT;
 }
-static bool is_number(const Cu *e, const IrNode *x) {
-    return x->cols == 1 && !x->cspace && !fuse_is_sparse(e->f, x);
+static bool is_number(const Lanes *l, const IrNode *x) {
+    return is_dense(l, x) && x->cols == 1;
 }
-static bool is_row_value(const Cu *e, const FusePass *pass, const IrNode *n) {
-    if (n->cols != 1 || n->cspace || cu_is_product(e, n)) return false;
-    const IrNode *x = n->nargs ? n->args[0] : NULL;
-    switch (n->op) {
-    case IR_MATMUL: return is_held(e, pass, x) || fuse_is_sparse(e->f, x) || is_number(e, x);
-    case IR_ROWSUMS: return is_held(e, pass, x);
-    case IR_ROWMIN:
-    case IR_ROWMAX:
-    case IR_ROWARGMIN:
-    case IR_ROWARGMAX:
-    case IR_EXPAND:
-    case IR_CBIND:
-    case IR_ONEHOT: return false;
-    default: return true;
-    }
+static bool is_code(const Lanes *l, const IrNode *x) {
+    return cu_is_index(l->e, x) || cu_is_codes(l->e, x);
 }
-static bool is_sum(const Cu *e, const FusePass *pass, const IrNode *n) {
-    if (cu_is_product(e, n)) return false;
-    const IrNode *x = n->args[0];
-    bool held = is_held(e, pass, x);
-    switch (n->op) {
-    case IR_SUM:
-    case IR_MINALL:
-    case IR_MAXALL: return is_number(e, x);
-    case IR_COLSUMS:
-    case IR_COLMIN:
-    case IR_COLMAX: return held || is_number(e, x);
-    case IR_MATMUL:
-        if (held) return is_number(e, n->args[1]);
-        return is_number(e, x) && (is_held(e, pass, n->args[1]) || is_number(e, n->args[1]));
-    default: return false;
-    }
-}
-/* The held operand of a sum or a product; NULL: none. */
-static const IrNode *held_operand(const Cu *e, const FusePass *pass, const IrNode *n) {
-    bool two = n->op == IR_MATMUL && FUSE(n)->kind == FUSE_REDUCE;
-    for (int a = 0; a < (two ? 2 : 1) && a < n->nargs; a++)
-        if (is_held(e, pass, n->args[a])) return n->args[a];
-    return NULL;
-}
-static int64_t row_distance(const Cu *e, const IrNode *x) {
-    return x->op == IR_DATA ? fuse_block(e->f, x)->data->ld : x->cols;
+static int64_t row_distance(const Lanes *l, const IrNode *x) {
+    return x->op == IR_DATA ? fuse_block(l->e->f, x)->data->ld : x->cols;
 }
 /* Numbers are read in pairs where every row begins with one. */
-static int at_once(const Cu *e, const IrNode *x) {
-    return x->cols % 2 || row_distance(e, x) % 2 ? 1 : 2;
+static bool in_pairs(const Lanes *l, const IrNode *x) {
+    return x->cols % 2 == 0 && row_distance(l, x) % 2 == 0;
 }
-static int64_t held_by(const Cu *e, const IrNode *x, int lanes) {
-    int wide = at_once(e, x);
-    return (x->cols + wide * lanes - 1) / (wide * lanes) * wide;
+static int wide(const Lanes *l, const IrNode *x) {
+    return l->matrices || in_pairs(l, x) ? 2 : 1;
 }
-typedef VEC(const IrNode *) NodeVec;
+/* Numbers of a row that a lane has. */
+static int64_t held_by(const Lanes *l, const IrNode *x) {
+    int all = wide(l, x) * l->lanes;
+    return (x->cols + all - 1) / all * wide(l, x);
+}
+static int64_t tiles(int64_t cols) {
+    return (cols + 7) / 8;
+}
+static bool is_sum_here(const Lanes *l, const IrNode *n) {
+    return FUSE(n)->kind == FUSE_REDUCE && !cu_needs_segments(l->e, n);
+}
+/* Rows' products that are added up to a matrix. */
+static bool is_square(const IrNode *n) {
+    return n->op == IR_MATMUL && FUSE(n)->kind == FUSE_REDUCE && n->rows > 1 && n->cols > 1;
+}
 static bool contains(const NodeVec *v, const IrNode *n) {
     for (int i = 0; i < v->len; i++)
         if (v->data[i] == n) return true;
     return false;
 }
-/* false: the pass has values or sums of another kind. held: what its threads have of memory's rows. */
-static bool find_held(const Cu *e, const FusePass *pass, NodeVec *held) {
+
+/* ---- which passes ---- */
+static bool is_value(const Lanes *l, const IrNode *n) {
+    if (n->cspace || !n->cols || cu_is_product(l->e, n)) return false;
+    const IrNode *x = n->nargs ? n->args[0] : NULL;
+    switch (n->op) {
+    case IR_MATMUL: return is_dense(l, x) || fuse_is_sparse(l->e->f, x);
+    case IR_ROWSUMS:
+    case IR_ROWMIN:
+    case IR_ROWMAX:
+    case IR_ROWARGMIN:
+    case IR_ROWARGMAX: return is_dense(l, x) && x->cols > 1;
+    case IR_SLICE_COLS:
+    case IR_TAKE_COLS: return !is_own(l, x) || x->cols == 1; /* other columns are other lanes' */
+    case IR_EXPAND:
+    case IR_CBIND: return false;
+    default: return true;
+    }
+}
+static bool is_sum(const Lanes *l, const IrNode *n) {
+    if (cu_is_product(l->e, n) || !n->rows || !n->cols) return false;
+    const IrNode *x = n->args[0];
+    switch (n->op) {
+    case IR_SUM:
+    case IR_MINALL:
+    case IR_MAXALL:
+    case IR_COLMIN:
+    case IR_COLMAX: return is_dense(l, x);
+    case IR_COLSUMS: return is_dense(l, x) || is_code(l, x);
+    case IR_SCATTER: return is_number(l, x) || cu_is_index(l->e, x);
+    case IR_MATMUL: {
+        const IrNode *y = n->args[1];
+        return (is_dense(l, x) || is_code(l, x)) && (is_dense(l, y) || is_code(l, y)) &&
+               !(is_code(l, x) && is_code(l, y));
+    }
+    default: return false;
+    }
+}
+static void find_held(Lanes *l, const IrNode *n) {
+    if (n->op == IR_GATHER || n->op == IR_SCATTER || n->op == IR_SLICE_COLS || n->op == IR_TAKE_COLS) return;
+    for (int a = 0; a < n->nargs; a++)
+        if (is_held(l, n->args[a]) && !contains(&l->held, n->args[a])) vec_push(l->e->arena, &l->held, n->args[a]);
+}
+/* false: the pass has values or sums of another kind. */
+static bool look(Lanes *l) {
     bool any = false;
-    for (int k = 0; k < pass->nodes.len; k++) {
-        const IrNode *n = pass->nodes.data[k];
-        if (FUSE(n)->kind == FUSE_REDUCE && cu_needs_segments(e, n)) continue;
-        if (FUSE(n)->kind == FUSE_ROW ? !is_row_value(e, pass, n) : !is_sum(e, pass, n)) return false;
+    for (int k = 0; k < l->pass->nodes.len; k++) {
+        const IrNode *n = l->pass->nodes.data[k];
+        bool row = FUSE(n)->kind == FUSE_ROW;
+        if (!row && !is_sum_here(l, n)) continue;
+        if (row ? !is_value(l, n) : !is_sum(l, n)) return false;
+        l->matrices = l->matrices || (row && n->cols > 1) || is_square(n) || (!row && is_code(l, n->args[0])) ||
+                      (!row && n->nargs > 1 && is_code(l, n->args[1]));
+        find_held(l, n);
         any = true;
-        const IrNode *x =
-            n->op == IR_MATMUL || n->op == IR_ROWSUMS || FUSE(n)->kind == FUSE_REDUCE ? held_operand(e, pass, n) : NULL;
-        if (x && !contains(held, x)) vec_push(e->arena, held, x);
     }
     return any;
 }
-static bool fits(const Cu *e, const FusePass *pass, const NodeVec *held, int lanes, int64_t most, int64_t in_all) {
-    int64_t numbers = 0, sums = 0;
-    for (int i = 0; i < held->len; i++) numbers += held_by(e, held->data[i], lanes);
-    for (int k = 0; k < pass->nodes.len; k++) {
-        const IrNode *n = pass->nodes.data[k];
-        if (FUSE(n)->kind != FUSE_REDUCE || cu_needs_segments(e, n)) continue;
-        const IrNode *x = held_operand(e, pass, n);
-        sums += x ? held_by(e, x, lanes) : 1;
-    }
-    return numbers <= most && numbers + sums <= in_all;
+/* The operand whose columns a sum has a number of each for; NULL: it is one number, or a matrix. */
+static const IrNode *sum_along(const IrNode *n) {
+    if (n->op == IR_SUM || n->op == IR_MINALL || n->op == IR_MAXALL || n->op == IR_SCATTER || is_square(n)) return NULL;
+    for (int a = 0; a < n->nargs; a++)
+        if (n->args[a]->cols > 1) return n->args[a];
+    return NULL;
 }
-static int fewest_lanes(const Cu *e, const NodeVec *held) {
+static int64_t square_tiles(const IrNode *n) {
+    int64_t high = tiles(n->rows), across = tiles(n->cols);
+    return n->args[0] == n->args[1] ? high * (high + 1) / 2 : high * across;
+}
+/* Numbers that a thread keeps from one row to the next, and of one row; fragments: of small matrices. */
+static int64_t kept(const Lanes *l, int64_t *fragments) {
+    int64_t held = 0;
+    *fragments = 0;
+    for (int i = 0; i < l->held.len; i++) held += held_by(l, l->held.data[i]);
+    NodeVec turned = {0};
+    for (int k = 0; k < l->pass->nodes.len; k++) {
+        const IrNode *n = l->pass->nodes.data[k], *x = n->nargs ? n->args[0] : NULL;
+        if (FUSE(n)->kind == FUSE_ROW) {
+            if (n->cols > 1 && !cu_is_inline(l->e, n) && !cu_is_index(l->e, n)) held += held_by(l, n);
+            if (n->op == IR_MATMUL && n->cols > 1 && x->cols > 1 && !fuse_is_sparse(l->e->f, x))
+                *fragments += held_by(l, x) * tiles(n->cols);
+        } else if (is_sum_here(l, n)) {
+            held += is_square(n) ? 2 * square_tiles(n) : sum_along(n) ? held_by(l, sum_along(n)) : 1;
+            for (int a = 0; is_square(n) && a < 2; a++)
+                if (!contains(&turned, n->args[a])) {
+                    vec_push(l->e->arena, &turned, n->args[a]);
+                    held += 2 * tiles(n->args[a]->cols);
+                }
+        }
+    }
+    return held;
+}
+static bool fits(const Lanes *l, int64_t most, int64_t in_all) {
+    int64_t numbers = 0, fragments;
+    for (int i = 0; i < l->held.len; i++) numbers += held_by(l, l->held.data[i]);
+    return numbers <= most && kept(l, &fragments) <= in_all;
+}
+static int fewest_lanes(const Lanes *l) {
     int fewest = 1;
-    for (int i = 0; i < held->len; i++) {
-        const IrNode *x = held->data[i];
-        int wide = at_once(e, x), bytes = wide * (fuse_is_single(e->f, x) ? 4 : 8), lanes = 1;
-        while (lanes * bytes < SECTOR_BYTES && lanes * wide < x->cols) lanes *= 2;
+    for (int i = 0; i < l->held.len; i++) {
+        const IrNode *x = l->held.data[i];
+        int pair = wide(l, x), bytes = pair * (fuse_is_single(l->e->f, x) ? 4 : 8), lanes = 1;
+        while (lanes * bytes < SECTOR_BYTES && lanes * pair < x->cols) lanes *= 2;
         if (lanes > fewest) fewest = lanes;
     }
     return fewest;
 }
-/* 0: the pass is not one of these. */
-static int lanes_for(const Cu *e, const FusePass *pass, NodeVec *held) {
-    if (!find_held(e, pass, held)) return 0;
-    for (int lanes = fewest_lanes(e, held); lanes <= LANES_MOST; lanes *= 2)
-        if (fits(e, pass, held, lanes, HELD_MOST, KEPT_MOST)) return lanes;
-    return fits(e, pass, held, LANES_MOST, HELD_WIDE, KEPT_WIDE) ? LANES_MOST : 0;
+static bool choose_lanes(Lanes *l) {
+    if (!look(l)) return false;
+    int64_t fragments, numbers;
+    if (l->matrices) {
+        l->lanes = MATRIX_LANES;
+        numbers = kept(l, &fragments);
+        l->fragments = numbers + fragments <= FRAGMENTS_KEPT;
+        l->light = numbers + (l->fragments ? fragments : 0) <= MATRIX_LIGHT;
+        return numbers <= MATRIX_KEPT;
+    }
+    l->lanes = fewest_lanes(l);
+    while (l->lanes < LANES_MOST && !fits(l, HELD_MOST, KEPT_MOST)) l->lanes *= 2;
+    l->light = kept(l, &fragments) <= LIGHT_KEPT;
+    return fits(l, HELD_WIDE, KEPT_WIDE);
 }
 
-/* ---- text ---- */
-typedef struct Lanes {
-    Cu *e;
-    const FusePass *pass;
-    NodeVec held;
-    int lanes;
-} Lanes;
+/* ---- values ---- */
 /* The template arguments that say how x is held. */
 static const char *how_held(const Lanes *l, const IrNode *x) {
-    return arena_printf(l->e->arena, "%lld, %d, %d", (long long)x->cols, l->lanes, at_once(l->e, x));
+    return arena_printf(l->e->arena, "%lld, %d, %d", (long long)x->cols, l->lanes, wide(l, x));
+}
+static const char *memory_of(const Lanes *l, const IrNode *x) {
+    return x->op == IR_DATA ? cu_row_bind(l->e, BIND_DENSE, x->table, x->block) : cu_own_rows(l->e, x);
 }
 static void hold_rows(const Lanes *l) {
     Cu *e = l->e;
     for (int i = 0; i < l->held.len; i++) {
         const IrNode *x = l->held.data[i];
-        const char *base = x->op == IR_DATA ? cu_row_bind(e, BIND_DENSE, x->table, x->block) : cu_own_rows(e, x);
-        LINE("double x%d[%lld];", x->id, (long long)held_by(e, x, l->lanes));
-        LINE("hold_row<%s>(x%d, %s + i * %lld, lane);", how_held(l, x), x->id, base, (long long)row_distance(e, x));
+        LINE("double x%d[%lld];", x->id, (long long)held_by(l, x));
+        LINE("hold_row<%s, %d>(x%d, %s + i * %lld, lane);", how_held(l, x), in_pairs(l, x), x->id, memory_of(l, x),
+             (long long)row_distance(l, x));
     }
 }
-/* For each number of x that a thread holds: k, and its column c. */
-static void each_held(const Lanes *l, const IrNode *x, const char *statement) {
+/* The block's next rows, on their way to the L2 cache while these are worked on. Where there is little work, the
+ * threads of more blocks wait for memory at once, and this is in their way. */
+static void call_rows(const Lanes *l, int rows, const char *last) {
+    Cu *e = l->e;
+    if (!l->held.len || !l->matrices) return;
+    LINE("const int64_t next = at + (int64_t)gridDim.x * %d;", rows);
+    for (int i = 0; i < l->held.len; i++) {
+        const IrNode *x = l->held.data[i];
+        LINE("call_rows<%d>(%s, next, %s, %lld);", rows, memory_of(l, x), last, (long long)row_distance(l, x));
+    }
+}
+/* For each of x's numbers that a thread has: k, and its column c. */
+static void each_begin(const Lanes *l, const IrNode *x) {
     Cu *e = l->e;
     LINE("#pragma unroll");
-    LINE("for (int k = 0; k < %lld; k++) {", (long long)held_by(e, x, l->lanes));
-    LINE("    const int c = held_column<%d, %d>(lane, k);", l->lanes, at_once(e, x));
+    LINE("for (int k = 0; k < %lld; k++) {", (long long)held_by(l, x));
+    LINE("    const int c = held_column<%d, %d>(lane, k);", l->lanes, wide(l, x));
+}
+static void each(const Lanes *l, const IrNode *x, const char *statement) {
+    Cu *e = l->e;
+    each_begin(l, x);
     LINE("    if (c < %lld) %s;", (long long)x->cols, statement);
     LINE("}");
 }
-static void row_product(const Lanes *l, const IrNode *n) {
+/* The row's number, or its number of column c. */
+static const char *cell(const Lanes *l, const IrNode *x) {
+    return cu_cell(l->e, x, "0", x->cols == 1 ? "0" : "c");
+}
+static const char *own_name(const Lanes *l, const IrNode *x) {
+    return arena_printf(l->e->arena, "%s%d", is_own(l, x) ? "t" : "x", x->id);
+}
+static void declare(const Lanes *l, const IrNode *n, const char *with) {
+    Cu *e = l->e;
+    if (n->cols == 1)
+        LINE("double t%d%s; /* %s */", n->id, *with ? " = 0" : "", cu_where(e, n));
+    else
+        LINE("double t%d[%lld]%s; /* %s */", n->id, (long long)held_by(l, n), with, cu_where(e, n));
+}
+static void add_lanes(const Lanes *l, const IrNode *n) {
+    Cu *e = l->e;
+    if (l->lanes > 1) LINE("t%d = lanes_total<%d>(t%d);", n->id, l->lanes, n->id);
+}
+static void sparse_product(const Lanes *l, const IrNode *n) {
     Cu *e = l->e;
     const IrNode *x = n->args[0];
-    const char *s = arena_printf(e->arena, "t%d", n->id);
-    bool sums = n->op == IR_ROWSUMS;
-    LINE("double %s = 0; /* %s */", s, cu_where(e, n));
+    bool many = n->cols > 1;
+    const char *to = arena_printf(e->arena, many ? "t%d[k]" : "t%d", n->id), *c = many ? "c" : "0";
+    declare(l, n, " = {0}");
     if (cu_is_codes(e, x)) {
-        LINE("const int a%d = %s[i];", n->id, cu_row_bind(e, BIND_CODES, x->table, x->block));
-        LINE("if (a%d >= 0) %s = %s;", n->id, s, cu_small_at(e, n, arena_printf(e->arena, "a%d", n->id), "0"));
+        const char *a = arena_printf(e->arena, "a%d", n->id);
+        LINE("const int %s = %s[i];", a, cu_row_bind(e, BIND_CODES, x->table, x->block));
+        const char *set = arena_printf(e->arena, "%s = %s", to, cu_small_at(e, n, a, c));
+        if (many)
+            each(l, n, arena_printf(e->arena, "%s = %s < 0 ? 0 : %s", to, a, cu_small_at(e, n, a, c)));
+        else
+            LINE("if (%s >= 0) %s;", a, set);
         return;
     }
-    if (cu_is_csr(e, x)) {
-        const char *rows = cu_row_bind(e, BIND_ROWPTR, x->table, x->block);
-        LINE("for (int64_t p = %s[i] + lane; p < %s[i + 1]; p += %d)", rows, rows, l->lanes);
-        LINE("    %s += %s * %s;", s, cu_csr_value(e, x, true), cu_small_at(e, n, cu_csr_column(e, x, true), "0"));
-    } else {
-        const char *of = sums ? "" : arena_printf(e->arena, " * %s", cu_small_at(e, n, "c", "0"));
-        each_held(l, x, arena_printf(e->arena, "%s += x%d[k]%s", s, x->id, of));
+    const char *rows = cu_row_bind(e, BIND_ROWPTR, x->table, x->block);
+    const char *term = arena_printf(e->arena, "%s += %s * %s", to, cu_csr_value(e, x, true),
+                                    cu_small_at(e, n, cu_csr_column(e, x, true), c));
+    if (many) {
+        LINE("for (int64_t p = %s[i]; p < %s[i + 1]; p++) {", rows, rows);
+        e->indent++;
+        each(l, n, term);
+        e->indent--;
+        LINE("}");
+        return;
     }
-    if (l->lanes > 1) LINE("%s = lanes_total<%d>(%s);", s, l->lanes, s);
+    LINE("for (int64_t p = %s[i] + lane; p < %s[i + 1]; p += %d) %s;", rows, rows, l->lanes, term);
+    add_lanes(l, n);
 }
-static void row_value(const Lanes *l, const IrNode *n) {
+/* Numbers of the small matrix as the second operand of matrix operations: zeros where it has none. */
+static void fragments(const Lanes *l, const IrNode *n) {
     Cu *e = l->e;
-    if (cu_is_inline(e, n)) return;
+    const IrNode *x = n->args[0];
+    long long across = (long long)tiles(n->cols), held = (long long)held_by(l, x);
+    Buf *to = l->fragments ? &e->top : &e->lines;
+    cu_line(e, to, "double b%d[%lld];", n->id, held * across);
+    cu_line(e, to, "#pragma unroll");
+    cu_line(e, to, "for (int q = 0; q < %lld; q++) {", held * across);
+    cu_line(e, to, "    const int r = held_column<4, 2>(lane, q / %lld), c = q %% %lld * 8 + threadIdx.x %% 32 / 4;",
+            across, across);
+    cu_line(e, to, "    b%d[q] = r < %lld && c < %lld ? %s : 0;", n->id, (long long)x->cols, (long long)n->cols,
+            cu_small_at(e, n, "r", "c"));
+    cu_line(e, to, "}");
+}
+static void product(const Lanes *l, const IrNode *n) {
+    Cu *e = l->e;
+    const IrNode *x = n->args[0];
+    if (fuse_is_sparse(e->f, x)) {
+        sparse_product(l, n);
+    } else if (n->cols == 1) {
+        declare(l, n, " = {0}");
+        each(l, x, arena_printf(e->arena, "t%d += %s * %s", n->id, cell(l, x), cu_small_at(e, n, "c", "0")));
+        add_lanes(l, n);
+    } else {
+        fragments(l, n);
+        declare(l, n, "");
+        LINE("row_product<%lld, %lld>(t%d, %s, b%d, lane);", (long long)held_by(l, x), (long long)n->cols, n->id,
+             own_name(l, x), n->id);
+    }
+}
+static void reduce_row(const Lanes *l, const IrNode *n) {
+    Cu *e = l->e;
+    const IrNode *x = n->args[0];
+    bool least = n->op == IR_ROWMIN || n->op == IR_ROWARGMIN, arg = n->op == IR_ROWARGMIN || n->op == IR_ROWARGMAX;
+    const char *v = cell(l, x), *to = arena_printf(e->arena, "t%d", n->id);
+    if (n->op == IR_ROWSUMS) {
+        declare(l, n, " = {0}");
+        each(l, x, arena_printf(e->arena, "%s += %s", to, v));
+        add_lanes(l, n);
+    } else if (arg) {
+        LINE("double best%d = %sinfinity(); /* %s */", n->id, least ? "" : "-", cu_where(e, n));
+        LINE("int at%d = 1;", n->id);
+        each(l, x, arena_printf(e->arena, "take_better(best%d, at%d, %s, c + 1, %d)", n->id, n->id, v, least));
+        LINE("lanes_best<%d>(best%d, at%d, %d);", l->lanes, n->id, n->id, least);
+        LINE("const double %s = at%d;", to, n->id);
+    } else {
+        LINE("double %s = %s; /* %s */", to, cu_neutral(n), cu_where(e, n));
+        each(l, x, arena_printf(e->arena, "%s = %s", to, cu_combined(e, n, to, v)));
+        LINE("%s = lanes_combined<%d>(%s, %d);", to, l->lanes, to, cu_how(n));
+    }
+}
+static void keep(const Lanes *l, const IrNode *n) {
+    Cu *e = l->e;
+    const char *to = cu_value(e, n, true);
+    if (n->cols == 1) {
+        LINE("if (own) %s[i] = t%d;", to, n->id);
+    } else {
+        each_begin(l, n);
+        LINE("    if (there && c < %lld) %s[i * %lld + c] = t%d[k];", (long long)n->cols, to, (long long)n->cols,
+             n->id);
+        LINE("}");
+    }
+}
+static void value(const Lanes *l, const IrNode *n) {
+    Cu *e = l->e;
+    if (cu_is_inline(e, n) || cu_is_index(e, n)) return;
     const IrNode *x = n->nargs ? n->args[0] : NULL;
-    if ((n->op == IR_MATMUL && !is_number(e, x)) || n->op == IR_ROWSUMS) {
-        row_product(l, n);
+    bool outer = n->op == IR_MATMUL && x->cols == 1 && !fuse_is_sparse(e->f, x);
+    if (n->op == IR_MATMUL && !outer) {
+        product(l, n);
+    } else if (n->op == IR_ROWSUMS || n->op == IR_ROWMIN || n->op == IR_ROWMAX || n->op == IR_ROWARGMIN ||
+               n->op == IR_ROWARGMAX) {
+        reduce_row(l, n);
     } else {
-        const char *v = n->op == IR_MATMUL
-                            ? arena_printf(e->arena, "%s * %s", cu_cell(e, x, "0", "0"), cu_small_at(e, n, "0", "0"))
-                            : cu_computed(e, n, "0", "0");
-        LINE("const double t%d = %s; /* %s */", n->id, v, cu_where(e, n));
+        const char *c = n->cols == 1 ? "0" : "c", *v;
+        if (outer)
+            v = arena_printf(e->arena, "%s * %s", cell(l, x), cu_small_at(e, n, "0", c));
+        else if (n->op == IR_ONEHOT)
+            v = arena_printf(e->arena, "%s == %s", c, cu_index_column(e, n, "0"));
+        else
+            v = cu_computed(e, n, "0", c);
+        if (n->cols == 1) {
+            LINE("const double t%d = %s; /* %s */", n->id, v, cu_where(e, n));
+        } else {
+            declare(l, n, "");
+            each_begin(l, n);
+            LINE("    t%d[k] = c < %lld ? %s : 0;", n->id, (long long)n->cols, v);
+            LINE("}");
+        }
     }
-    if (cu_is_kept(e, n) && !FUSE(n)->in_place) LINE("if (own) %s[i] = t%d;", cu_value(e, n, true), n->id);
+    if (cu_is_kept(e, n) && !FUSE(n)->in_place) keep(l, n);
 }
-static void sum(const Lanes *l, const IrNode *n) {
+
+/* ---- sums ---- */
+/* The column of a one-hot row that is there; below 0: none. */
+static const char *code(const Lanes *l, const IrNode *x) {
     Cu *e = l->e;
-    int parts = cu_new_parts(e, n), id = n->id;
-    const IrNode *x = held_operand(e, l->pass, n);
-    const char *g = arena_printf(e->arena, x ? "g%d[k]" : "g%d", id), *to = cu_arg(e, ARG_PARTS, parts);
-    const char *v[2] = {NULL, NULL};
-    for (int a = 0; a < n->nargs && a < 2; a++)
-        v[a] = n->args[a] == x ? arena_printf(e->arena, "x%d[k]", x->id) : cu_cell(e, n->args[a], "0", "0");
-    const char *term = n->op == IR_MATMUL ? arena_printf(e->arena, "%s * %s", v[0], v[1]) : v[0];
-    if (x) {
-        long long held = (long long)held_by(e, x, l->lanes);
-        TOP("double g%d[%lld]; /* %s */", id, held, cu_where(e, n));
-        TOP("for (int k = 0; k < %lld; k++) g%d[k] = %s;", held, id, cu_neutral(n));
-        LINE("#pragma unroll");
-        LINE("for (int k = 0; k < %lld; k++)", held);
-        LINE("    if (there) %s = %s;", g, cu_combined(e, n, g, term));
-        TAIL("leave_held<%s>(g%d, %d, fresh, %s);", how_held(l, x), id, cu_how(n), to);
+    const char *column = cu_is_index(e, x)
+                             ? cu_index_column(e, x, "0")
+                             : arena_printf(e->arena, "%s[i]", cu_row_bind(e, BIND_CODES, x->table, x->block));
+    return arena_printf(e->arena, "(there ? %s : -1)", column);
+}
+/* An operand of a sum of products, turned: once for all sums. */
+static const char *turned(Lanes *l, const IrNode *x) {
+    Cu *e = l->e;
+    const char *name = arena_printf(e->arena, "z%d", x->id);
+    if (contains(&l->turned, x)) return name;
+    vec_push(e->arena, &l->turned, x);
+    LINE("double %s[%lld];", name, 2 * (long long)tiles(x->cols));
+    if (is_code(l, x)) {
+        LINE("const int a%d = %s;", x->id, code(l, x));
+        LINE("turn_code<%lld>(%s, a%d);", (long long)tiles(x->cols), name, x->id);
+    } else if (x->cols == 1) {
+        LINE("const double v%d[2] = {lane == 0 ? %s : 0, 0};", x->id, cell(l, x));
+        LINE("turn<1>(%s, v%d, there);", name, x->id);
+    } else if (is_held(l, x)) {
+        LINE("read_turned<%lld>(%s, %s, %lld, at + threadIdx.x / 32 * 8, %s);", (long long)x->cols, name,
+             memory_of(l, x), (long long)row_distance(l, x), cu_arg(e, ARG_LAST, 0));
     } else {
-        TOP("double g%d = %s; /* %s */", id, cu_neutral(n), cu_where(e, n));
-        LINE("if (own) %s = %s;", g, cu_combined(e, n, g, term));
-        TAIL("leave_shares(g%d, 1, %d, 0, fresh, %s, 1);", id, cu_how(n), to);
+        LINE("turn<%lld>(%s, %s, there);", (long long)tiles(x->cols), name, own_name(l, x));
+    }
+    return name;
+}
+static void sum_square(Lanes *l, const IrNode *n, const char *to) {
+    Cu *e = l->e;
+    const IrNode *x = n->args[0], *y = n->args[1];
+    bool down = is_code(l, x), right = is_code(l, y), same = x == y;
+    int id = n->id;
+    TOP("double g%d[%lld] = {0}; /* %s */", id, 2 * (long long)square_tiles(n), cu_where(e, n));
+    const char *zx = turned(l, x), *zy = turned(l, y);
+    const char *shape = arena_printf(e->arena, "%lld, %lld", (long long)tiles(n->rows), (long long)tiles(n->cols));
+    const char *add = arena_printf(e->arena, "add_tiles<%s, %d>(g%d, %s, %s);", shape, same, id, zx, zy);
+    if (down || right) { /* a row adds to its code's cells only, whatever it has */
+        LINE("if (warp_finite<%lld>(%s))", 2 * (long long)tiles((down ? y : x)->cols), down ? zy : zx);
+        LINE("    %s", add);
+        LINE("else");
+        LINE("    add_by_code<%s, %d>(g%d, a%d, %s);", shape, down, id, (down ? x : y)->id, down ? zy : zx);
+    } else {
+        LINE("%s", add);
+    }
+    TAIL("leave_tiles<%lld, %lld, %d>(g%d, fresh, %s);", (long long)n->rows, (long long)n->cols, same, id, to);
+}
+static void sum_along_columns(const Lanes *l, const IrNode *n, const IrNode *x, const char *to) {
+    Cu *e = l->e;
+    int id = n->id;
+    long long held = (long long)held_by(l, x);
+    const char *g = arena_printf(e->arena, "g%d[k]", id);
+    TOP("double g%d[%lld]; /* %s */", id, held, cu_where(e, n));
+    TOP("for (int k = 0; k < %lld; k++) g%d[k] = %s;", held, id, cu_neutral(n));
+    const IrNode *other = n->op != IR_MATMUL ? NULL : n->args[n->args[0] == x];
+    each_begin(l, x);
+    if (is_code(l, x))
+        LINE("    if (c == %s) %s += %s;", code(l, x), g, other ? cell(l, other) : "1");
+    else if (other && is_code(l, other))
+        LINE("    if (%s == 0 && c < %lld) %s += %s;", code(l, other), (long long)x->cols, g, cell(l, x));
+    else if (other)
+        LINE("    if (there && c < %lld) %s += %s * %s;", (long long)x->cols, g, cell(l, x), cell(l, other));
+    else
+        LINE("    if (there && c < %lld) %s = %s;", (long long)x->cols, g, cu_combined(e, n, g, cell(l, x)));
+    LINE("}");
+    TAIL("leave_held<%s>(g%d, %d, fresh, %s);", how_held(l, x), id, cu_how(n), to);
+}
+static void sum_all(const Lanes *l, const IrNode *n, const char *to) {
+    Cu *e = l->e;
+    const IrNode *x = n->args[0];
+    const char *g = arena_printf(e->arena, "g%d", n->id);
+    TOP("double %s = %s; /* %s */", g, cu_neutral(n), cu_where(e, n));
+    if (n->op == IR_MATMUL && (is_code(l, x) || is_code(l, n->args[1])))
+        LINE("if (own && %s == 0) %s += %s;", code(l, is_code(l, x) ? x : n->args[1]), g,
+             cell(l, is_code(l, x) ? n->args[1] : x));
+    else if (is_code(l, x))
+        LINE("if (own && %s == 0) %s += 1;", code(l, x), g);
+    else if (x->cols > 1)
+        each(l, x, arena_printf(e->arena, "if (there) %s = %s", g, cu_combined(e, n, g, cell(l, x))));
+    else if (n->op == IR_MATMUL)
+        LINE("if (own) %s += %s * %s;", g, cell(l, x), cell(l, n->args[1]));
+    else
+        LINE("if (own) %s = %s;", g, cu_combined(e, n, g, cell(l, x)));
+    TAIL("leave_shares(%s, 1, %d, 0, fresh, %s, 1);", g, cu_how(n), to);
+}
+static void scatter(const Lanes *l, const IrNode *n) {
+    Cu *e = l->e;
+    const IrNode *x = n->args[0];
+    bool index = cu_is_index(e, x);
+    const char *to = cu_value(e, n, true), *rows = cu_arg(e, ARG_ROWS, n->rspace);
+    LINE("const int64_t r%d = %s; /* %s */", n->id, cu_index_row(e, n->table, n->indicator, "0"), cu_where(e, n));
+    if (index) {
+        LINE("const int to%d = %s;", n->id, code(l, x));
+        LINE("if (own && r%d < %s && to%d >= 0 && to%d < %lld) atomicAdd(&%s[r%d * %lld + to%d], 1.0);", n->id, rows,
+             n->id, n->id, (long long)n->cols, to, n->id, (long long)n->cols, n->id);
+    } else {
+        LINE("if (own && r%d < %s) atomicAdd(&%s[r%d], %s);", n->id, rows, to, n->id, cell(l, x));
     }
 }
-bool cu_pass_in_lanes(Cu *e, const FusePass *pass) {
-    Lanes l = {.e = e, .pass = pass};
-    l.lanes = lanes_for(e, pass, &l.held);
-    if (!l.lanes) return false;
-    int threads = CUDA_LANE_THREADS, rows = threads / l.lanes;
-    e->pass = pass;
-    e->in_lanes = true;
-    e->indexes.len = 0;
-    memset(e->staged, 0, sizeof *e->staged * (size_t)e->f->next_id);
-    memset(e->scratched, 0, sizeof *e->scratched * (size_t)e->f->next_id);
-    CudaKernel *kernel =
-        cu_kernel_begin(e, arena_printf(e->arena, "pass_%d", pass->id), GRID_TILES, threads, pass->nodes.data[0]);
-    kernel->space = pass->space;
-    kernel->tile = rows;
-    kernel->lanes = l.lanes;
-    kernel->pass = pass;
+static void sum(Lanes *l, const IrNode *n) {
+    Cu *e = l->e;
+    if (n->op == IR_SCATTER) {
+        scatter(l, n);
+        return;
+    }
+    const IrNode *along = sum_along(n);
+    const char *to = cu_arg(e, ARG_PARTS, cu_new_parts(e, n));
+    if (is_square(n))
+        sum_square(l, n, to);
+    else if (along)
+        sum_along_columns(l, n, along, to);
+    else
+        sum_all(l, n, to);
+}
+
+/* ---- the kernel ---- */
+static void overwrite_carried(const Lanes *l) {
+    Cu *e = l->e;
+    bool waits = l->lanes > 1; /* other lanes may still read the row where it lies */
+    for (int k = 0; k < l->pass->nodes.len; k++) {
+        const IrNode *n = l->pass->nodes.data[k];
+        if (FUSE(n)->kind != FUSE_ROW || !FUSE(n)->in_place) continue;
+        if (waits) LINE("__syncwarp();");
+        waits = false;
+        keep(l, n);
+    }
+}
+static void rows_loop(Lanes *l, int rows) {
+    Cu *e = l->e;
     const char *first = cu_arg(e, ARG_FIRST, 0), *last = cu_arg(e, ARG_LAST, 0);
-    TOP("const int lane = threadIdx.x %% %d; /* %d thread%s a row */", l.lanes, l.lanes, l.lanes == 1 ? "" : "s");
+    TOP("const int lane = threadIdx.x %% %d; /* %d thread%s a row */", l->lanes, l->lanes, l->lanes == 1 ? "" : "s");
     TOP("(void)lane;");
     LINE("for (int64_t at = %s + (int64_t)blockIdx.x * %d; at < %s; at += (int64_t)gridDim.x * %d) {", first, rows,
          last, rows);
     e->indent++;
     /* behind the end the last row is read again: all lanes of a warp go on together */
-    LINE("const int64_t row = at + threadIdx.x / %d, i = row < %s ? row : %s - 1;", l.lanes, last, last);
+    LINE("const int64_t row = at + threadIdx.x / %d, i = row < %s ? row : %s - 1;", l->lanes, last, last);
     LINE("const bool there = row < %s, own = there && lane == 0;", last);
     LINE("(void)there, (void)own;");
-    hold_rows(&l);
-    for (int k = 0; k < pass->nodes.len; k++)
-        if (FUSE(pass->nodes.data[k])->kind == FUSE_ROW) row_value(&l, pass->nodes.data[k]);
-    for (int k = 0; k < pass->nodes.len; k++) {
-        const IrNode *n = pass->nodes.data[k];
-        if (FUSE(n)->kind == FUSE_REDUCE && !cu_needs_segments(e, n)) sum(&l, n);
-    }
-    bool waits = l.lanes > 1; /* other lanes may still read the carried value */
-    for (int k = 0; k < pass->nodes.len; k++) {
-        const IrNode *n = pass->nodes.data[k];
-        if (FUSE(n)->kind != FUSE_ROW || !FUSE(n)->in_place) continue;
-        if (waits) LINE("__syncwarp();");
-        waits = false;
-        LINE("if (own) %s[i] = t%d;", cu_value(e, n, true), n->id);
-    }
+    hold_rows(l);
+    call_rows(l, rows, last);
+    for (int k = 0; k < l->pass->nodes.len; k++)
+        if (FUSE(l->pass->nodes.data[k])->kind == FUSE_ROW) value(l, l->pass->nodes.data[k]);
+    for (int k = 0; k < l->pass->nodes.len; k++)
+        if (is_sum_here(l, l->pass->nodes.data[k])) sum(l, l->pass->nodes.data[k]);
+    overwrite_carried(l);
     e->indent--;
     LINE("}");
-    cu_kernel_end(e);
+}
+bool cu_pass_in_lanes(Cu *e, const FusePass *pass) {
+    Lanes l = {.e = e, .pass = pass};
+    e->pass = pass;
+    e->in_lanes = choose_lanes(&l);
+    if (e->in_lanes) {
+        int threads = l.light ? CUDA_LANE_THREADS : CUDA_LANE_THREADS_MOST, rows = threads / l.lanes;
+        e->indexes.len = 0;
+        memset(e->staged, 0, sizeof *e->staged * (size_t)e->f->next_id);
+        memset(e->scratched, 0, sizeof *e->scratched * (size_t)e->f->next_id);
+        for (int i = 0; i < l.held.len; i++) e->staged[l.held.data[i]->id] = true;
+        const char *name = arena_printf(e->arena, "pass_%d", pass->id);
+        CudaKernel *kernel = cu_kernel_begin(e, name, GRID_TILES, threads, pass->nodes.data[0]);
+        kernel->space = pass->space;
+        kernel->tile = rows;
+        kernel->lanes = l.lanes;
+        kernel->at_once = l.light ? 3 : 2;
+        kernel->pass = pass;
+        rows_loop(&l, rows);
+        cu_kernel_end(e);
+    }
+    bool made = e->in_lanes;
     e->in_lanes = false;
     e->pass = NULL;
-    return true;
+    return made;
 }

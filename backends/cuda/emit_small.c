@@ -278,11 +278,11 @@ void cu_copy(Cu *e, int to, const IrNode *from) {
         return;
     }
     if (!slot->rspace) {
-        begin(e, from, false);
+        begin(e, from, is_wide(from));
         share_cells(e, slot->rows, slot->cols);
         LINE("    %s[q] = %s;", cu_slot_arg(e, to, true), at(e, from, "r", "c"));
         LINE("}");
-        LINE("__syncthreads();");
+        end(e, from, false);
         return;
     }
     CudaKernel *k =
@@ -326,13 +326,19 @@ void cu_check_carried(Cu *e, const IrNode *loop, const IrRegion *params, int fir
             vec_push(e->arena, &e->out->watched, p);
             w = e->out->watched.len - 1;
         }
-        begin(e, loop, false);
+        long long cells = (long long)(p->rows * p->cols);
+        if (begins) { /* blocks that find another take it back */
+            begin(e, loop, false);
+            LINE("if (threadIdx.x == 0) %s[%d] = 1;", cu_arg(e, ARG_WATCH, 0), w);
+            LINE("__syncthreads();");
+        }
+        begin(e, is_wide(p) ? p : loop, is_wide(p));
         if (begins)
             LINE("watch_begin(%s, %s + %d, %s, %lldLL);", cu_arg(e, ARG_STATUS, 0), cu_arg(e, ARG_WATCH, 0), w,
-                 cu_value(e, p, false), (long long)(p->rows * p->cols));
+                 cu_value(e, p, false), cells);
         else
             LINE("watch_after(%s, %s + %d, %d, %d, %s[0], %s, %lldLL);", cu_arg(e, ARG_STATUS, 0),
-                 cu_arg(e, ARG_WATCH, 0), w, loop->id, k, cu_slot_arg(e, at_slot, false), cu_value(e, p, false),
-                 (long long)(p->rows * p->cols));
+                 cu_arg(e, ARG_WATCH, 0), w, loop->id, k, cu_slot_arg(e, at_slot, false), cu_value(e, p, false), cells);
+        if (is_wide(p)) cu_flush(e);
     }
 }

@@ -113,31 +113,59 @@ static inline void read_pair(double *to, const float *from) {
     to[0] = v.x;
     to[1] = v.y;
 }
-/* Zeros where the lane has no number. */
-template <int COLS, int LANES, int WIDE, class Number>
+/* Zeros where the lane has no number. PAIRS: two at once from memory. */
+template <int COLS, int LANES, int WIDE, int PAIRS, class Number>
 static inline void hold_row(double *x, const Number *row, int lane) {
 #pragma unroll
-    for (int k = 0; k < (COLS + WIDE * LANES - 1) / (WIDE * LANES) * WIDE; k += WIDE) {
+    for (int k = 0; k < (COLS + WIDE * LANES - 1) / (WIDE * LANES) * WIDE; k += PAIRS ? 2 : 1) {
         const int c = held_column<LANES, WIDE>(lane, k);
-        for (int u = 0; u < WIDE; u++) x[k + u] = 0;
+        x[k] = 0;
+        if (PAIRS) x[k + 1] = 0;
         if (c >= COLS) continue;
-        if (WIDE == 2)
+        if (PAIRS)
             read_pair(x + k, row + c);
         else
             x[k] = row[c];
     }
 }
-/* The sum over a row's lanes, for all of them. */
-template <int LANES> static inline double lanes_total(double s) {
+/* ROWS rows of `distance` numbers from row `first` on, those before `last`: on their way to the L2 cache. */
+template <int ROWS, class Number>
+static inline void call_rows(const Number *x, int64_t first, int64_t last, int64_t distance) {
+#ifdef __CUDACC_RTC__
+    const int64_t end = (first + ROWS < last ? first + ROWS : last) * distance;
+    for (int64_t q = first * distance + threadIdx.x * (128 / sizeof(Number)); q < end;
+         q += blockDim.x * (128 / sizeof(Number)))
+        asm volatile("prefetch.global.L2 [%0];" ::"l"(x + q));
+#else
+    (void)x, (void)first, (void)last, (void)distance;
+#endif
+}
+/* Over a row's lanes, for all of them: the sum; combined; the best value and the column that has it first. */
+template <int LANES> static inline double lanes_combined(double s, int how) {
 #pragma unroll
-    for (int step = LANES / 2; step; step /= 2) s += __shfl_xor_sync(0xffffffffu, s, step);
+    for (int step = LANES / 2; step; step /= 2) s = combine(how, s, __shfl_xor_sync(0xffffffffu, s, step));
     return s;
+}
+template <int LANES> static inline double lanes_total(double s) {
+    return lanes_combined<LANES>(s, 0);
+}
+static inline void take_better(double &best, int &at, double v, int column, int least) {
+    if (least ? v < best : v > best) best = v, at = column;
+}
+template <int LANES> static inline void lanes_best(double &best, int &at, int least) {
+#pragma unroll
+    for (int step = LANES / 2; step; step /= 2) {
+        const double v = __shfl_xor_sync(0xffffffffu, best, step);
+        const int column = __shfl_xor_sync(0xffffffffu, at, step);
+        if (v == best && column < at) at = column;
+        take_better(best, at, v, column, least);
+    }
 }
 /* The block's sums by column, of what its lanes have of them, to its row of `parts`. */
 template <int COLS, int LANES, int WIDE>
 static void leave_held(const double *g, int how, int fresh, double *parts) {
     enum { HELD = (COLS + WIDE * LANES - 1) / (WIDE * LANES) * WIDE };
-    __shared__ double sums[8][HELD * LANES];
+    __shared__ double sums[10][HELD * LANES];
     const int warp = threadIdx.x / 32, warps = blockDim.x / 32;
 #pragma unroll
     for (int k = 0; k < HELD; k++) {
@@ -157,10 +185,125 @@ static void leave_held(const double *g, int how, int fresh, double *parts) {
     __syncthreads();
 }
 
+/* ---- matrix operations: a warp's 8 rows, 4 lanes a row, pairs of columns ----
+ * c += a @ b, of 8 x 4 and 4 x 8 numbers. Thread t of the warp has a[t / 4][t % 4], b[t % 4][t / 4], and of c the row
+ * t / 4 and the columns 2 (t % 4) and the next: 8 of the columns of a row as it is held. Of a row that is held as `a`,
+ * the columns of one k are every other one of 8; what `b` has is in the same order. */
+static inline void multiply(double *c, double a, double b) {
+#ifdef __CUDACC_RTC__
+    asm volatile("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0, %1}, {%2}, {%3}, {%0, %1};"
+                 : "+d"(c[0]), "+d"(c[1])
+                 : "d"(a), "d"(b));
+#else
+    const int t = threadIdx.x % 32, row = t / 4 * 4, col = t % 4 * 8;
+    for (int k = 0; k < 4; k++) {
+        const double x = __shfl_sync(0xffffffffu, a, row + k);
+        c[0] += x * __shfl_sync(0xffffffffu, b, col + k);
+        c[1] += x * __shfl_sync(0xffffffffu, b, col + 4 + k);
+    }
+#endif
+}
+/* t = x @ small, of which `b` has the fragments: for each number of x, one for each 8 columns. */
+template <int HELD, int COLS> static inline void row_product(double *t, const double *x, const double *b, int lane) {
+    enum { TILES = (COLS + 7) / 8 };
+#pragma unroll
+    for (int k = 0; k < 2 * TILES; k++) t[k] = 0;
+#pragma unroll
+    for (int q = 0; q < HELD * TILES; q++) multiply(t + q % TILES * 2, x[q / TILES], b[q]);
+    for (int k = 2 * TILES - 2; k < 2 * TILES; k++)
+        if (held_column<4, 2>(lane, k) >= COLS) t[k] = 0; /* infinity times no column */
+}
+/* Of 8 columns at a time: z[2 s], z[2 s + 1] are column t / 4 of rows t % 4 and 4 + t % 4. Rows that are not there are
+ * zeros. Each shuffle serves both: of its senders the upper rows give one column, the lower rows the next. */
+template <int TILES> static inline void turn(double *z, const double *v, bool there) {
+    const int t = threadIdx.x % 32, odd = t / 4 % 2, upper = t / 16, from = t % 4 * 4 + t / 8;
+#pragma unroll
+    for (int s = 0; s < 2 * TILES; s += 2) {
+        const double first = there ? v[s] : 0, second = there ? v[s + 1] : 0;
+        const double a = __shfl_sync(0xffffffffu, upper ? second : first, from + (odd ? 16 : 0));
+        const double b = __shfl_sync(0xffffffffu, upper ? first : second, from + (odd ? 0 : 16));
+        z[s] = odd ? b : a;
+        z[s + 1] = odd ? a : b;
+    }
+}
+/* The same of a warp's rows in memory, which are in the L1 cache when they are held: from row `first` on. */
+template <int COLS, class Number>
+static inline void read_turned(double *z, const Number *x, int64_t distance, int64_t first, int64_t last) {
+    const int t = threadIdx.x % 32;
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        const int64_t row = first + half * 4 + t % 4;
+        const Number *from = x + row * distance + t / 4;
+#pragma unroll
+        for (int s = 0; s < COLS; s += 8) z[s / 4 + half] = row < last && s + t / 4 < COLS ? from[s] : 0;
+    }
+}
+/* The same of rows that are 1 in the column `code` and 0 elsewhere. */
+template <int TILES> static inline void turn_code(double *z, int code) {
+    const int t = threadIdx.x % 32;
+    for (int half = 0; half < 2; half++) {
+        const int row = __shfl_sync(0xffffffffu, code, half * 16 + t % 4 * 4);
+#pragma unroll
+        for (int s = 0; s < TILES; s++) z[2 * s + half] = row == 8 * s + t / 4;
+    }
+}
+/* c += x' @ y of turned rows. SAME: x is y, and the squares below the diagonal are left out. */
+template <int HIGH, int WIDE, int SAME> static inline void add_tiles(double *c, const double *x, const double *y) {
+#pragma unroll
+    for (int r = 0; r < HIGH; r++)
+#pragma unroll
+        for (int k = SAME ? r : 0; k < WIDE; k++, c += 2) {
+            multiply(c, x[2 * r], y[2 * k]);
+            multiply(c, x[2 * r + 1], y[2 * k + 1]);
+        }
+}
+template <int COUNT> static inline bool warp_finite(const double *v) {
+    bool fine = true;
+    for (int k = 0; k < COUNT; k++) fine = fine && fabs(v[k]) <= 1.7976931348623157e308;
+    return __all_sync(0xffffffffu, fine);
+}
+/* The same sums row by row: a row's numbers are added to the row (DOWN), or the column, `code` of c. Zero times infinity
+ * would not be nothing. */
+template <int HIGH, int WIDE, int DOWN> static void add_by_code(double *c, int code, const double *z) {
+    const int t = threadIdx.x % 32;
+    for (int row = 0; row < 8; row++) {
+        const int a = __shfl_sync(0xffffffffu, code, row * 4);
+        for (int q = 0; q < HIGH * WIDE; q++)
+            for (int u = 0; u < 2; u++) {
+                const int r = q / WIDE * 8 + t / 4, k = q % WIDE * 8 + t % 4 * 2 + u, tile = DOWN ? q % WIDE : q / WIDE;
+                const double v = __shfl_sync(0xffffffffu, z[2 * tile + row / 4], (DOWN ? k : r) % 8 * 4 + row % 4);
+                if (a == (DOWN ? r : k)) c[2 * q + u] += v;
+            }
+    }
+}
+/* The block's sums to its row of `parts`, the warps' in their order. */
+template <int ROWS, int COLS, int SAME> static void leave_tiles(const double *c, int fresh, double *parts) {
+    __shared__ double sums[10][64];
+    const int warps = blockDim.x / 32;
+    double *to = parts + (int64_t)blockIdx.x * ROWS * COLS;
+#pragma unroll
+    for (int r = 0; r < ROWS; r += 8)
+#pragma unroll
+        for (int k = SAME ? r : 0; k < COLS; k += 8, c += 2) {
+            sums[threadIdx.x / 32][threadIdx.x % 32 * 2] = c[0];
+            sums[threadIdx.x / 32][threadIdx.x % 32 * 2 + 1] = c[1];
+            __syncthreads();
+            const int row = r + threadIdx.x / 8, col = k + threadIdx.x % 8;
+            if (threadIdx.x < 64 && row < ROWS && col < COLS) {
+                double s = sums[0][threadIdx.x];
+                for (int w = 1; w < warps; w++) s += sums[w][threadIdx.x];
+                s = fresh ? s : to[row * COLS + col] + s;
+                to[row * COLS + col] = s;
+                if (SAME && r != k) to[col * COLS + row] = s;
+            }
+            __syncthreads();
+        }
+}
+
 /* The threads k, k + count, k + 2 count … hold shares of one cell: they are added up in the order of a tree, and stand in
  * the block's row of `parts` (the cell of thread k; below 0: none), with what is there unless it is fresh. */
 static void leave_shares(double s, int count, int how, int64_t cell, int fresh, double *parts, int64_t cells) {
-    __shared__ double held[256];
+    __shared__ double held[320];
     const int shares = blockDim.x / count, own = threadIdx.x / count;
     held[threadIdx.x] = s;
     __syncthreads();
@@ -192,18 +335,18 @@ static void check_column(Status *status, int node, double at, int64_t of) {
     status->at = at;
     status->value = (double)of;
 }
-/* Whether all numbers are finite: the same answer for the whole block. */
+/* Whether all of the block's share of the numbers are finite: the same answer for the whole block. */
 static int all_finite(const double *v, int64_t count) {
     int fine = 1;
 #pragma unroll 4
-    for (int64_t q = threadIdx.x; q < count; q += blockDim.x)
+    for (int64_t q = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; q < count; q += (int64_t)gridDim.x * blockDim.x)
         if (!(fabs(v[q]) <= 1.7976931348623157e308)) fine = 0;
     return __syncthreads_and(fine);
 }
 static void watch_begin(Status *status, int *watch, const double *v, int64_t count) {
     if (!status->watching) return;
     const int fine = all_finite(v, count);
-    if (threadIdx.x == 0) *watch = fine;
+    if (threadIdx.x == 0 && !fine) *watch = 0;
 }
 static void watch_after(Status *status, int *watch, int loop, int part, double at, const double *v, int64_t count) {
     if (!status->watching) return;

@@ -16,7 +16,7 @@
 
 #define __global__
 #define __shared__ static
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 
 struct Cpu3 {
     unsigned x, y, z;
@@ -151,8 +151,16 @@ static inline double __shfl_down_sync(unsigned mask, double v, int by, int width
     int lane = threadIdx.x % width;
     return cpu_shuffle(mask, v, threadIdx.x + by, lane + by < width);
 }
-static inline double __shfl_xor_sync(unsigned mask, double v, int by) {
-    return cpu_shuffle(mask, v, threadIdx.x ^ by, true);
+template <class Number> static inline Number __shfl_xor_sync(unsigned mask, Number v, int by) {
+    return (Number)cpu_shuffle(mask, v, threadIdx.x ^ by, true);
+}
+template <class Number> static inline Number __shfl_sync(unsigned mask, Number v, int from) {
+    return (Number)cpu_shuffle(mask, v, threadIdx.x / 32 * 32 + from % 32, true);
+}
+static inline int __all_sync(unsigned mask, int fine) {
+    int all = 1;
+    for (int by = 0; by < 32; by++) all = all && cpu_shuffle(mask, fine != 0, threadIdx.x / 32 * 32 + by, true) != 0;
+    return all;
 }
 static inline void __syncwarp() {
     cpu_yield(CPU_AT_SHUFFLE);
