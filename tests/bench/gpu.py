@@ -72,7 +72,7 @@ def arguments(words=None):
     a.names = a.names or ["dense", "movie"]
     if a.large and "large" not in a.names:
         a.names.append("large")
-    a.folder = os.path.abspath(a.folder)
+    a.folder, a.shared = os.path.abspath(a.folder), os.path.abspath(a.shared)
     a.results = a.results or (os.path.join(a.folder, "gpu.json") if a.quick else RESULTS)
     return a
 
