@@ -38,9 +38,9 @@ class Star:
         dims = "_".join(f"{m}x{w}" for m, w in zip(self.rows, self.widths))
         return f"star_{self.n}x{self.d1}_{dims}_s{self.seed}"
 
-    def target(self):
-        """The joined table's features: what the materialized sides compute on."""
-        return np.hstack([self.X] + [d[k] for d, k in zip(self.dims, self.keys)])
+    def target(self, rows=slice(None)):
+        """The joined table's features, of all rows or of some: what the materialized sides compute on."""
+        return np.hstack([self.X[rows]] + [d[k[rows]] for d, k in zip(self.dims, self.keys)])
 
     def write(self, folder):
         """Writes the CSV files that are not there yet; returns the paths of the fact table and the dimensions."""
@@ -148,6 +148,6 @@ class Movie:
                 return "its data are in ../shared/data/hamlet-movie, which is not here"
         return None
 
-    def target(self):
+    def target(self, rows=slice(None)):
         import scipy.sparse as sp
-        return sp.hstack([d[k] for d, k in zip(self.dims, self.keys)], format="csr")
+        return sp.hstack([d[k[rows]] for d, k in zip(self.dims, self.keys)], format="csr")

@@ -107,9 +107,9 @@ CALLS = {"linear": ("linear_steps", "step = {step!r}", "", "w"),
 TITLES = {"linear": "linear regression", "logistic": "logistic regression", "kmeans": "k-means, k = 10", "nmf": "NMF, r = 5"}
 
 
-def steps_script(ctx, name, tables, algorithm, step, bring=False):
+def steps_script(ctx, name, tables, algorithm, step, of=("few", "many")):
     call, arguments, before, _ = CALLS[algorithm]
-    return ctx.amal.write(name, tables + scripts.few_and_many(call, arguments.format(step=step), before, bring).format(*["steps"] * 3))
+    return ctx.amal.write(name, tables + scripts.trainings(call, arguments.format(step=step), before, of).format(*["steps"] * len(of)))
 
 
 def options_for(algorithm, sort="never"):
@@ -262,7 +262,7 @@ def sklearn_kmeans(ctx):
     row = Row("dense, k-means of the library, k = 10", "ms an iteration")
     T = star.target()
     start = T[:peers.K].copy()
-    text = scripts.star_tables(star, ctx.files(star)) + scripts.few_and_many(
+    text = scripts.star_tables(star, ctx.files(star)) + scripts.trainings(
         "kmeans", "k = 10, centres = start", "let start = features(T)[1..10, ];\n").format("iterations", "iterations")
     ours = PerStep(ctx, ctx.amal.write("sklearn_kmeans", text), "--strategy", "factorize")
 
@@ -279,7 +279,7 @@ def sklearn_logistic(ctx):
     star = dense_star(ctx)
     row = Row("dense, logistic regression of the library", "ms an iteration")
     T = star.target()
-    text = scripts.star_tables(star, ctx.files(star)) + scripts.few_and_many(
+    text = scripts.star_tables(star, ctx.files(star)) + scripts.trainings(
         "logistic_regression", "standardize = false, step = 0.01").format("iterations", "iterations")
     ours = PerStep(ctx, ctx.amal.write("sklearn_logistic", text), "--strategy", "factorize")
 

@@ -47,13 +47,15 @@ def same(names):
     return ", ".join(f"{c}: {c}" for c in names)
 
 
-def few_and_many(algorithm, arguments, before="", bring=False):
-    """Steps that train the same twice, with two numbers of steps that the command line sets; bring: after a training that brings the data to where they are
-    used, which the first one pays for."""
+STEPS = {"brought": 1, "few": 2, "many": 4}  # unless the command line sets them
+
+
+def trainings(algorithm, arguments, before="", of=("few", "many")):
+    """Trainings that differ only in their number of steps, which the command line sets. brought, where it comes first, brings the data to where they are
+    used, which the next would pay for. Kernels go by a training's name: many alone finds those that it had beside few."""
     call = f"{algorithm}({arguments + ', ' if arguments else ''}"
-    before += f"train brought = {call}{{}} = 1) on T;\n" if bring else ""
-    return (f'use "{HERE}/steps.amal";\nparam few = 2;\nparam many = 4;\n{before}'
-            f"train few_steps = {call}{{}} = few) on T;\ntrain many_steps = {call}{{}} = many) on T;\n")
+    return "".join([f'use "{HERE}/steps.amal";\n', *(f"param {name} = {STEPS[name]};\n" for name in of), before,
+                    *(f"train {name}_steps = {call}{{}} = {name}) on T;\n" for name in of)])
 
 
 class AmalError(Exception):
@@ -83,8 +85,8 @@ class Amal:
             f.write(text)
         return path
 
-    def command(self, script, out, options, settings, threads):
-        command = [self.path, "run", script, "--quiet", "--json", out, "--threads", str(threads or self.threads), *options]
+    def command(self, script, out, options, settings, threads, verb="run"):
+        command = [self.path, verb, script, "--quiet", "--json", out, "--threads", str(threads or self.threads), *options]
         for name, value in dict(settings).items():
             command += ["--set", f"{name}={value}"]
         return command
@@ -92,11 +94,20 @@ class Amal:
     def environment(self, cache):
         return dict(os.environ, AMAL_CACHE=cache or self.cache)
 
-    def run(self, script, *options, settings=(), cache=None, threads=None):
+    def kernels(self):
+        """Names of the kernels in the cache."""
+        folder = os.path.join(self.cache, "kernels")
+        return set(os.listdir(folder)) if os.path.isdir(folder) else set()
+
+    def explain(self, script, *options, settings=()):
+        """The plan of every training, and what its passes took."""
+        return self.run(script, "--run", *options, settings=settings, verb="explain").report["trainings"]
+
+    def run(self, script, *options, settings=(), cache=None, threads=None, verb="run"):
         """Runs the script; an exit code other than 0 is an AmalError with what it said."""
         fd, out = tempfile.mkstemp(suffix=".json")
         os.close(fd)
-        command = self.command(script, out, options, settings, threads)
+        command = self.command(script, out, options, settings, threads, verb)
         try:
             begin = time.perf_counter()
             done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self.environment(cache), text=True, check=False)

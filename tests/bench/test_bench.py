@@ -3,8 +3,10 @@
 
 The last line is `N passed, N failed`; what needs a package that is not installed is skipped, and said.
 """
+import contextlib
 import copy
 import importlib.util
+import io
 import json
 import os
 import subprocess
@@ -15,6 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 import bench
 import estimator
+import gpu
 import plot
 import report
 import timing
@@ -99,16 +102,52 @@ def test_page():
         check(f"{name}: legible on dark and light", "prefers-color-scheme:dark" in text and 'class="back"' in text)
         numbers = [float(v) for e in root.iter() for k in ("x", "y", "cx", "cy", "x1", "y1", "x2", "y2") if (v := e.get(k))]
         check(f"{name}: all inside the picture", min(numbers) >= 0 and max(numbers) <= 1000, f"{min(numbers)} {max(numbers)}")
-    row = {"gpu": "G", "copy": 1e12, "threads": 4, "rounds": 3, "date": "2026-01-01", "share_of_copy": 0.5,
-           "seconds": {"amal, GPU, factorized": [1e-4, 2e-4, 3e-4], "amal, CPU, factorized": [1e-3] * 3, "CuPy on T": [8e-4] * 3, "other": [1e-4] * 3}}
-    section = report.gpu_section({"dense, x": row, "movie, x": row})
-    check("of a GPU: ratios of medians", section.count("| CuPy on T | 0.800 (0.800 .. 0.800) | 4.00x | at least 3x: met |") == 2, section)
-    check("and goals, on the CPU those of dense rows", section.count("| 5.00x | at least 9x: **missed** |") == 1 and section.count("| 5.00x |  |") == 1, section)
-    check("and what it is of copying", "Copies: 1,000 GB/s; share: 50 %." in section, section)
     check("a mark a point, and one in the legend", len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 4)
     check("legends name the series", "one" in texts and "two" in texts and "Rows <&>" in texts)
     axis = plot.Axis(0, 10, 100, 200, False)
     check("axes map ends to ends", axis.at(0) == 100 and axis.at(10) == 200 and plot.Axis(1, 100, 0, 1, True).at(10) == 0.5)
+
+
+GPU_ROW = {"gpu": "G", "copy": 1e12, "threads": 4, "rounds": 3, "date": "2026-01-01", "share_of_copy": 0.5,
+           "seconds": {"amal, GPU, factorized": [1e-4, 2e-4, 3e-4], "amal, CPU, factorized": [1e-3] * 3, "CuPy on T": [8e-4] * 3, "other": [1e-4] * 3}}
+PASSES = [{"over": "T", "rows": 9, "bytes": 80e6, "seconds": 1e-4}, {"over": "T", "rows": 9, "bytes": 80e6, "seconds": 2e-4},
+          {"over": "dim1", "rows": 3, "bytes": 40e6, "seconds": 1e-4}]
+
+
+def test_gpu_report():
+    section = report.gpu_section({"dense, x": GPU_ROW, "movie, x": GPU_ROW})
+    check("of a GPU: ratios of medians", section.count("| CuPy on T | 0.800 (0.800 .. 0.800) | 4.00x | at least 3x: met |\n") == 2, section)
+    check("and goals, on the CPU those of dense rows", section.count("| at least 9x: **missed** |") == 1 and section.count("| 5.00x |  |") == 1, section)
+    check("and what it is of copying", "Copies: 1,000 GB/s; share: 50 %." in section, section)
+    check("rows of older runs have no passes and no total", "| plan |" not in section and "in all, s |" not in section, section)
+    row = {**GPU_ROW, "rounds": 1, "passes": {"amal, GPU, factorized": PASSES, "amal, GPU, rows sorted": PASSES[:1]},
+           "total": {"iterations": 50, "seconds": {side: 1.25 for side in GPU_ROW["seconds"]}}}
+    section = report.gpu_section({"large, x": row})
+    check("seconds in all are a column", "| goal | 50 iterations in all, s |\n|---|---|---|---|---|\n" in section and section.count("| 1.25 |\n") == 4, section)
+    check("a pass that streams has a goal", "| factorized | T | 80.0 | 100 | 800 | 80 % | at least 70 %: met |" in section, section)
+    check("and may miss it", "| factorized | T | 80.0 | 200 | 400 | 40 % | at least 70 %: **missed** |" in section, section)
+    check("one that fits the cache has none", "| factorized | dim1 | 40.0 | 100 | 400 | 40 % |  |" in section, section)
+    check("each plan has its passes", section.count("| rows sorted | T |") == 1 and ", 1 round." in section, section)
+    lines = "\n".join(report.gpu_text("large, x", row))
+    check("the terminal says the same", "in all 1.25" in lines and "pass over T: 80.0 MB in 100 us, 800 GB/s, 80 % of copies at least 70 %: met" in lines,
+          lines)
+    lines = "\n".join(report.gpu_text("large, x", {**row, "quick": True}))
+    check("and judges no quick run", "met" not in lines and "missed" not in lines and "at least 3x" in lines, lines)
+
+
+def test_gpu_driver():
+    budget = gpu.Budget(10, iter([0, 4, 9, 12, 13]).__next__)
+    check("no row begins when the budget is used up", list(budget.rows("a", "xyz")) == ["x", "y"] and list(budget.rows("b", "x")) == [])
+    check("and those left out are known", budget.left_out == ["a, z", "b, x"], str(budget.left_out))
+    check("dense and movie unless named", gpu.arguments([]).names == ["dense", "movie"] and gpu.arguments(["movie", "--large"]).names == ["movie", "large"])
+    a = gpu.arguments(["large", "--rounds", "3", "--budget", "90"])
+    check("large has rounds of its own", (a.rounds, a.large_rounds, a.budget, a.results) == (3, 1, 90, gpu.RESULTS))
+    check("quick results are kept elsewhere", gpu.arguments(["--quick", "--folder", FOLDER]).results == os.path.join(FOLDER, "gpu.json"))
+    command = [sys.executable, gpu.__file__]
+    for words in (["nothing-such"], ["--rounds", "0"], ["--algorithms", "sorting"]):
+        check(f"{words} is a wrong command line", subprocess.run([*command, *words], capture_output=True, check=False).returncode == 2)
+    done = subprocess.run([*command, "--speeds", "false"], capture_output=True, text=True, check=False)
+    check("without a GPU nothing is measured", done.returncode == 3 and "no GPU, nothing measured" in done.stdout, done.stdout + done.stderr)
 
 
 def test_driver():
@@ -172,6 +211,127 @@ def test_sparse(ctx):
         check(f"sparse {algorithm}: the sides agree", all(np.allclose(s.model, sides[0].model, rtol=1e-9, atol=1e-12) for s in sides))
 
 
+class OnHost:
+    """What the steps on a GPU need, of numpy."""
+
+    def __init__(self, np):
+        self.m = np
+
+    def array(self, x):
+        return self.m.array(x)
+
+    def sparse(self, x):
+        return x
+
+    def sigmoid(self, x):
+        return 1 / (1 + self.m.exp(-x))
+
+    def at_least(self, x, low):
+        return self.m.maximum(x, low)
+
+    def onehot(self, a, k):
+        return (a[:, None] == self.m.arange(k)).astype(float)
+
+    def wait(self):
+        pass
+
+    def host(self, x):
+        return x
+
+    def give_back(self):
+        pass
+
+
+class Scarce(OnHost):
+    def __init__(self, np, cells):
+        super().__init__(np)
+        self.cells = cells
+
+    def array(self, x):
+        if x.size > self.cells:
+            raise MemoryError("too large")
+        return super().array(x)
+
+
+def test_gpu_rows(ctx):
+    import numpy as np
+    import gpu_rows
+    import peers
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        case = gpu_rows.Case(ctx, "dense", {"host": OnHost(np), "scarce": Scarce(np, 600)})
+    check("a library whose memory is too small is left out", list(case.there) == ["host"] and case.making["host"] > 0)
+    check("and said", said.getvalue() == "dense: left out: scarce (MemoryError: too large)\n", said.getvalue())
+    T = case.there["host"][0]
+    check("the first rows of T are made alone", T.shape == (case.n, case.width) and np.array_equal(T[:peers.K], case.centres))
+    for algorithm in peers.ALGORITHMS:
+        problem = peers.Problem(case.n, case.width, case.y, 2 / (case.n * case.width), case.centres)
+        steppers, models = gpu_rows.steppers_of(case, problem, algorithm, algorithm)
+        other = peers.OnTarget(problem, algorithm, T)
+        for _ in range(gpu_rows.FEW):
+            other.step()
+        check(f"{algorithm}: the steps on a GPU are those on the CPU", np.allclose(models["host"], other.model, rtol=1e-9, atol=1e-12))
+        steppers["host"].reset()
+        check(f"{algorithm}: so many steps take time, and end where they do", steppers["host"].run(gpu_rows.FEW) > 0 and
+              np.array_equal(steppers["host"].model, models["host"]))
+    case.close()
+    check("what a case had on the GPU goes", not case.there)
+    explained = {"passes": [{"over": "T", "rows": 9, "reads": 70, "writes": 10}, {"over": "dim1", "rows": 3, "reads": 5, "writes": 0},
+                            {"over": "T", "rows": 9, "reads": 1, "writes": 1}],
+                 "run": {"passes": [{"calls": 20, "seconds": 4.0}, {"calls": 1, "seconds": 1.0}, {"calls": 20, "seconds": 0}]}}
+    passes = gpu_rows.passes_of(explained)
+    check("passes of the loop, a call", passes == [{"over": "T", "rows": 9, "bytes": 80, "seconds": 0.2}], str(passes))
+
+    class Counted:
+        def __init__(self, *kernels):
+            self.left, self.runs = list(kernels), 0
+
+        def kernels(self):
+            return self.left.pop(0)
+
+        def run(self, script, *options, settings):
+            self.runs += 1
+            return type("Run", (), {"wall": self.runs})
+    check("a run that compiled is done again", gpu_rows.whole_run(Counted({"a"}, {"a", "b"}), "", (), 5) == 2)
+    check("one that did not is not", gpu_rows.whole_run(Counted({"a"}, {"a"}), "", (), 5) == 1)
+    script = case.script(ctx, "linear", 1e-6, "brought", "few", "many")
+    plan = ctx.amal.explain(script, "--backend", "c", "--strategy", "factorize", "--disable", "chain", settings={"few": 2, "many": 6})[-1]
+    check("a plan has measured passes", plan["name"] == "many_steps" and plan["run"]["iterations"] == 6 and gpu_rows.passes_of(plan), str(plan["run"]))
+    ctx.amal.run(script, "--backend", "c", settings={"many": 6})
+    before = ctx.amal.kernels()
+    ctx.amal.run(case.script(ctx, "linear", 1e-6, "many"), "--backend", "c", settings={"many": 6})
+    check("a training alone finds its kernels", before and ctx.amal.kernels() == before, str(ctx.amal.kernels() - before))
+
+
+def test_gpu_command():
+    """The whole of it, small, where the imitation of the driver (tests/cuda/shim.c) is built and the C++ compiler that it needs is there."""
+    build = os.path.dirname(AMAL)
+    speeds, imitation = os.path.join(build, "tests", "bench", "gpu_speeds"), os.path.join(build, "tests", "cuda")
+    environment = dict(os.environ, CUDA_HOME=imitation)
+    if not os.path.exists(speeds) or subprocess.run([speeds], capture_output=True, env=environment, check=False).returncode != 0:
+        print("skipped the measurements on a GPU: neither a GPU nor its imitation is here")
+        return
+    results = os.path.join(FOLDER, "gpu.json")
+    bench.store(results, {"rows": {"movie, nmf": GPU_ROW}})
+    options = ["--quick", "--rounds", "1", "--amal", AMAL, "--speeds", speeds, "--folder", FOLDER, "--results", results]
+
+    def run(*words):
+        done = subprocess.run([sys.executable, gpu.__file__, *words, *options], capture_output=True, text=True, env=environment, check=False)
+        return done.returncode, done.stdout + done.stderr
+    code, said = run("dense", "--algorithms", "linear")
+    check("the command measures on a GPU", code == 0 and "dense, linear: ms an iteration" in said, said)
+    rows = bench.load(results)["rows"]
+    row = rows.get("dense, linear", {})
+    check("rows that are not measured stay", list(rows) == ["movie, nmf", "dense, linear"], str(list(rows)))
+    check("passes of both plans are kept", [len(p) > 0 for p in row.get("passes", {}).values()] == [True, True], str(row))
+    in_all = row.get("total", {}).get("seconds", {})
+    check("and seconds in all of every side", len(in_all) >= 4 and set(in_all) == set(row["seconds"]) and min(in_all.values()) > 0, str(row))
+    code, said = run("dense", "--budget", "0")
+    check("what the budget leaves out is said", code == 0 and "0 s have passed: dense, linear; dense, logistic; dense, kmeans; dense, nmf" in said, said)
+    code, said = run("movie", "--shared", FOLDER)
+    check("and data that are not here", code == 0 and "movie: left out: its data are" in said, said)
+
+
 def test_absent(ctx, rows):
     nowhere = copy.copy(ctx)
     nowhere.shared = os.path.join(FOLDER, "nowhere")
@@ -222,7 +382,7 @@ def test_estimator():
 
 def main():
     os.makedirs(FOLDER, exist_ok=True)
-    for test in (test_timing, test_report, test_page, test_driver, test_estimator):
+    for test in (test_timing, test_report, test_page, test_gpu_report, test_gpu_driver, test_driver, test_estimator):
         test()
     if importlib.util.find_spec("numpy") is None:
         print("skipped the sides of the comparisons: python3-numpy is not installed")
@@ -243,6 +403,8 @@ def main():
             test_sides(ctx, rows)
             test_sparse(ctx)
             test_absent(ctx, rows)
+            test_gpu_rows(ctx)
+            test_gpu_command()
         test_command()
     print(f"{counts['passed']} passed, {counts['failed']} failed")
     return 1 if counts["failed"] else 0
