@@ -276,6 +276,10 @@ int64_t cu_local_stride(int64_t cols);
 
 /* emit_pass.c, emit_row.c, emit_reduce.c, emit_small.c */
 void cu_pass(Cu *e, const FusePass *pass);
+/* n's rows are read through an index, or added to, without a kernel of its own; noted in Cu.indexes (false: is there).
+ */
+bool cu_reads_index(const Cu *e, const IrNode *n);
+bool cu_note_index(Cu *e, const IrNode *n);
 const char *cu_own_rows(Cu *e, const IrNode *x); /* a kept value over the pass's rows, of which it reads its own */
 /* Cell (r, c) of the small operand of x @ op(y); column and value of the cell `p` of compressed rows, the pass's own or
  * others. */

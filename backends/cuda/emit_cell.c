@@ -132,7 +132,7 @@ const char *cu_index_row(Cu *e, int table, int indicator, const char *b) {
     const char *name = cu_row_bind(e, BIND_INDEX, table, indicator);
     for (int k = 0; e->pass && k < e->indexes.len; k++)
         if (e->indexes.data[k].table == table && e->indexes.data[k].indicator == indicator)
-            return arena_printf(e->arena, "s_%s[%s]", name, b);
+            return arena_printf(e->arena, e->in_lanes ? "r_%s" : "s_%s[%s]", name, b);
     return arena_printf(e->arena, "%s[%s]", name, row_here(e, b));
 }
 static const char *gather_cell(Cu *e, const IrNode *n, const char *b, const char *j) {

@@ -223,20 +223,34 @@ static void call_rows(const Lanes *l, int rows, const char *last) {
     LINE("const int64_t next = at + (int64_t)gridDim.x * %d;", rows);
     for (int i = 0; i < l->held.len; i++) {
         const IrNode *x = l->held.data[i];
-        LINE("call_rows<%d>(%s, next, %s, %lld);", rows, memory_of(l, x), last, (long long)row_distance(l, x));
+        LINE("call_rows<%d, %lld, %d>(%s, next, %s);", rows, (long long)row_distance(l, x), e->kernel->threads,
+             memory_of(l, x), last);
     }
 }
-/* For each of x's numbers that a thread has: k, and its column c. */
+/* For each of x's numbers that a thread has: k, and its column c. Behind the last column it is the last one again, so
+ * that nothing is read in a branch of its own, and what it gives is replaced (in_row). */
+static bool is_partial(const Lanes *l, const IrNode *x) {
+    return x->cols % (wide(l, x) * l->lanes) != 0;
+}
 static void each_begin(const Lanes *l, const IrNode *x) {
     Cu *e = l->e;
     LINE("#pragma unroll");
     LINE("for (int k = 0; k < %lld; k++) {", (long long)held_by(l, x));
-    LINE("    const int c = held_column<%d, %d>(lane, k);", l->lanes, wide(l, x));
+    const char *c = arena_printf(e->arena, "held_column<%d, %d>(lane, k)", l->lanes, wide(l, x));
+    if (is_partial(l, x))
+        LINE("    const int own_c = %s, c = own_c < %lld ? own_c : %lld;", c, (long long)x->cols,
+             (long long)x->cols - 1);
+    else
+        LINE("    const int c = %s;", c);
+}
+static const char *in_row(const Lanes *l, const IrNode *x, const char *v, const char *otherwise) {
+    if (!is_partial(l, x)) return v;
+    return arena_printf(l->e->arena, "(own_c < %lld ? %s : %s)", (long long)x->cols, v, otherwise);
 }
 static void each(const Lanes *l, const IrNode *x, const char *statement) {
     Cu *e = l->e;
     each_begin(l, x);
-    LINE("    if (c < %lld) %s;", (long long)x->cols, statement);
+    LINE("    %s;", statement);
     LINE("}");
 }
 /* The row's number, or its number of column c. */
@@ -264,13 +278,12 @@ static void sparse_product(const Lanes *l, const IrNode *n) {
     const char *to = arena_printf(e->arena, many ? "t%d[k]" : "t%d", n->id), *c = many ? "c" : "0";
     declare(l, n, " = {0}");
     if (cu_is_codes(e, x)) {
-        const char *a = arena_printf(e->arena, "a%d", n->id);
+        const char *a = arena_printf(e->arena, "a%d", n->id), *w = cu_small_at(e, n, a, c);
         LINE("const int %s = %s[i];", a, cu_row_bind(e, BIND_CODES, x->table, x->block));
-        const char *set = arena_printf(e->arena, "%s = %s", to, cu_small_at(e, n, a, c));
         if (many)
-            each(l, n, arena_printf(e->arena, "%s = %s < 0 ? 0 : %s", to, a, cu_small_at(e, n, a, c)));
+            each(l, n, arena_printf(e->arena, "if (%s >= 0) %s = %s", a, to, in_row(l, n, w, "0")));
         else
-            LINE("if (%s >= 0) %s;", a, set);
+            LINE("if (%s >= 0) %s = %s;", a, to, w);
         return;
     }
     const char *rows = cu_row_bind(e, BIND_ROWPTR, x->table, x->block);
@@ -279,7 +292,7 @@ static void sparse_product(const Lanes *l, const IrNode *n) {
     if (many) {
         LINE("for (int64_t p = %s[i]; p < %s[i + 1]; p++) {", rows, rows);
         e->indent++;
-        each(l, n, term);
+        each(l, n, is_partial(l, n) ? arena_printf(e->arena, "if (own_c == c) %s", term) : term);
         e->indent--;
         LINE("}");
         return;
@@ -298,8 +311,10 @@ static void fragments(const Lanes *l, const IrNode *n) {
     cu_line(e, to, "for (int q = 0; q < %lld; q++) {", held * across);
     cu_line(e, to, "    const int r = held_column<4, 2>(lane, q / %lld), c = q %% %lld * 8 + threadIdx.x %% 32 / 4;",
             across, across);
-    cu_line(e, to, "    b%d[q] = r < %lld && c < %lld ? %s : 0;", n->id, (long long)x->cols, (long long)n->cols,
-            cu_small_at(e, n, "r", "c"));
+    long long rows = (long long)x->cols, cols = (long long)n->cols;
+    cu_line(e, to, "    const bool in = r < %lld && c < %lld;", rows, cols);
+    cu_line(e, to, "    const double v = %s;", cu_small_at(e, n, "(in ? r : 0)", "(in ? c : 0)"));
+    cu_line(e, to, "    b%d[q] = in ? v : 0;", n->id);
     cu_line(e, to, "}");
 }
 static void product(const Lanes *l, const IrNode *n) {
@@ -309,7 +324,9 @@ static void product(const Lanes *l, const IrNode *n) {
         sparse_product(l, n);
     } else if (n->cols == 1) {
         declare(l, n, " = {0}");
-        each(l, x, arena_printf(e->arena, "t%d += %s * %s", n->id, cell(l, x), cu_small_at(e, n, "c", "0")));
+        each(l, x,
+             arena_printf(e->arena, "t%d += %s * %s", n->id, cell(l, x),
+                          in_row(l, x, cu_small_at(e, n, "c", "0"), "0")));
         add_lanes(l, n);
     } else {
         fragments(l, n);
@@ -325,17 +342,20 @@ static void reduce_row(const Lanes *l, const IrNode *n) {
     const char *v = cell(l, x), *to = arena_printf(e->arena, "t%d", n->id);
     if (n->op == IR_ROWSUMS) {
         declare(l, n, " = {0}");
-        each(l, x, arena_printf(e->arena, "%s += %s", to, v));
+        each(l, x, arena_printf(e->arena, "%s += %s", to, in_row(l, x, v, "0")));
         add_lanes(l, n);
     } else if (arg) {
         LINE("double best%d = %sinfinity(); /* %s */", n->id, least ? "" : "-", cu_where(e, n));
         LINE("int at%d = 1;", n->id);
-        each(l, x, arena_printf(e->arena, "take_better(best%d, at%d, %s, c + 1, %d)", n->id, n->id, v, least));
+        const char *worst = least ? "infinity()" : "-infinity()";
+        each(l, x,
+             arena_printf(e->arena, "take_better(best%d, at%d, %s, c + 1, %d)", n->id, n->id, in_row(l, x, v, worst),
+                          least));
         LINE("lanes_best<%d>(best%d, at%d, %d);", l->lanes, n->id, n->id, least);
         LINE("const double %s = at%d;", to, n->id);
     } else {
         LINE("double %s = %s; /* %s */", to, cu_neutral(n), cu_where(e, n));
-        each(l, x, arena_printf(e->arena, "%s = %s", to, cu_combined(e, n, to, v)));
+        each(l, x, arena_printf(e->arena, "%s = %s", to, cu_combined(e, n, to, in_row(l, x, v, cu_neutral(n)))));
         LINE("%s = lanes_combined<%d>(%s, %d);", to, l->lanes, to, cu_how(n));
     }
 }
@@ -346,8 +366,8 @@ static void keep(const Lanes *l, const IrNode *n) {
         LINE("if (own) %s[i] = t%d;", to, n->id);
     } else {
         each_begin(l, n);
-        LINE("    if (there && c < %lld) %s[i * %lld + c] = t%d[k];", (long long)n->cols, to, (long long)n->cols,
-             n->id);
+        LINE("    if (there%s) %s[i * %lld + c] = t%d[k];", is_partial(l, n) ? " && own_c == c" : "", to,
+             (long long)n->cols, n->id);
         LINE("}");
     }
 }
@@ -374,7 +394,8 @@ static void value(const Lanes *l, const IrNode *n) {
         } else {
             declare(l, n, "");
             each_begin(l, n);
-            LINE("    t%d[k] = c < %lld ? %s : 0;", n->id, (long long)n->cols, v);
+            LINE("    const double v = %s;", v);
+            LINE("    t%d[k] = %s;", n->id, in_row(l, n, "v", "0"));
             LINE("}");
         }
     }
@@ -438,15 +459,16 @@ static void sum_along_columns(const Lanes *l, const IrNode *n, const IrNode *x, 
     TOP("double g%d[%lld]; /* %s */", id, held, cu_where(e, n));
     TOP("for (int k = 0; k < %lld; k++) g%d[k] = %s;", held, id, cu_neutral(n));
     const IrNode *other = n->op != IR_MATMUL ? NULL : n->args[n->args[0] == x];
-    each_begin(l, x);
+    if (other && !is_code(l, other)) LINE("const double y%d = %s;", id, cell(l, other));
+    each_begin(l, x); /* what is added behind the last column stays there */
     if (is_code(l, x))
-        LINE("    if (c == %s) %s += %s;", code(l, x), g, other ? cell(l, other) : "1");
+        LINE("    %s += c == %s ? %s : 0;", g, code(l, x), other ? arena_printf(e->arena, "y%d", id) : "1");
     else if (other && is_code(l, other))
-        LINE("    if (%s == 0 && c < %lld) %s += %s;", code(l, other), (long long)x->cols, g, cell(l, x));
+        LINE("    if (%s == 0) %s += %s;", code(l, other), g, cell(l, x));
     else if (other)
-        LINE("    if (there && c < %lld) %s += %s * %s;", (long long)x->cols, g, cell(l, x), cell(l, other));
+        LINE("    if (there) %s += %s * y%d;", g, cell(l, x), id);
     else
-        LINE("    if (there && c < %lld) %s = %s;", (long long)x->cols, g, cu_combined(e, n, g, cell(l, x)));
+        LINE("    if (there) %s = %s;", g, cu_combined(e, n, g, cell(l, x)));
     LINE("}");
     TAIL("leave_held<%s>(g%d, %d, fresh, %s);", how_held(l, x), id, cu_how(n), to);
 }
@@ -461,7 +483,9 @@ static void sum_all(const Lanes *l, const IrNode *n, const char *to) {
     else if (is_code(l, x))
         LINE("if (own && %s == 0) %s += 1;", code(l, x), g);
     else if (x->cols > 1)
-        each(l, x, arena_printf(e->arena, "if (there) %s = %s", g, cu_combined(e, n, g, cell(l, x))));
+        each(l, x,
+             arena_printf(e->arena, "if (there%s) %s = %s", is_partial(l, x) ? " && own_c == c" : "", g,
+                          cu_combined(e, n, g, cell(l, x))));
     else if (n->op == IR_MATMUL)
         LINE("if (own) %s += %s * %s;", g, cell(l, x), cell(l, n->args[1]));
     else
@@ -499,6 +523,16 @@ static void sum(Lanes *l, const IrNode *n) {
 }
 
 /* ---- the kernel ---- */
+/* Which rows of other tables are read, before anything waits for memory. */
+static void read_indexes(const Lanes *l) {
+    Cu *e = l->e;
+    for (int k = 0; k < l->pass->nodes.len; k++) {
+        const IrNode *n = l->pass->nodes.data[k];
+        if (cu_reads_index(e, n) && cu_note_index(e, n))
+            LINE("const int64_t %s = %s[i];", cu_index_row(e, n->table, n->indicator, "0"),
+                 cu_row_bind(e, BIND_INDEX, n->table, n->indicator));
+    }
+}
 static void overwrite_carried(const Lanes *l) {
     Cu *e = l->e;
     bool waits = l->lanes > 1; /* other lanes may still read the row where it lies */
@@ -522,6 +556,7 @@ static void rows_loop(Lanes *l, int rows) {
     LINE("const int64_t row = at + threadIdx.x / %d, i = row < %s ? row : %s - 1;", l->lanes, last, last);
     LINE("const bool there = row < %s, own = there && lane == 0;", last);
     LINE("(void)there, (void)own;");
+    read_indexes(l);
     hold_rows(l);
     call_rows(l, rows, last);
     for (int k = 0; k < l->pass->nodes.len; k++)

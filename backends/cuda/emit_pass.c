@@ -179,10 +179,16 @@ static void turn_operands(Cu *e, const FusePass *pass) {
         e->turned[n->id] = cu_transposed(e, y);
     }
 }
-/* The rows that n's tile reads through an index, or adds to, without a kernel of its own. */
-static bool wants_index(const Cu *e, const IrNode *n) {
+bool cu_reads_index(const Cu *e, const IrNode *n) {
     if (n->op == IR_GATHER) return n->rspace == e->pass->space;
     return n->op == IR_SCATTER && !cu_needs_segments(e, n);
+}
+bool cu_note_index(Cu *e, const IrNode *n) {
+    CuIndex index = {n->table, n->indicator};
+    for (int i = 0; i < e->indexes.len; i++)
+        if (!memcmp(&e->indexes.data[i], &index, sizeof index)) return false;
+    vec_push(e->arena, &e->indexes, index);
+    return true;
 }
 static void main_kernel(Cu *e, const FusePass *pass) {
     ItemVec items = {0};
@@ -197,16 +203,9 @@ static void main_kernel(Cu *e, const FusePass *pass) {
         Item it = {.node = n, .stride = cu_local_stride(n->cols)};
         if (FUSE(n)->kind == FUSE_ROW && cu_is_local(e, n)) vec_push(e->arena, &items, it);
         if (cu_is_product(e, n)) continue;
-        if (wants_index(e, n)) {
-            CuIndex index = {n->table, n->indicator};
-            bool there = false;
-            for (int i = 0; i < e->indexes.len; i++)
-                there = there || !memcmp(&e->indexes.data[i], &index, sizeof index);
+        if (cu_reads_index(e, n) && cu_note_index(e, n)) {
             Item copy = {.node = n, .stride = 1, .copy = true, .index = true};
-            if (!there) {
-                vec_push(e->arena, &e->indexes, index);
-                vec_push(e->arena, &items, copy);
-            }
+            vec_push(e->arena, &items, copy);
         }
         for (int a = 0; a < n->nargs; a++) {
             const IrNode *x = n->args[a];

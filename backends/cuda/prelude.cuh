@@ -113,31 +113,33 @@ static inline void read_pair(double *to, const float *from) {
     to[0] = v.x;
     to[1] = v.y;
 }
-/* Zeros where the lane has no number. PAIRS: two at once from memory. */
+/* Zeros where the lane has no number: what it reads then is another's. PAIRS: two at once from memory. */
 template <int COLS, int LANES, int WIDE, int PAIRS, class Number>
 static inline void hold_row(double *x, const Number *row, int lane) {
 #pragma unroll
     for (int k = 0; k < (COLS + WIDE * LANES - 1) / (WIDE * LANES) * WIDE; k += PAIRS ? 2 : 1) {
         const int c = held_column<LANES, WIDE>(lane, k);
-        x[k] = 0;
-        if (PAIRS) x[k + 1] = 0;
-        if (c >= COLS) continue;
+        const bool in = COLS % (WIDE * LANES) == 0 || c < COLS;
         if (PAIRS)
-            read_pair(x + k, row + c);
+            read_pair(x + k, row + (in ? c : 0));
         else
-            x[k] = row[c];
+            x[k] = row[in ? c : 0];
+        if (!in) x[k] = 0;
+        if (PAIRS && !in) x[k + 1] = 0;
     }
 }
-/* ROWS rows of `distance` numbers from row `first` on, those before `last`: on their way to the L2 cache. */
-template <int ROWS, class Number>
-static inline void call_rows(const Number *x, int64_t first, int64_t last, int64_t distance) {
+/* ROWS rows of DISTANCE numbers from row `first` on, those before `last`: on their way to the L2 cache. */
+template <int ROWS, int DISTANCE, int THREADS, class Number>
+static inline void call_rows(const Number *x, int64_t first, int64_t last) {
 #ifdef __CUDACC_RTC__
-    const int64_t end = (first + ROWS < last ? first + ROWS : last) * distance;
-    for (int64_t q = first * distance + threadIdx.x * (128 / sizeof(Number)); q < end;
-         q += blockDim.x * (128 / sizeof(Number)))
-        asm volatile("prefetch.global.L2 [%0];" ::"l"(x + q));
+    const int64_t end = (first + ROWS < last ? first + ROWS : last) * DISTANCE;
+#pragma unroll
+    for (int line = 0; line < ROWS * DISTANCE * (int)sizeof(Number) / 128 + 1; line += THREADS) {
+        const int64_t q = first * DISTANCE + (line + (int)threadIdx.x) * (128 / (int)sizeof(Number));
+        if (q < end) asm volatile("prefetch.global.L2 [%0];" ::"l"(x + q));
+    }
 #else
-    (void)x, (void)first, (void)last, (void)distance;
+    (void)x, (void)first, (void)last;
 #endif
 }
 /* Over a row's lanes, for all of them: the sum; combined; the best value and the column that has it first. */
@@ -233,9 +235,14 @@ static inline void read_turned(double *z, const Number *x, int64_t distance, int
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         const int64_t row = first + half * 4 + t % 4;
-        const Number *from = x + row * distance + t / 4;
+        const bool there = row < last;
+        const Number *from = x + (there ? row : last - 1) * distance;
 #pragma unroll
-        for (int s = 0; s < COLS; s += 8) z[s / 4 + half] = row < last && s + t / 4 < COLS ? from[s] : 0;
+        for (int s = 0; s < COLS; s += 8) {
+            const bool in = s + 8 <= COLS || s + t / 4 < COLS;
+            const double v = from[in ? s + t / 4 : 0];
+            z[s / 4 + half] = there && in ? v : 0;
+        }
     }
 }
 /* The same of rows that are 1 in the column `code` and 0 elsewhere. */
@@ -257,10 +264,12 @@ template <int HIGH, int WIDE, int SAME> static inline void add_tiles(double *c, 
             multiply(c, x[2 * r + 1], y[2 * k + 1]);
         }
 }
+/* Zero times any of them is zero. */
 template <int COUNT> static inline bool warp_finite(const double *v) {
-    bool fine = true;
-    for (int k = 0; k < COUNT; k++) fine = fine && fabs(v[k]) <= 1.7976931348623157e308;
-    return __all_sync(0xffffffffu, fine);
+    double zero = 0;
+#pragma unroll
+    for (int k = 0; k < COUNT; k++) zero += v[k] * 0.0;
+    return __all_sync(0xffffffffu, zero == 0);
 }
 /* The same sums row by row: a row's numbers are added to the row (DOWN), or the column, `code` of c. Zero times infinity
  * would not be nothing. */

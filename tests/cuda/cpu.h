@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
 #include <tuple>
 #include <ucontext.h>
 #include <utility>
@@ -89,10 +90,11 @@ static bool cpu_round(int threads) {
     const char *order = getenv("SHIM_ORDER");
     bool any = false, backward = order && order[0] == 'b', mixed = order && order[0] == 'm';
     int step = 1, first = 0;
-    if (mixed) { /* an odd step visits all of a power of two; blocks have such numbers of threads */
+    if (mixed) { /* a step that has no divisor with the number of threads visits all of them */
         seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
         first = (int)(seed % (unsigned)threads);
         step = (int)(seed / 7 % (unsigned)threads) | 1;
+        while (std::gcd(step, threads) != 1) step += 2;
     }
     for (int k = 0; k < threads; k++) {
         int t = backward ? threads - 1 - k : mixed ? (int)((first + (long long)k * step) % threads) : k;
