@@ -65,14 +65,17 @@ static inline double lanes_sum(double s, int lanes) {
     return s;
 }
 
-/* A number from memory into shared memory, on its way while the thread goes on: all of a fetch are there after
+/* EACH numbers from memory into shared memory, on their way while the thread goes on: all of a fetch are there after
  * fetch_wait and a barrier. */
-template <class Number> static inline void fetch(Number *to, const Number *from) {
+template <int EACH, class Number> static inline void fetch(Number *to, const Number *from) {
 #ifdef __CUDACC_RTC__
-    asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"((unsigned)__cvta_generic_to_shared(to)), "l"(from),
-                 "n"((int)sizeof(Number)));
+    const unsigned at = (unsigned)__cvta_generic_to_shared(to);
+    if (EACH * sizeof(Number) == 16)
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(at), "l"(from));
+    else
+        asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(at), "l"(from), "n"((int)sizeof(Number)));
 #else
-    *to = *from;
+    cpu_fetch<EACH>(to, from);
 #endif
 }
 static inline void fetch_end() {
@@ -86,15 +89,18 @@ static inline void fetch_wait() {
     asm volatile("cp.async.wait_group 1;" ::: "memory");
 #endif
 }
-/* m rows of COLS numbers, LD apart in memory, to shared memory, STRIDE apart. */
+/* m rows of COLS numbers, LD apart in memory, to shared memory, STRIDE apart: 16 bytes at a time where all rows begin at
+ * a multiple of them. */
 template <int COLS, int LD, int STRIDE, int THREADS, class Number>
 static inline void fetch_rows(Number *to, const Number *from, int m) {
-    int b = threadIdx.x / COLS, j = threadIdx.x % COLS;
+    constexpr int wide = 16 / sizeof(Number), each = COLS % wide || LD % wide || STRIDE % wide ? 1 : wide;
+    constexpr int across = COLS / each;
+    int b = threadIdx.x / across, j = threadIdx.x % across;
     while (b < m) {
-        fetch(to + b * STRIDE + j, from + (int64_t)b * LD + j);
-        b += THREADS / COLS;
-        j += THREADS % COLS;
-        if (j >= COLS) j -= COLS, b++;
+        fetch<each>(to + b * STRIDE + j * each, from + (int64_t)b * LD + j * each);
+        b += THREADS / across;
+        j += THREADS % across;
+        if (j >= across) j -= across, b++;
     }
 }
 
@@ -115,6 +121,130 @@ static void leave_shares(double s, int count, int how, int64_t cell, int fresh, 
         *to = fresh ? held[threadIdx.x] : combine(how, *to, held[threadIdx.x]);
     }
     __syncthreads();
+}
+
+/* ---- products by a warp: 8 x 4 times 4 x 8 numbers ----
+ * Lane l holds cell (l / 4, l % 4) of the left operand, (l % 4, l / 4) of the right one, and (l / 4, l % 4 * 2) and the
+ * next one of the square that the product is added to. Rows and columns that are not there are zeros in both. */
+static inline void mma(double *c, double left, double right) {
+#ifdef __CUDACC_RTC__
+    asm volatile("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0, %1}, {%2}, {%3}, {%0, %1};"
+                 : "+d"(c[0]), "+d"(c[1])
+                 : "d"(left), "d"(right));
+#else
+    cpu_mma(c, left, right);
+#endif
+}
+static inline int row_of_square() {
+    return threadIdx.x % 32 / 4;
+}
+/* Of the u-th number that a lane holds of squares side by side. */
+static inline int column_of_square(int u) {
+    return u / 2 * 8 + threadIdx.x % 4 * 2 + u % 2;
+}
+/* Of a matrix with INNER rows and COLS columns, its cells ALONG and ACROSS apart: the right operand's cell, of the k-th
+ * four rows, from column `first` on. */
+template <int INNER, int COLS, int ALONG, int ACROSS>
+static inline double right_operand(const double *y, int k, int first) {
+    const int r = 4 * k + threadIdx.x % 4, c = first + threadIdx.x % 32 / 4;
+    return r < INNER && c < COLS ? y[r * ALONG + c * ACROSS] : 0;
+}
+/* The left operand's cells of HIGH times 8 rows, APART from the first to the next, the k-th four columns of INNER. */
+template <int INNER, int HIGH, int STRIDE, int APART, class Number>
+static inline void left_operand(double *to, const Number *x, int k) {
+    const int j = 4 * k + threadIdx.x % 4;
+#pragma unroll
+    for (int h = 0; h < HIGH; h++)
+        to[h] = j < INNER ? (double)x[(h * APART + row_of_square()) * STRIDE + j] : 0;
+}
+template <int INNER, int COLS, int ALONG, int ACROSS> static inline void hold_matrix(double *w, const double *y) {
+    constexpr int wide = (COLS + 7) / 8;
+#pragma unroll
+    for (int u = 0; u < (INNER + 3) / 4 * wide; u++)
+        w[u] = right_operand<INNER, COLS, ALONG, ACROSS>(y, u / wide, u % wide * 8);
+}
+/* HIGH x WIDE squares c of rows times a matrix that hold_matrix has read. */
+template <int INNER, int HIGH, int WIDE, int STRIDE, int APART, class Number>
+static inline void multiply_held(double *c, const Number *x, const double *w) {
+#pragma unroll
+    for (int k = 0; k < (INNER + 3) / 4; k++) {
+        double left[HIGH];
+        left_operand<INNER, HIGH, STRIDE, APART>(left, x, k);
+#pragma unroll
+        for (int u = 0; u < HIGH * WIDE; u++) mma(c + 2 * u, left[u / WIDE], w[k * WIDE + u % WIDE]);
+    }
+}
+/* The same of a matrix in memory, of which columns are taken from the first on. */
+template <int INNER, int COLS, int ALONG, int ACROSS, int HIGH, int WIDE, int STRIDE, int APART, class Number>
+static inline void multiply(double *c, const Number *x, const double *y, int first) {
+#pragma unroll 2
+    for (int k = 0; k < (INNER + 3) / 4; k++) {
+        double left[HIGH], right[WIDE];
+        left_operand<INNER, HIGH, STRIDE, APART>(left, x, k);
+#pragma unroll
+        for (int v = 0; v < WIDE; v++) right[v] = right_operand<INNER, COLS, ALONG, ACROSS>(y, k, first + 8 * v);
+#pragma unroll
+        for (int u = 0; u < HIGH * WIDE; u++) mma(c + 2 * u, left[u / WIDE], right[u % WIDE]);
+    }
+}
+/* Sums over rows, ROWS x COLS cells in squares: of WARPS warps each has HIGH x WIDE squares, ACROSS warps side by side;
+ * others have the same ones, and other rows. A lane's first row and first column of them: */
+template <int HIGH, int ACROSS, int WARPS> static inline int first_row() {
+    return threadIdx.x / 32 % WARPS / ACROSS * HIGH * 8 + row_of_square();
+}
+template <int WIDE, int ACROSS> static inline int first_column() {
+    return threadIdx.x / 32 % ACROSS * WIDE * 8 + row_of_square();
+}
+/* COUNT cells of a row, 8 apart. */
+template <int COUNT, int COLS, class Number>
+static inline void cells_of_row(double *to, const Number *row, int first, bool there) {
+#pragma unroll
+    for (int u = 0; u < COUNT; u++) to[u] = there && first + 8 * u < COLS ? (double)row[first + 8 * u] : 0;
+}
+/* c += x' y of four rows, of which this lane's is `there`. */
+template <int ROWS, int COLS, int HIGH, int WIDE, int ACROSS, int WARPS, class Left, class Right>
+static inline void add_products(double *c, const Left *x, const Right *y, bool there) {
+    double left[HIGH], right[WIDE];
+    cells_of_row<HIGH, ROWS>(left, x, first_row<HIGH, ACROSS, WARPS>(), there);
+    cells_of_row<WIDE, COLS>(right, y, first_column<WIDE, ACROSS>(), there);
+#pragma unroll
+    for (int u = 0; u < HIGH * WIDE; u++) mma(c + 2 * u, left[u / WIDE], right[u % WIDE]);
+}
+/* The rows of c that the four rows' codes say += these rows. Other rows get nothing, also of numbers whose product with
+ * zero is not zero: then rows are added one after the other. */
+template <int ROWS, int COLS, int HIGH, int WIDE, int ACROSS, int WARPS, class Number>
+static inline void add_by_code(double *c, int code, const Number *x, bool there) {
+    const int row = first_row<HIGH, ACROSS, WARPS>();
+    double right[WIDE];
+    cells_of_row<WIDE, COLS>(right, x, first_column<WIDE, ACROSS>(), there);
+    bool finite = true;
+#pragma unroll
+    for (int v = 0; v < WIDE; v++) finite = finite && fabs(right[v]) <= 1.7976931348623157e308;
+    if (code >= ROWS) code = -1;
+    if (__all_sync(0xffffffffu, finite)) {
+#pragma unroll
+        for (int u = 0; u < HIGH * WIDE; u++) mma(c + 2 * u, code == row + u / WIDE * 8, right[u % WIDE]);
+        return;
+    }
+    for (int k = 0; k < 4; k++) {
+        const double its = __shfl_sync(0xffffffffu, (double)code, k);
+#pragma unroll
+        for (int u = 0; u < 2 * HIGH * WIDE; u++) {
+            const int lane = 8 * (threadIdx.x % 4) + 4 * (u % 2) + k;
+            const double v = __shfl_sync(0xffffffffu, right[u / 2 % WIDE], lane);
+            if (its == row + u / 2 / WIDE * 8) c[u] += v;
+        }
+    }
+}
+/* Cell (r, k) of the sums stands at r * along + k * across in the block's row of parts. */
+template <int ROWS, int COLS, int HIGH, int WIDE, int ACROSS, int WARPS>
+static inline void leave_squares(const double *c, int along, int across, int fresh, double *parts) {
+    const int row = first_row<HIGH, ACROSS, WARPS>(), column = threadIdx.x / 32 % ACROSS * WIDE * 8;
+#pragma unroll
+    for (int u = 0; u < 2 * HIGH * WIDE; u++) {
+        const int r = row + u / 2 / WIDE * 8, k = column + column_of_square(u % (2 * WIDE));
+        leave_shares(c[u], 32 * WARPS, 0, r < ROWS && k < COLS ? r * along + k * across : -1, fresh, parts, ROWS * COLS);
+    }
 }
 /* to[cell] = the blocks' parts of it, by one warp. */
 static void fold_parts(double *to, const double *parts, int64_t cell, int64_t cells, int blocks, int how) {
