@@ -212,7 +212,8 @@ CudaKernel *cu_kernel_begin(Cu *e, const char *name, CudaGrid grid, int threads,
 void cu_kernel_end(Cu *e) {
     CudaKernel *k = e->kernel;
     Buf *t = &e->text;
-    buf_printf(t, "extern \"C\" __global__ void __launch_bounds__(%d) %s(", k->threads, k->name);
+    buf_printf(t, "extern \"C\" __global__ void __launch_bounds__(%d%s) %s(", k->threads,
+               k->at_once ? arena_printf(e->arena, ", %d", k->at_once) : "", k->name);
     for (int i = 0; i < k->args.len; i++) {
         const CudaArg *a = &k->args.data[i];
         const char *type = a->kind != ARG_SLOT ? a->type : a->written ? "double *" : "const double *__restrict__";

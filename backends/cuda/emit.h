@@ -106,6 +106,7 @@ typedef struct CudaKernel {
     int space, bind;
     int64_t cells;
     int threads, tile;
+    int at_once;          /* blocks that a multiprocessor is to have registers for; 0: as the compiler thinks */
     int64_t scratch;      /* doubles a block */
     int64_t parts;        /* doubles a block, of all its reductions: bounds the blocks */
     const IrNode *node;   /* whose line a failure names */
@@ -293,7 +294,7 @@ int cu_transposed(Cu *e, const IrNode *y);           /* a new slot */
 void cu_segments(Cu *e, const IrNode *n);
 void cu_small_node(Cu *e, const IrNode *n);
 /* emit_mma.c: products by tensor cores. false: this one is made otherwise. */
-void cu_mma_plan(Cu *e, const FusePass *pass);
+int cu_mma_plan(Cu *e, const FusePass *pass); /* blocks at once; 0: none is made so */
 bool cu_mma_by_code(const Cu *e, const IrNode *n);
 bool cu_mma_rows(Cu *e, const IrNode *n);
 bool cu_mma_sums(Cu *e, const IrNode *n, int parts);

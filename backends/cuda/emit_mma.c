@@ -16,7 +16,7 @@
 
 /* Doubles that a lane keeps over all tiles, of them for one small matrix, and for cells of rows that are being made:
  * with what addresses and loads take about 128 registers. */
-enum { HELD_MOST = 36, MATRIX_MOST = 20, MAKING_MOST = 16, WARPS = CUDA_THREADS / 32 };
+enum { HELD_MOST = 36, MATRIX_MOST = 20, MAKING_MOST = 16, FEW_HELD = 24, WARPS = CUDA_THREADS / 32 };
 
 static int64_t eighths(int64_t cells) {
     return (cells + 7) / 8;
@@ -96,9 +96,21 @@ static void share_matrix(CuMma *to, const IrNode *n, int room) {
     *to = (CuMma){.high = 1, .wide = (int)eighths(n->cols), .warps = 1};
     if (held <= MATRIX_MOST && held <= room && 2 * to->wide <= MAKING_MOST) to->held = (int)held;
 }
+/* Sums of the pass that threads own rectangles of (emit_reduce.c) hold about so many doubles. */
+static int held_otherwise(const Cu *e, const FusePass *pass) {
+    int64_t held = 0;
+    for (int k = 0; k < pass->nodes.len; k++) {
+        const IrNode *n = pass->nodes.data[k];
+        if (FUSE(n)->kind != FUSE_REDUCE || e->mma[n->id].held || cu_is_product(e, n) || cu_needs_segments(e, n))
+            continue;
+        held += n->rows * n->cols < 256 ? n->rows * n->cols / 8 : 32;
+    }
+    return (int)held;
+}
 /* Sums first: they would have to be read and written otherwise. */
-void cu_mma_plan(Cu *e, const FusePass *pass) {
+int cu_mma_plan(Cu *e, const FusePass *pass) {
     int room = HELD_MOST;
+    bool any = false;
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
         CuMma *to = &e->mma[n->id];
@@ -106,15 +118,18 @@ void cu_mma_plan(Cu *e, const FusePass *pass) {
         const IrNode *v = added_by_code(e, n);
         bool codes_across = v && v == n->args[0];
         if (!v && !adds_products(e, n)) continue;
-        if (share_squares(to, codes_across ? n->cols : n->rows, codes_across ? n->rows : n->cols, room))
-            room -= to->held;
+        if (share_squares(to, codes_across ? n->cols : n->rows, codes_across ? n->rows : n->cols, room)) any = true;
+        room -= to->held;
     }
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
         if (!multiplies_rows(e, n)) continue;
         share_matrix(&e->mma[n->id], n, room);
         room -= e->mma[n->id].held;
+        any = true;
     }
+    int held = HELD_MOST - room + held_otherwise(e, pass);
+    return !any || held > HELD_MOST ? 0 : held <= FEW_HELD ? 5 : 4;
 }
 bool cu_mma_by_code(const Cu *e, const IrNode *n) {
     return e->mma[n->id].held && added_by_code(e, n);
@@ -129,9 +144,9 @@ bool cu_mma_rows(Cu *e, const IrNode *n) {
     const IrNode *x = n->args[0], *y = n->args[1];
     CuMma how = e->mma[n->id];
     if (!how.warps || !cu_in_tile(e, x)) return false;
-    /* all the rows that a warp has of the tile at once, and as many columns as there is room for */
-    int apart = 8 * e->kernel->threads / 32, high = (e->tile + apart - 1) / apart, wide = how.wide;
-    while (high > 1 && 2 * high * wide > MAKING_MOST && how.held) high /= 2;
+    /* all the rows that a warp has of the tile at once, where the matrix is read for each time, and as many columns as
+     * there is room for */
+    int apart = 8 * e->kernel->threads / 32, high = how.held ? 1 : (e->tile + apart - 1) / apart, wide = how.wide;
     while (wide > 1 && 2 * high * wide > MAKING_MOST) wide = (wide + 1) / 2;
     const char *base = cu_value(e, y, false);
     long long inner = (long long)x->cols, cols = (long long)n->cols;
@@ -140,23 +155,25 @@ bool cu_mma_rows(Cu *e, const IrNode *n) {
         TOP("double w%d[%d]; /* %s */", n->id, how.held, cu_where(e, n));
         TOP("hold_matrix<%lld, %lld, %lld, %lld>(w%d, %s);", inner, cols, along, across, n->id, base);
     }
+    LINE("#pragma unroll 1"); /* registers are few */
     LINE("for (int at = threadIdx.x / 32 * 8; at < m; at += %d) { /* %s */", high * apart, cu_where(e, n));
     bool once = wide >= how.wide;
-    if (once)
-        LINE("    const int first = 0;");
-    else
-        LINE("    for (int first = 0; first < %lld; first += %d) {", cols, 8 * wide);
+    const char *first = once ? "0" : "first";
+    if (!once) LINE("    for (int first = 0; first < %lld; first += %d) {", cols, 8 * wide);
     LINE("    double c[%d] = {0};", 2 * high * wide);
     if (how.held)
-        LINE("    multiply_held<%lld, %d, %d, %lld, %d>(c, %s, w%d);", inner, high, wide, (long long)cu_stride(e, x),
-             apart, row_at(e, x, "at"), n->id);
+        LINE("    multiply_held<%lld, %d>(c, %s, w%d);", inner, wide, row_at(e, x, "(at + row_of_square())"), n->id);
     else
-        LINE("    multiply<%lld, %lld, %lld, %lld, %d, %d, %lld, %d>(c, %s, %s, first);", inner, cols, along, across,
-             high, wide, (long long)cu_stride(e, x), apart, row_at(e, x, "at"), base);
+        LINE("    multiply<%lld, %lld, %lld, %lld, %d, %d, %lld, %d>(c, %s, %s, %s);", inner, cols, along, across, high,
+             wide, (long long)cu_stride(e, x), apart, row_at(e, x, "(at + row_of_square())"), base, first);
     LINE("#pragma unroll");
     LINE("    for (int u = 0; u < %d; u++) {", 2 * high * wide);
-    LINE("        const int b = at + u / %d * %d + row_of_square(), j = first + column_of_square(u %% %d);", 2 * wide,
-         apart, 2 * wide);
+    if (high > 1)
+        LINE("        const int b = at + u / %d * %d + row_of_square(), j = %s + column_of_square(u %% %d);", 2 * wide,
+             apart, first, 2 * wide);
+    else
+        LINE("        const int b = at + row_of_square(), j = %s%scolumn_of_square(u);", once ? "" : first,
+             once ? "" : " + ");
     LINE("        if (b < m && j < %lld) %s;", cols, cu_row_result(e, n, "j", "c[u]"));
     LINE("    }");
     if (!once) LINE("    }");

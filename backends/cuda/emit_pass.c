@@ -216,7 +216,7 @@ static void main_kernel(Cu *e, const FusePass *pass) {
             vec_push(e->arena, &items, copy);
         }
     }
-    cu_mma_plan(e, pass);
+    int at_once = cu_mma_plan(e, pass);
     plan_tile(e, &items, cu_share_codes(e, pass));
     int threads = e->tile > CUDA_THREADS ? e->tile : CUDA_THREADS;
     CudaKernel *kernel =
@@ -224,6 +224,7 @@ static void main_kernel(Cu *e, const FusePass *pass) {
     kernel->space = pass->space;
     kernel->tile = e->tile;
     kernel->pass = pass;
+    kernel->at_once = at_once;
     declare_tile(e, &items);
     e->indent = 2;
     for (int k = 0; k < pass->nodes.len; k++) {

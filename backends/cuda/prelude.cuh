@@ -149,13 +149,10 @@ static inline double right_operand(const double *y, int k, int first) {
     const int r = 4 * k + threadIdx.x % 4, c = first + threadIdx.x % 32 / 4;
     return r < INNER && c < COLS ? y[r * ALONG + c * ACROSS] : 0;
 }
-/* The left operand's cells of HIGH times 8 rows, APART from the first to the next, the k-th four columns of INNER. */
-template <int INNER, int HIGH, int STRIDE, int APART, class Number>
-static inline void left_operand(double *to, const Number *x, int k) {
+/* The left operand's cell, of the k-th four columns of a row. */
+template <int INNER, class Number> static inline double left_operand(const Number *row, int k) {
     const int j = 4 * k + threadIdx.x % 4;
-#pragma unroll
-    for (int h = 0; h < HIGH; h++)
-        to[h] = j < INNER ? (double)x[(h * APART + row_of_square()) * STRIDE + j] : 0;
+    return j < INNER ? (double)row[j] : 0;
 }
 template <int INNER, int COLS, int ALONG, int ACROSS> static inline void hold_matrix(double *w, const double *y) {
     constexpr int wide = (COLS + 7) / 8;
@@ -163,24 +160,25 @@ template <int INNER, int COLS, int ALONG, int ACROSS> static inline void hold_ma
     for (int u = 0; u < (INNER + 3) / 4 * wide; u++)
         w[u] = right_operand<INNER, COLS, ALONG, ACROSS>(y, u / wide, u % wide * 8);
 }
-/* HIGH x WIDE squares c of rows times a matrix that hold_matrix has read. */
-template <int INNER, int HIGH, int WIDE, int STRIDE, int APART, class Number>
+/* WIDE squares c, side by side, of eight rows times a matrix that hold_matrix has read; x: this lane's row. */
+template <int INNER, int WIDE, class Number>
 static inline void multiply_held(double *c, const Number *x, const double *w) {
 #pragma unroll
     for (int k = 0; k < (INNER + 3) / 4; k++) {
-        double left[HIGH];
-        left_operand<INNER, HIGH, STRIDE, APART>(left, x, k);
+        const double left = left_operand<INNER>(x, k);
 #pragma unroll
-        for (int u = 0; u < HIGH * WIDE; u++) mma(c + 2 * u, left[u / WIDE], w[k * WIDE + u % WIDE]);
+        for (int u = 0; u < WIDE; u++) mma(c + 2 * u, left, w[k * WIDE + u]);
     }
 }
-/* The same of a matrix in memory, of which columns are taken from the first on. */
+/* The same of a matrix in memory, of which columns are taken from the first on; HIGH times eight rows, APART from one time
+ * to the next. x: this lane's first row. */
 template <int INNER, int COLS, int ALONG, int ACROSS, int HIGH, int WIDE, int STRIDE, int APART, class Number>
 static inline void multiply(double *c, const Number *x, const double *y, int first) {
 #pragma unroll 2
     for (int k = 0; k < (INNER + 3) / 4; k++) {
         double left[HIGH], right[WIDE];
-        left_operand<INNER, HIGH, STRIDE, APART>(left, x, k);
+#pragma unroll
+        for (int h = 0; h < HIGH; h++) left[h] = left_operand<INNER>(x + h * APART * STRIDE, k);
 #pragma unroll
         for (int v = 0; v < WIDE; v++) right[v] = right_operand<INNER, COLS, ALONG, ACROSS>(y, k, first + 8 * v);
 #pragma unroll
@@ -226,6 +224,7 @@ static inline void add_by_code(double *c, int code, const Number *x, bool there)
         for (int u = 0; u < HIGH * WIDE; u++) mma(c + 2 * u, code == row + u / WIDE * 8, right[u % WIDE]);
         return;
     }
+#pragma unroll 1
     for (int k = 0; k < 4; k++) {
         const double its = __shfl_sync(0xffffffffu, (double)code, k);
 #pragma unroll
