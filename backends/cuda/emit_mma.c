@@ -77,24 +77,30 @@ int64_t cu_stride(const Cu *e, const IrNode *x) {
 
 /* ---- what a pass has room for ---- */
 /* How warps share the squares of sums: `down` x `across` of them, the rest take other rows of the tile. Least loads, of
- * those that the registers allow. */
-static bool share_squares(CuMma *to, int64_t rows, int64_t cols, int room) {
+ * those that the registers allow; 64 doubles held are as bad as twice the loads. Codes are one load however many. */
+static bool share_squares(CuMma *to, int64_t rows, int64_t cols, bool codes, int room) {
     int64_t best = 0;
     to->held = 0;
     for (int down = 1; down <= WARPS; down *= 2)
         for (int across = 1; down * across <= WARPS; across *= 2) {
             int64_t high = (eighths(rows) + down - 1) / down, wide = (eighths(cols) + across - 1) / across;
-            int64_t loads = down * across * (high + wide);
-            if (2 * high * wide > room || (to->held && loads >= best)) continue;
-            best = loads;
-            *to = (CuMma){(int)high, (int)wide, across, down * across, (int)(2 * high * wide)};
+            int64_t held = 2 * high * wide, cost = down * across * ((codes ? 1 : high) + wide) * (64 + held);
+            if (held > room || (to->held && cost >= best)) continue;
+            best = cost;
+            *to = (CuMma){(int)high, (int)wide, across, down * across, (int)held};
         }
     return to->held > 0;
 }
+/* As few warps side by side as have room for their columns of the small matrix; none has: it is read for each tile. */
 static void share_matrix(CuMma *to, const IrNode *n, int room) {
-    int64_t held = (n->args[0]->cols + 3) / 4 * eighths(n->cols);
-    *to = (CuMma){.high = 1, .wide = (int)eighths(n->cols), .warps = 1};
-    if (held <= MATRIX_MOST && held <= room && 2 * to->wide <= MAKING_MOST) to->held = (int)held;
+    int64_t all = eighths(n->cols);
+    *to = (CuMma){.wide = (int)all, .across = 1, .warps = 1};
+    for (int across = 1; across <= WARPS && across <= all; across *= 2) {
+        int64_t wide = (all + across - 1) / across, held = (n->args[0]->cols + 3) / 4 * wide;
+        if (held > MATRIX_MOST || held > room || 2 * wide > MAKING_MOST) continue;
+        *to = (CuMma){1, (int)wide, across, across, (int)held};
+        return;
+    }
 }
 /* Sums of the pass that threads own rectangles of (emit_reduce.c) hold about so many doubles. */
 static int held_otherwise(const Cu *e, const FusePass *pass) {
@@ -118,7 +124,8 @@ int cu_mma_plan(Cu *e, const FusePass *pass) {
         const IrNode *v = added_by_code(e, n);
         bool codes_across = v && v == n->args[0];
         if (!v && !adds_products(e, n)) continue;
-        if (share_squares(to, codes_across ? n->cols : n->rows, codes_across ? n->rows : n->cols, room)) any = true;
+        int64_t rows = codes_across ? n->cols : n->rows, cols = codes_across ? n->rows : n->cols;
+        any = share_squares(to, rows, cols, v != NULL, room) || any;
         room -= to->held;
     }
     for (int k = 0; k < pass->nodes.len; k++) {
@@ -140,44 +147,57 @@ static const char *row_at(Cu *e, const IrNode *x, const char *b) {
     return arena_printf(e->arena, "%s%d + %s * %lld", cu_in_pass(e, x) ? "t" : "s", x->id, b,
                         (long long)cu_stride(e, x));
 }
-bool cu_mma_rows(Cu *e, const IrNode *n) {
-    const IrNode *x = n->args[0], *y = n->args[1];
-    CuMma how = e->mma[n->id];
-    if (!how.warps || !cu_in_tile(e, x)) return false;
-    /* all the rows that a warp has of the tile at once, where the matrix is read for each time, and as many columns as
-     * there is room for */
-    int apart = 8 * e->kernel->threads / 32, high = how.held ? 1 : (e->tile + apart - 1) / apart, wide = how.wide;
-    while (wide > 1 && 2 * high * wide > MAKING_MOST) wide = (wide + 1) / 2;
-    const char *base = cu_value(e, y, false);
-    long long inner = (long long)x->cols, cols = (long long)n->cols;
-    long long along = n->tb ? 1 : (long long)y->cols, across = n->tb ? (long long)y->cols : 1;
-    if (how.held) {
-        TOP("double w%d[%d]; /* %s */", n->id, how.held, cu_where(e, n));
-        TOP("hold_matrix<%lld, %lld, %lld, %lld>(w%d, %s);", inner, cols, along, across, n->id, base);
-    }
-    LINE("#pragma unroll 1"); /* registers are few */
-    LINE("for (int at = threadIdx.x / 32 * 8; at < m; at += %d) { /* %s */", high * apart, cu_where(e, n));
-    bool once = wide >= how.wide;
-    const char *first = once ? "0" : "first";
-    if (!once) LINE("    for (int first = 0; first < %lld; first += %d) {", cols, 8 * wide);
-    LINE("    double c[%d] = {0};", 2 * high * wide);
-    if (how.held)
-        LINE("    multiply_held<%lld, %d>(c, %s, w%d);", inner, wide, row_at(e, x, "(at + row_of_square())"), n->id);
-    else
-        LINE("    multiply<%lld, %lld, %lld, %lld, %d, %d, %lld, %d>(c, %s, %s, %s);", inner, cols, along, across, high,
-             wide, (long long)cu_stride(e, x), apart, row_at(e, x, "(at + row_of_square())"), base, first);
+typedef struct Small { /* cells of the small matrix of rows @ small: r * along + c * across */
+    const char *base;
+    long long rows, cols, along, across;
+} Small;
+static Small small_of(Cu *e, const IrNode *n) {
+    const IrNode *y = n->args[1];
+    long long ld = (long long)y->cols;
+    return (Small){cu_value(e, y, false), (long long)n->args[0]->cols, (long long)n->cols, n->tb ? 1 : ld,
+                   n->tb ? ld : 1};
+}
+/* The cells c of rows b, columns j, that a warp has made. */
+static void leave_cells(Cu *e, const IrNode *n, int count, const char *b, const char *j) {
     LINE("#pragma unroll");
-    LINE("    for (int u = 0; u < %d; u++) {", 2 * high * wide);
-    if (high > 1)
-        LINE("        const int b = at + u / %d * %d + row_of_square(), j = %s + column_of_square(u %% %d);", 2 * wide,
-             apart, first, 2 * wide);
-    else
-        LINE("        const int b = at + row_of_square(), j = %s%scolumn_of_square(u);", once ? "" : first,
-             once ? "" : " + ");
-    LINE("        if (b < m && j < %lld) %s;", cols, cu_row_result(e, n, "j", "c[u]"));
+    LINE("    for (int u = 0; u < %d; u++) {", count);
+    LINE("        const int b = %s, j = %s;", b, j);
+    LINE("        if (b < m && j < %lld) %s;", (long long)n->cols, cu_row_result(e, n, "j", "c[u]"));
     LINE("    }");
-    if (!once) LINE("    }");
+}
+static void rows_by_held(Cu *e, const IrNode *n, CuMma how, Small y) {
+    const char *first =
+        how.across > 1 ? arena_printf(e->arena, "threadIdx.x / 32 %% %d * %d", how.across, 8 * how.wide) : "0";
+    TOP("double w%d[%d]; /* %s */", n->id, how.held, cu_where(e, n));
+    TOP("hold_matrix<%lld, %lld, %lld, %lld, %d>(w%d, %s, %s);", y.rows, y.cols, y.along, y.across, how.wide, n->id,
+        y.base, first);
+    LINE("#pragma unroll 1"); /* registers are few */
+    LINE("for (int at = threadIdx.x / %d * 8; at < m; at += %d) { /* %s */", 32 * how.warps,
+         8 * e->kernel->threads / 32 / how.warps, cu_where(e, n));
+    LINE("    double c[%d] = {0};", 2 * how.wide);
+    LINE("    multiply_held<%lld, %d>(c, %s, w%d);", y.rows, how.wide, row_at(e, n->args[0], "(at + row_of_square())"),
+         n->id);
+    leave_cells(e, n, 2 * how.wide, "at + row_of_square()", arena_printf(e->arena, "%s + column_of_square(u)", first));
     LINE("}");
+}
+/* All the rows that a warp has of the tile at once, and as many columns as there is room for. */
+static void rows_by_read(Cu *e, const IrNode *n, CuMma how, Small y) {
+    int apart = 8 * e->kernel->threads / 32, high = (e->tile + apart - 1) / apart, wide = how.wide;
+    while (wide > 1 && 2 * high * wide > MAKING_MOST) wide = (wide + 1) / 2;
+    LINE("for (int first = 0; first < %lld; first += %d) { /* %s */", y.cols, 8 * wide, cu_where(e, n));
+    LINE("    const int at = threadIdx.x / 32 * 8;");
+    LINE("    double c[%d] = {0};", 2 * high * wide);
+    LINE("    multiply<%lld, %lld, %lld, %lld, %d, %d, %lld, %d>(c, %s, %s, first);", y.rows, y.cols, y.along, y.across,
+         high, wide, (long long)cu_stride(e, n->args[0]), apart, row_at(e, n->args[0], "(at + row_of_square())"),
+         y.base);
+    leave_cells(e, n, 2 * high * wide, arena_printf(e->arena, "at + u / %d * %d + row_of_square()", 2 * wide, apart),
+                arena_printf(e->arena, "first + column_of_square(u %% %d)", 2 * wide));
+    LINE("}");
+}
+bool cu_mma_rows(Cu *e, const IrNode *n) {
+    CuMma how = e->mma[n->id];
+    if (!how.warps || !cu_in_tile(e, n->args[0])) return false;
+    (how.held ? rows_by_held : rows_by_read)(e, n, how, small_of(e, n));
     return true;
 }
 /* Over the tile's rows, four at a time, that this warp has: row b is this lane's. */

@@ -154,11 +154,12 @@ template <int INNER, class Number> static inline double left_operand(const Numbe
     const int j = 4 * k + threadIdx.x % 4;
     return j < INNER ? (double)row[j] : 0;
 }
-template <int INNER, int COLS, int ALONG, int ACROSS> static inline void hold_matrix(double *w, const double *y) {
-    constexpr int wide = (COLS + 7) / 8;
+/* The right operands of WIDE squares, side by side, whose columns begin at `first`. */
+template <int INNER, int COLS, int ALONG, int ACROSS, int WIDE>
+static inline void hold_matrix(double *w, const double *y, int first) {
 #pragma unroll
-    for (int u = 0; u < (INNER + 3) / 4 * wide; u++)
-        w[u] = right_operand<INNER, COLS, ALONG, ACROSS>(y, u / wide, u % wide * 8);
+    for (int u = 0; u < (INNER + 3) / 4 * WIDE; u++)
+        w[u] = right_operand<INNER, COLS, ALONG, ACROSS>(y, u / WIDE, first + u % WIDE * 8);
 }
 /* WIDE squares c, side by side, of eight rows times a matrix that hold_matrix has read; x: this lane's row. */
 template <int INNER, int WIDE, class Number>
