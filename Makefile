@@ -68,6 +68,7 @@ $(BUILD)/obj/%.o: %.c Makefile | $(GENERATED_HEADERS)
 # The text of these headers is part of an object.
 $(BUILD)/obj/compiler/explain_html.o: $(wildcard compiler/explain/*)
 $(BUILD)/obj/backends/c/emit.o: backends/c/abi.h backends/c/prelude.h ir/cells.h
+$(BUILD)/obj/backends/cuda/emit.o: backends/cuda/prelude.cuh ir/cells.h
 
 $(BUILD)/obj/compiler/build_emit.o: compiler/carried.h
 $(BUILD)/obj/compiler/build_link.o: CFLAGS_ALL += -DAMAL_LINK='"$(strip -pthread $(SAN) $(RUNTIME_LIBS))"'

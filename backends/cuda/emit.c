@@ -405,6 +405,7 @@ CudaProgram *cuda_emit(FusePlan *plan, bool deterministic, bool blas) {
     e->out->slot_of = arena_array(e->arena, int, nodes);
     e->turned = arena_array(e->arena, int, nodes);
     e->shares = arena_array(e->arena, int, nodes);
+    e->mma = arena_array(e->arena, CuMma, nodes);
     for (int i = 0; i < nodes; i++) e->out->slot_of[i] = e->turned[i] = -1;
     declare_region(e, f->body);
     e->out->body = body_begin(e);

@@ -107,7 +107,7 @@ typedef struct CudaKernel {
     int64_t cells;
     int threads, tile;
     int lanes;       /* threads that hold a row in registers (emit_lanes.c); 0: its tile's rows are in shared memory */
-    int at_once;     /* of such: blocks that registers have to suffice for */
+    int at_once;     /* blocks that a multiprocessor is to have registers for; 0: as the compiler thinks */
     int64_t scratch; /* doubles a block */
     int64_t parts;   /* doubles a block, of all its reductions: bounds the blocks */
     const IrNode *node;   /* whose line a failure names */
@@ -203,6 +203,11 @@ typedef struct CuFinish {
 typedef struct CuIndex {
     int table, indicator;
 } CuIndex;
+/* Of a product by tensor cores: squares of 8 x 8 cells that a warp has, how warps share them, doubles that a lane holds
+ * over all tiles. Sums that hold none are made otherwise; so are products of rows without `warps`. */
+typedef struct CuMma {
+    int high, wide, across, warps, held;
+} CuMma;
 typedef struct Cu {
     FusePlan *plan;
     IrFunc *f;
@@ -224,6 +229,7 @@ typedef struct Cu {
     bool *staged, *scratched; /* by node id: rows copied to shared memory; a local too wide for it */
     VEC(CuIndex) indexes;     /* copied there too: the rows that the tile's rows read */
     int *shares;              /* by node id: of sums by one-hot codes, threads that share the rows; 0: made otherwise */
+    CuMma *mma;               /* by node id */
     int *turned;   /* by node id: of rows @ small, the slot of the small matrix, transposed; -1: as it lies */
     bool own_rows; /* cu_stored_cell is asked for the tile's own rows */
     bool in_lanes; /* the pass's values stand in registers of the threads that hold its rows (emit_lanes.c) */
@@ -272,7 +278,6 @@ bool cu_is_index(const Cu *e, const IrNode *n); /* a one-hot row that stays its 
 const char *cu_index_column(Cu *e, const IrNode *n, const char *b);
 bool cu_is_csr(const Cu *e, const IrNode *n);
 bool cu_is_codes(const Cu *e, const IrNode *n);
-int64_t cu_local_stride(int64_t cols);
 
 /* emit_pass.c, emit_row.c, emit_reduce.c, emit_small.c */
 void cu_pass(Cu *e, const FusePass *pass);
@@ -289,10 +294,14 @@ const char *cu_csr_value(Cu *e, const IrNode *x, bool own);
 void cu_row_node(Cu *e, const IrNode *n);
 bool cu_by_row(const Cu *e,
                const IrNode *n); /* its rows are computed by one thread each, in the order of the threads */
+bool cu_in_tile(const Cu *e, const IrNode *x); /* numbers that stand in shared memory, row after row */
+/* What assigns `v` to cell (b, j) of a row value: to the tile's copy, the kept value, or both. */
+const char *cu_row_result(Cu *e, const IrNode *n, const char *j, const char *v);
 void cu_barrier_for(Cu *e, const IrNode *n, bool by_row);
 bool cu_needs_segments(const Cu *e, const IrNode *n); /* a reduction made by a segment kernel after the pass */
 const IrNode *cu_segment_operand(const Cu *e, const IrNode *n); /* the row value that it reads; NULL: none */
 void cu_reduce_node(Cu *e, const IrNode *n);
+const char *cu_column_of(Cu *e, const IrNode *x); /* of row b, where x is one-hot; NULL: x has numbers */
 int cu_how(const IrNode *n); /* its values are combined (prelude.cuh): 0 added, 1 the smaller, 2 the larger */
 const char *cu_neutral(const IrNode *n); /* what they begin with */
 const char *cu_combined(Cu *e, const IrNode *n, const char *s, const char *v);
@@ -306,6 +315,12 @@ void cu_segments(Cu *e, const IrNode *n);
 void cu_small_node(Cu *e, const IrNode *n);
 /* emit_lanes.c: the kernel of a pass whose values are single numbers; false: it is not such a pass. */
 bool cu_pass_in_lanes(Cu *e, const FusePass *pass);
+/* emit_mma.c: products by tensor cores. false: this one is made otherwise. */
+int cu_mma_plan(Cu *e, const FusePass *pass); /* blocks at once; 0: none is made so */
+bool cu_mma_by_code(const Cu *e, const IrNode *n);
+bool cu_mma_rows(Cu *e, const IrNode *n);
+bool cu_mma_sums(Cu *e, const IrNode *n, int parts);
+int64_t cu_stride(const Cu *e, const IrNode *x); /* between rows of the pass in shared memory */
 /* emit_product.c: which products are cuBLAS's; those of the pass being emitted; what follows its kernel. */
 void cu_choose_products(Cu *e, const IrRegion *r);
 bool cu_is_product(const Cu *e, const IrNode *n);

@@ -75,10 +75,6 @@ bool cu_is_local(const Cu *e, const IrNode *n) {
     if (FUSE(n)->in_place) return true;
     return cu_is_kept(e, n) ? read_in_tile(e, n) : !cu_is_inline(e, n);
 }
-/* An odd distance between rows keeps threads that read one column off each other's banks. */
-int64_t cu_local_stride(int64_t cols) {
-    return cols <= 1 ? 1 : cols | 1;
-}
 bool cu_is_csr(const Cu *e, const IrNode *n) {
     return fuse_is_sparse(e->f, n) && fuse_block(e->f, n)->data->kind == MAT_CSR;
 }
@@ -118,7 +114,7 @@ const char *cu_stored_cell(Cu *e, const IrNode *n, const char *row, const char *
 }
 static const char *tile_cell(Cu *e, const char *stem, const IrNode *n, const char *b, const char *j) {
     if (n->cols == 1) return arena_printf(e->arena, "%s%d[%s]", stem, n->id, b);
-    return arena_printf(e->arena, "%s%d[(%s) * %lld + %s]", stem, n->id, b, (long long)cu_local_stride(n->cols), j);
+    return arena_printf(e->arena, "%s%d[(%s) * %lld + %s]", stem, n->id, b, (long long)cu_stride(e, n), j);
 }
 /* Of a thread's own columns, the one that is c (emit_lanes.c). */
 static const char *lane_cell(Cu *e, const char *stem, const IrNode *n) {

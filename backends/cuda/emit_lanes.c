@@ -445,7 +445,7 @@ static void sum_square(Lanes *l, const IrNode *n, const char *to) {
         LINE("if (warp_finite<%lld>(%s))", 2 * (long long)tiles((down ? y : x)->cols), down ? zy : zx);
         LINE("    %s", add);
         LINE("else");
-        LINE("    add_by_code<%s, %d>(g%d, a%d, %s);", shape, down, id, (down ? x : y)->id, down ? zy : zx);
+        LINE("    add_turned_by_code<%s, %d>(g%d, a%d, %s);", shape, down, id, (down ? x : y)->id, down ? zy : zx);
     } else {
         LINE("%s", add);
     }

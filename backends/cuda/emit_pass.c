@@ -73,14 +73,14 @@ static void declare_tile(Cu *e, const ItemVec *items) {
         const Item *it = &items->data[i];
         long long cells = (long long)(it->stride * e->tile);
         if (it->copy)
-            TOP("__shared__ %s %s_[2][%lld];", number_type(e, it), copy_name(e, it), cells);
+            TOP("__shared__ __align__(16) %s %s_[2][%lld];", number_type(e, it), copy_name(e, it), cells);
         else
             TOP("__shared__ double t%d[%lld];", it->node->id, cells);
     }
     int64_t all = 0, at = 0;
     for (int k = 0; k < e->pass->nodes.len; k++) {
         const IrNode *n = e->pass->nodes.data[k];
-        if (e->scratched[n->id]) all += e->tile * cu_local_stride(n->cols);
+        if (e->scratched[n->id]) all += e->tile * cu_stride(e, n);
     }
     e->kernel->scratch = all;
     for (int k = 0; k < e->pass->nodes.len; k++) {
@@ -88,7 +88,7 @@ static void declare_tile(Cu *e, const ItemVec *items) {
         if (!e->scratched[n->id]) continue;
         TOP("double *const t%d = %s + (int64_t)blockIdx.x * %lldLL + %lldLL;", n->id, cu_arg(e, ARG_SCRATCH, 0),
             (long long)all, (long long)at);
-        at += e->tile * cu_local_stride(n->cols);
+        at += e->tile * cu_stride(e, n);
     }
 }
 /* Where a value over the pass's rows lies, of which it reads those of its tile. */
@@ -200,7 +200,7 @@ static void main_kernel(Cu *e, const FusePass *pass) {
     e->any_dirty = false;
     for (int k = 0; k < pass->nodes.len; k++) {
         const IrNode *n = pass->nodes.data[k];
-        Item it = {.node = n, .stride = cu_local_stride(n->cols)};
+        Item it = {.node = n, .stride = cu_stride(e, n)};
         if (FUSE(n)->kind == FUSE_ROW && cu_is_local(e, n)) vec_push(e->arena, &items, it);
         if (cu_is_product(e, n)) continue;
         if (cu_reads_index(e, n) && cu_note_index(e, n)) {
@@ -211,10 +211,11 @@ static void main_kernel(Cu *e, const FusePass *pass) {
             const IrNode *x = n->args[a];
             if (e->staged[x->id] || !wants_copy(e, n, x)) continue;
             e->staged[x->id] = true;
-            Item copy = {.node = x, .stride = cu_local_stride(x->cols), .copy = true};
+            Item copy = {.node = x, .stride = cu_stride(e, x), .copy = true};
             vec_push(e->arena, &items, copy);
         }
     }
+    int at_once = cu_mma_plan(e, pass);
     plan_tile(e, &items, cu_share_codes(e, pass));
     int threads = e->tile > CUDA_THREADS ? e->tile : CUDA_THREADS;
     CudaKernel *kernel =
@@ -222,6 +223,7 @@ static void main_kernel(Cu *e, const FusePass *pass) {
     kernel->space = pass->space;
     kernel->tile = e->tile;
     kernel->pass = pass;
+    kernel->at_once = at_once;
     declare_tile(e, &items);
     e->indent = 2;
     for (int k = 0; k < pass->nodes.len; k++) {
@@ -239,7 +241,7 @@ static void main_kernel(Cu *e, const FusePass *pass) {
         waits = e->any_dirty = false;
         LINE("for (int q = threadIdx.x; q < m * %lld; q += %d) %s[i * %lld + q] = t%d[q / %lld * %lld + q %% %lld];",
              (long long)n->cols, threads, cu_value(e, n, true), (long long)n->cols, n->id, (long long)n->cols,
-             (long long)cu_local_stride(n->cols), (long long)n->cols);
+             (long long)cu_stride(e, n), (long long)n->cols);
     }
     LINE("__syncthreads();"); /* the next tile overwrites this one */
     tile_loop(e, &items);

@@ -53,7 +53,7 @@ const char *cu_combined(Cu *e, const IrNode *n, const char *s, const char *v) {
     return arena_printf(e->arena, "%s(%s, %s)", how == 1 ? "least_of" : "most_of", v, s);
 }
 /* A one-hot operand: its column; NULL: the operand has numbers. */
-static const char *column_of(Cu *e, const IrNode *x) {
+const char *cu_column_of(Cu *e, const IrNode *x) {
     if (cu_is_index(e, x)) return cu_index_column(e, x, "b");
     if (cu_is_codes(e, x)) return arena_printf(e->arena, "%s[i + b]", cu_row_bind(e, BIND_CODES, x->table, x->block));
     return NULL;
@@ -62,7 +62,7 @@ static const char *column_of(Cu *e, const IrNode *x) {
 static void term(Cu *e, const IrNode *n, const char *in, const char *s, const char *r, const char *c) {
     const IrNode *x = n->args[0];
     if (n->op != IR_MATMUL) {
-        const char *col = column_of(e, x);
+        const char *col = cu_column_of(e, x);
         if (col)
             LINE("%sif (%s == %s) %s += 1;", in, col, c, s);
         else
@@ -70,7 +70,7 @@ static void term(Cu *e, const IrNode *n, const char *in, const char *s, const ch
         return;
     }
     const IrNode *y = n->args[1];
-    const char *cx = column_of(e, x), *cy = column_of(e, y);
+    const char *cx = cu_column_of(e, x), *cy = cu_column_of(e, y);
     const char *vx = cx ? NULL : cu_cell(e, x, "b", x->cols == 1 ? "0" : r);
     const char *vy = cy ? NULL : cu_cell(e, y, "b", y->cols == 1 ? "0" : c);
     if (cx && cy)
@@ -111,7 +111,7 @@ static int rectangle(const Cu *e, const IrNode *n, int *high, int *wide) {
 /* Sums of numbers by the column of a one-hot operand: how many threads share the rows, of what `bytes` hold; 0: they
  * are not made so. */
 static int code_shares(const Cu *e, const IrNode *n, int64_t bytes) {
-    if (n->op != IR_MATMUL || cu_needs_segments(e, n) || cu_is_product(e, n)) return 0;
+    if (n->op != IR_MATMUL || cu_needs_segments(e, n) || cu_is_product(e, n) || cu_mma_by_code(e, n)) return 0;
     const IrNode *x = n->args[0], *y = n->args[1];
     bool cx = cu_is_index(e, x) || cu_is_codes(e, x), cy = cu_is_index(e, y) || cu_is_codes(e, y);
     if (cx == cy) return 0;
@@ -132,7 +132,7 @@ int64_t cu_share_codes(Cu *e, const FusePass *pass) {
 }
 static void reduce_by_code(Cu *e, const IrNode *n, int parts, int shares) {
     const IrNode *x = n->args[0], *y = n->args[1];
-    bool down = column_of(e, x) != NULL; /* the codes are rows of the result */
+    bool down = cu_column_of(e, x) != NULL; /* the codes are rows of the result */
     const IrNode *v = down ? y : x;
     int id = n->id, threads = e->kernel->threads;
     long long codes = down ? n->rows : n->cols, width = down ? n->cols : n->rows, cells = n->rows * n->cols;
@@ -142,7 +142,7 @@ static void reduce_by_code(Cu *e, const IrNode *n, int parts, int shares) {
     LINE("if (threadIdx.x < %lld) { /* %s */", shares * width, cu_where(e, n));
     LINE("    const int c = threadIdx.x %% %lld;", width);
     LINE("    for (int b = threadIdx.x / %lld; b < m; b += %d) {", width, shares);
-    LINE("        const int a = %s;", column_of(e, down ? x : y));
+    LINE("        const int a = %s;", cu_column_of(e, down ? x : y));
     LINE("        if (a >= 0 && a < %lld) a%d[(threadIdx.x / %lld * %lld + a) * %lld + c] += %s;", codes, id, width,
          codes, width, cu_cell(e, v, "b", width == 1 ? "0" : "c"));
     LINE("    }");
@@ -264,6 +264,8 @@ void cu_reduce_node(Cu *e, const IrNode *n) {
     int parts = cu_new_parts(e, n), high, wide, count, shares = e->shares[n->id];
     if (n->op == IR_SUM || n->op == IR_MINALL || n->op == IR_MAXALL)
         reduce_all(e, n, parts);
+    else if (cu_mma_sums(e, n, parts))
+        return;
     else if (shares)
         reduce_by_code(e, n, parts, shares);
     else if ((count = rectangle(e, n, &high, &wide)))

@@ -10,14 +10,15 @@ static bool by_warp(const Cu *e, const IrNode *n) {
     return n->op == IR_MATMUL && n->cols <= 4 && x->cols >= 64 && !fuse_is_sparse(e->f, x) && !cu_in_pass(e, x) &&
            !e->staged[x->id];
 }
-/* Numbers that stand in shared memory, row after row: threads may read any of them. */
-static bool in_tile(const Cu *e, const IrNode *x) {
+/* Threads may read any of them. */
+bool cu_in_tile(const Cu *e, const IrNode *x) {
     return !fuse_is_sparse(e->f, x) && (cu_in_pass(e, x) ? cu_is_local(e, x) : e->staged[x->id]);
 }
 /* A column of products of rows that are fewer than the threads: these share the rows. */
 static int lanes_of(const Cu *e, const IrNode *n) {
     const IrNode *x = n->args[0];
-    if (n->op != IR_MATMUL || n->cols != 1 || x->cols < 16 || e->tile >= e->kernel->threads || !in_tile(e, x)) return 1;
+    if (n->op != IR_MATMUL || n->cols != 1 || x->cols < 16 || e->tile >= e->kernel->threads || !cu_in_tile(e, x))
+        return 1;
     return e->kernel->threads / e->tile;
 }
 bool cu_by_row(const Cu *e, const IrNode *n) {
@@ -52,12 +53,15 @@ static const char *result(Cu *e, const IrNode *n, const char *j) {
     if (local && n->cols == 1)
         cell = arena_printf(e->arena, "t%d[b]", n->id);
     else if (local)
-        cell = arena_printf(e->arena, "t%d[b * %lld + %s]", n->id, (long long)cu_local_stride(n->cols), j);
+        cell = arena_printf(e->arena, "t%d[b * %lld + %s]", n->id, (long long)cu_stride(e, n), j);
     if (!kept) return cell;
     const char *base = cu_value(e, n, true);
     memory = n->cols == 1 ? arena_printf(e->arena, "%s[i + b]", base)
                           : arena_printf(e->arena, "%s[(i + b) * %lld + %s]", base, (long long)n->cols, j);
     return local ? arena_printf(e->arena, "%s = %s", cell, memory) : memory;
+}
+const char *cu_row_result(Cu *e, const IrNode *n, const char *j, const char *v) {
+    return arena_printf(e->arena, "%s = %s", result(e, n, j), v);
 }
 static void rows_begin(Cu *e, const IrNode *n) {
     LINE("for (int b = threadIdx.x; b < m; b += %d) { /* %s */", e->kernel->threads, cu_where(e, n));
@@ -148,7 +152,8 @@ static void column_by_lanes(Cu *e, const IrNode *n, int lanes) {
 static void row_product(Cu *e, const IrNode *n) {
     const IrNode *x = n->args[0];
     long long inner = (long long)x->cols;
-    if (n->cols > 1 && x->cols > 1 && in_tile(e, x)) {
+    if (cu_mma_rows(e, n)) return;
+    if (n->cols > 1 && x->cols > 1 && cu_in_tile(e, x)) {
         row_product_in_tile(e, n);
         return;
     }

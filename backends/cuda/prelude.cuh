@@ -65,14 +65,17 @@ static inline double lanes_sum(double s, int lanes) {
     return s;
 }
 
-/* A number from memory into shared memory, on its way while the thread goes on: all of a fetch are there after
+/* EACH numbers from memory into shared memory, on their way while the thread goes on: all of a fetch are there after
  * fetch_wait and a barrier. */
-template <class Number> static inline void fetch(Number *to, const Number *from) {
+template <int EACH, class Number> static inline void fetch(Number *to, const Number *from) {
 #ifdef __CUDACC_RTC__
-    asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"((unsigned)__cvta_generic_to_shared(to)), "l"(from),
-                 "n"((int)sizeof(Number)));
+    const unsigned at = (unsigned)__cvta_generic_to_shared(to);
+    if (EACH * sizeof(Number) == 16)
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(at), "l"(from));
+    else
+        asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(at), "l"(from), "n"((int)sizeof(Number)));
 #else
-    *to = *from;
+    cpu_fetch<EACH>(to, from);
 #endif
 }
 static inline void fetch_end() {
@@ -86,18 +89,163 @@ static inline void fetch_wait() {
     asm volatile("cp.async.wait_group 1;" ::: "memory");
 #endif
 }
-/* m rows of COLS numbers, LD apart in memory, to shared memory, STRIDE apart. */
+/* m rows of COLS numbers, LD apart in memory, to shared memory, STRIDE apart: 16 bytes at a time where all rows begin at
+ * a multiple of them. */
 template <int COLS, int LD, int STRIDE, int THREADS, class Number>
 static inline void fetch_rows(Number *to, const Number *from, int m) {
-    int b = threadIdx.x / COLS, j = threadIdx.x % COLS;
+    constexpr int wide = 16 / sizeof(Number), each = COLS % wide || LD % wide || STRIDE % wide ? 1 : wide;
+    constexpr int across = COLS / each;
+    int b = threadIdx.x / across, j = threadIdx.x % across;
     while (b < m) {
-        fetch(to + b * STRIDE + j, from + (int64_t)b * LD + j);
-        b += THREADS / COLS;
-        j += THREADS % COLS;
-        if (j >= COLS) j -= COLS, b++;
+        fetch<each>(to + b * STRIDE + j * each, from + (int64_t)b * LD + j * each);
+        b += THREADS / across;
+        j += THREADS % across;
+        if (j >= across) j -= across, b++;
     }
 }
 
+/* The threads k, k + count, k + 2 count … hold shares of one cell: they are added up in the order of a tree, and stand in
+ * the block's row of `parts` (the cell of thread k; below 0: none), with what is there unless it is fresh. */
+static void leave_shares(double s, int count, int how, int64_t cell, int fresh, double *parts, int64_t cells) {
+    __shared__ double held[320];
+    const int shares = blockDim.x / count, own = threadIdx.x / count;
+    held[threadIdx.x] = s;
+    __syncthreads();
+    for (int step = 1; step < shares; step *= 2) {
+        if (own % (2 * step) == 0 && own + step < shares)
+            held[threadIdx.x] = combine(how, held[threadIdx.x], held[threadIdx.x + step * count]);
+        __syncthreads();
+    }
+    if (own == 0 && cell >= 0) {
+        double *to = parts + blockIdx.x * cells + cell;
+        *to = fresh ? held[threadIdx.x] : combine(how, *to, held[threadIdx.x]);
+    }
+    __syncthreads();
+}
+
+/* ---- products by a warp: 8 x 4 times 4 x 8 numbers ----
+ * Lane l holds cell (l / 4, l % 4) of the left operand, (l % 4, l / 4) of the right one, and (l / 4, l % 4 * 2) and the
+ * next one of the square that the product is added to. Rows and columns that are not there are zeros in both. */
+static inline void mma(double *c, double left, double right) {
+#ifdef __CUDACC_RTC__
+    asm volatile("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0, %1}, {%2}, {%3}, {%0, %1};"
+                 : "+d"(c[0]), "+d"(c[1])
+                 : "d"(left), "d"(right));
+#else
+    cpu_mma(c, left, right);
+#endif
+}
+static inline int row_of_square() {
+    return threadIdx.x % 32 / 4;
+}
+/* Of the u-th number that a lane holds of squares side by side. */
+static inline int column_of_square(int u) {
+    return u / 2 * 8 + threadIdx.x % 4 * 2 + u % 2;
+}
+/* Of a matrix with INNER rows and COLS columns, its cells ALONG and ACROSS apart: the right operand's cell, of the k-th
+ * four rows, from column `first` on. */
+template <int INNER, int COLS, int ALONG, int ACROSS>
+static inline double right_operand(const double *y, int k, int first) {
+    const int r = 4 * k + threadIdx.x % 4, c = first + threadIdx.x % 32 / 4;
+    return r < INNER && c < COLS ? y[r * ALONG + c * ACROSS] : 0;
+}
+/* The left operand's cell, of the k-th four columns of a row. */
+template <int INNER, class Number> static inline double left_operand(const Number *row, int k) {
+    const int j = 4 * k + threadIdx.x % 4;
+    return j < INNER ? (double)row[j] : 0;
+}
+/* The right operands of WIDE squares, side by side, whose columns begin at `first`. */
+template <int INNER, int COLS, int ALONG, int ACROSS, int WIDE>
+static inline void hold_matrix(double *w, const double *y, int first) {
+#pragma unroll
+    for (int u = 0; u < (INNER + 3) / 4 * WIDE; u++)
+        w[u] = right_operand<INNER, COLS, ALONG, ACROSS>(y, u / WIDE, first + u % WIDE * 8);
+}
+/* WIDE squares c, side by side, of eight rows times a matrix that hold_matrix has read; x: this lane's row. */
+template <int INNER, int WIDE, class Number>
+static inline void multiply_held(double *c, const Number *x, const double *w) {
+#pragma unroll
+    for (int k = 0; k < (INNER + 3) / 4; k++) {
+        const double left = left_operand<INNER>(x, k);
+#pragma unroll
+        for (int u = 0; u < WIDE; u++) mma(c + 2 * u, left, w[k * WIDE + u]);
+    }
+}
+/* The same of a matrix in memory, of which columns are taken from the first on; HIGH times eight rows, APART from one time
+ * to the next. x: this lane's first row. */
+template <int INNER, int COLS, int ALONG, int ACROSS, int HIGH, int WIDE, int STRIDE, int APART, class Number>
+static inline void multiply(double *c, const Number *x, const double *y, int first) {
+#pragma unroll 2
+    for (int k = 0; k < (INNER + 3) / 4; k++) {
+        double left[HIGH], right[WIDE];
+#pragma unroll
+        for (int h = 0; h < HIGH; h++) left[h] = left_operand<INNER>(x + h * APART * STRIDE, k);
+#pragma unroll
+        for (int v = 0; v < WIDE; v++) right[v] = right_operand<INNER, COLS, ALONG, ACROSS>(y, k, first + 8 * v);
+#pragma unroll
+        for (int u = 0; u < HIGH * WIDE; u++) mma(c + 2 * u, left[u / WIDE], right[u % WIDE]);
+    }
+}
+/* Sums over rows, ROWS x COLS cells in squares: of WARPS warps each has HIGH x WIDE squares, ACROSS warps side by side;
+ * others have the same ones, and other rows. A lane's first row and first column of them: */
+template <int HIGH, int ACROSS, int WARPS> static inline int first_row() {
+    return threadIdx.x / 32 % WARPS / ACROSS * HIGH * 8 + row_of_square();
+}
+template <int WIDE, int ACROSS> static inline int first_column() {
+    return threadIdx.x / 32 % ACROSS * WIDE * 8 + row_of_square();
+}
+/* COUNT cells of a row, 8 apart. */
+template <int COUNT, int COLS, class Number>
+static inline void cells_of_row(double *to, const Number *row, int first, bool there) {
+#pragma unroll
+    for (int u = 0; u < COUNT; u++) to[u] = there && first + 8 * u < COLS ? (double)row[first + 8 * u] : 0;
+}
+/* c += x' y of four rows, of which this lane's is `there`. */
+template <int ROWS, int COLS, int HIGH, int WIDE, int ACROSS, int WARPS, class Left, class Right>
+static inline void add_products(double *c, const Left *x, const Right *y, bool there) {
+    double left[HIGH], right[WIDE];
+    cells_of_row<HIGH, ROWS>(left, x, first_row<HIGH, ACROSS, WARPS>(), there);
+    cells_of_row<WIDE, COLS>(right, y, first_column<WIDE, ACROSS>(), there);
+#pragma unroll
+    for (int u = 0; u < HIGH * WIDE; u++) mma(c + 2 * u, left[u / WIDE], right[u % WIDE]);
+}
+/* The rows of c that the four rows' codes say += these rows. Other rows get nothing, also of numbers whose product with
+ * zero is not zero: then rows are added one after the other. */
+template <int ROWS, int COLS, int HIGH, int WIDE, int ACROSS, int WARPS, class Number>
+static inline void add_by_code(double *c, int code, const Number *x, bool there) {
+    const int row = first_row<HIGH, ACROSS, WARPS>();
+    double right[WIDE];
+    cells_of_row<WIDE, COLS>(right, x, first_column<WIDE, ACROSS>(), there);
+    bool finite = true;
+#pragma unroll
+    for (int v = 0; v < WIDE; v++) finite = finite && fabs(right[v]) <= 1.7976931348623157e308;
+    if (code >= ROWS) code = -1;
+    if (__all_sync(0xffffffffu, finite)) {
+#pragma unroll
+        for (int u = 0; u < HIGH * WIDE; u++) mma(c + 2 * u, code == row + u / WIDE * 8, right[u % WIDE]);
+        return;
+    }
+#pragma unroll 1
+    for (int k = 0; k < 4; k++) {
+        const double its = __shfl_sync(0xffffffffu, (double)code, k);
+#pragma unroll
+        for (int u = 0; u < 2 * HIGH * WIDE; u++) {
+            const int lane = 8 * (threadIdx.x % 4) + 4 * (u % 2) + k;
+            const double v = __shfl_sync(0xffffffffu, right[u / 2 % WIDE], lane);
+            if (its == row + u / 2 / WIDE * 8) c[u] += v;
+        }
+    }
+}
+/* Cell (r, k) of the sums stands at r * along + k * across in the block's row of parts. */
+template <int ROWS, int COLS, int HIGH, int WIDE, int ACROSS, int WARPS>
+static inline void leave_squares(const double *c, int along, int across, int fresh, double *parts) {
+    const int row = first_row<HIGH, ACROSS, WARPS>(), column = threadIdx.x / 32 % ACROSS * WIDE * 8;
+#pragma unroll
+    for (int u = 0; u < 2 * HIGH * WIDE; u++) {
+        const int r = row + u / 2 / WIDE * 8, k = column + column_of_square(u % (2 * WIDE));
+        leave_shares(c[u], 32 * WARPS, 0, r < ROWS && k < COLS ? r * along + k * across : -1, fresh, parts, ROWS * COLS);
+    }
+}
 /* ---- rows in registers: LANES threads of a warp share a row, each has WIDE neighbouring numbers at a time ---- */
 /* The column of a lane's k-th number; from COLS on there is none. */
 template <int LANES, int WIDE> static inline int held_column(int lane, int k) {
@@ -187,31 +335,16 @@ static void leave_held(const double *g, int how, int fresh, double *parts) {
     __syncthreads();
 }
 
-/* ---- matrix operations: a warp's 8 rows, 4 lanes a row, pairs of columns ----
- * c += a @ b, of 8 x 4 and 4 x 8 numbers. Thread t of the warp has a[t / 4][t % 4], b[t % 4][t / 4], and of c the row
- * t / 4 and the columns 2 (t % 4) and the next: 8 of the columns of a row as it is held. Of a row that is held as `a`,
- * the columns of one k are every other one of 8; what `b` has is in the same order. */
-static inline void multiply(double *c, double a, double b) {
-#ifdef __CUDACC_RTC__
-    asm volatile("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0, %1}, {%2}, {%3}, {%0, %1};"
-                 : "+d"(c[0]), "+d"(c[1])
-                 : "d"(a), "d"(b));
-#else
-    const int t = threadIdx.x % 32, row = t / 4 * 4, col = t % 4 * 8;
-    for (int k = 0; k < 4; k++) {
-        const double x = __shfl_sync(0xffffffffu, a, row + k);
-        c[0] += x * __shfl_sync(0xffffffffu, b, col + k);
-        c[1] += x * __shfl_sync(0xffffffffu, b, col + 4 + k);
-    }
-#endif
-}
+/* ---- matrix operations on rows that are held: a warp's 8 rows, 4 lanes a row, pairs of columns ----
+ * What a lane has of a row is what `mma` takes of its left operand: of the columns of one k, every other one of 8; its
+ * right operand is in the same order. The result is held as rows are. */
 /* t = x @ small, of which `b` has the fragments: for each number of x, one for each 8 columns. */
 template <int HELD, int COLS> static inline void row_product(double *t, const double *x, const double *b, int lane) {
     enum { TILES = (COLS + 7) / 8 };
 #pragma unroll
     for (int k = 0; k < 2 * TILES; k++) t[k] = 0;
 #pragma unroll
-    for (int q = 0; q < HELD * TILES; q++) multiply(t + q % TILES * 2, x[q / TILES], b[q]);
+    for (int q = 0; q < HELD * TILES; q++) mma(t + q % TILES * 2, x[q / TILES], b[q]);
     for (int k = 2 * TILES - 2; k < 2 * TILES; k++)
         if (held_column<4, 2>(lane, k) >= COLS) t[k] = 0; /* infinity times no column */
 }
@@ -260,8 +393,8 @@ template <int HIGH, int WIDE, int SAME> static inline void add_tiles(double *c, 
     for (int r = 0; r < HIGH; r++)
 #pragma unroll
         for (int k = SAME ? r : 0; k < WIDE; k++, c += 2) {
-            multiply(c, x[2 * r], y[2 * k]);
-            multiply(c, x[2 * r + 1], y[2 * k + 1]);
+            mma(c, x[2 * r], y[2 * k]);
+            mma(c, x[2 * r + 1], y[2 * k + 1]);
         }
 }
 /* Zero times any of them is zero. */
@@ -273,7 +406,7 @@ template <int COUNT> static inline bool warp_finite(const double *v) {
 }
 /* The same sums row by row: a row's numbers are added to the row (DOWN), or the column, `code` of c. Zero times infinity
  * would not be nothing. */
-template <int HIGH, int WIDE, int DOWN> static void add_by_code(double *c, int code, const double *z) {
+template <int HIGH, int WIDE, int DOWN> static void add_turned_by_code(double *c, int code, const double *z) {
     const int t = threadIdx.x % 32;
     for (int row = 0; row < 8; row++) {
         const int a = __shfl_sync(0xffffffffu, code, row * 4);
@@ -309,24 +442,6 @@ template <int ROWS, int COLS, int SAME> static void leave_tiles(const double *c,
         }
 }
 
-/* The threads k, k + count, k + 2 count … hold shares of one cell: they are added up in the order of a tree, and stand in
- * the block's row of `parts` (the cell of thread k; below 0: none), with what is there unless it is fresh. */
-static void leave_shares(double s, int count, int how, int64_t cell, int fresh, double *parts, int64_t cells) {
-    __shared__ double held[320];
-    const int shares = blockDim.x / count, own = threadIdx.x / count;
-    held[threadIdx.x] = s;
-    __syncthreads();
-    for (int step = 1; step < shares; step *= 2) {
-        if (own % (2 * step) == 0 && own + step < shares)
-            held[threadIdx.x] = combine(how, held[threadIdx.x], held[threadIdx.x + step * count]);
-        __syncthreads();
-    }
-    if (own == 0 && cell >= 0) {
-        double *to = parts + blockIdx.x * cells + cell;
-        *to = fresh ? held[threadIdx.x] : combine(how, *to, held[threadIdx.x]);
-    }
-    __syncthreads();
-}
 /* to[cell] = the blocks' parts of it, by one warp. */
 static void fold_parts(double *to, const double *parts, int64_t cell, int64_t cells, int blocks, int how) {
     const int lane = threadIdx.x % 32;

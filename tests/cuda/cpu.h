@@ -18,6 +18,7 @@
 #define __global__
 #define __shared__ static
 #define __launch_bounds__(...)
+#define __align__(bytes) __attribute__((aligned(bytes)))
 
 struct Cpu3 {
     unsigned x, y, z;
@@ -51,7 +52,7 @@ enum { CPU_THREADS = 1024, CPU_STACK = 128 << 10 };
 static CpuFiber cpu_fiber[CPU_THREADS];
 static int cpu_now;
 static jmp_buf cpu_scheduler;
-static double cpu_exchange[2][CPU_THREADS];
+static double cpu_exchange[2][CPU_THREADS], cpu_second[2][CPU_THREADS];
 static int cpu_vote[2][CPU_THREADS];
 static void (*cpu_job)(void *), *cpu_argument;
 
@@ -140,32 +141,49 @@ static inline int __syncthreads_and(int fine) {
     for (unsigned t = 0; t < blockDim.x; t++) all = all && cpu_vote[turn][t] != 0;
     return all;
 }
-/* What thread `from` of the same warp has; its own where there is no such thread. */
-static inline double cpu_shuffle(unsigned mask, double v, int from, bool there) {
-    if (mask != 0xffffffffu) cpu_fault("a shuffle of part of a warp");
-    CpuFiber *f = &cpu_fiber[threadIdx.x];
-    int turn = f->turns++ % 2;
+/* What all threads of the warp give: the buffer that has it. */
+static inline int cpu_give(double v, double second) {
+    int turn = cpu_fiber[threadIdx.x].turns++ % 2;
     cpu_exchange[turn][threadIdx.x] = v;
+    cpu_second[turn][threadIdx.x] = second;
     cpu_yield(CPU_AT_SHUFFLE);
-    return there ? cpu_exchange[turn][from] : v;
+    return turn;
+}
+/* What thread `from` of the block, of the same warp, has. */
+static inline double cpu_shuffle(unsigned mask, double v, int from) {
+    if (mask != 0xffffffffu) cpu_fault("a shuffle of part of a warp");
+    return cpu_exchange[cpu_give(v, 0)][from];
 }
 static inline double __shfl_down_sync(unsigned mask, double v, int by, int width) {
-    int lane = threadIdx.x % width;
-    return cpu_shuffle(mask, v, threadIdx.x + by, lane + by < width);
+    return cpu_shuffle(mask, v, (int)threadIdx.x % width + by < width ? threadIdx.x + by : threadIdx.x);
 }
 template <class Number> static inline Number __shfl_xor_sync(unsigned mask, Number v, int by) {
-    return (Number)cpu_shuffle(mask, v, threadIdx.x ^ by, true);
+    return (Number)cpu_shuffle(mask, v, threadIdx.x ^ by);
 }
-template <class Number> static inline Number __shfl_sync(unsigned mask, Number v, int from) {
-    return (Number)cpu_shuffle(mask, v, threadIdx.x / 32 * 32 + from % 32, true);
-}
-static inline int __all_sync(unsigned mask, int fine) {
-    int all = 1;
-    for (int by = 0; by < 32; by++) all = all && cpu_shuffle(mask, fine != 0, threadIdx.x / 32 * 32 + by, true) != 0;
-    return all;
+template <class Number> static inline Number __shfl_sync(unsigned mask, Number v, int lane) {
+    return (Number)cpu_shuffle(mask, v, threadIdx.x / 32 * 32 + lane % 32);
 }
 static inline void __syncwarp() {
     cpu_yield(CPU_AT_SHUFFLE);
+}
+static inline int __all_sync(unsigned mask, int fine) {
+    if (mask != 0xffffffffu) cpu_fault("a vote of part of a warp");
+    const double *given = cpu_exchange[cpu_give(fine != 0, 0)] + threadIdx.x / 32 * 32;
+    int all = 1;
+    for (int lane = 0; lane < 32; lane++) all = all && given[lane] != 0;
+    return all;
+}
+/* The tensor cores' product of 8 x 4 by 4 x 8 (prelude.cuh). */
+static inline void cpu_mma(double *c, double left, double right) {
+    int turn = cpu_give(left, right), first = threadIdx.x / 32 * 32, row = threadIdx.x % 32 / 4;
+    for (int u = 0; u < 2; u++)
+        for (int k = 0; k < 4; k++)
+            c[u] += cpu_exchange[turn][first + 4 * row + k] *
+                    cpu_second[turn][first + 4 * (threadIdx.x % 4 * 2 + u) + k];
+}
+template <int EACH, class Number> static inline void cpu_fetch(Number *to, const Number *from) {
+    if (((uintptr_t)to | (uintptr_t)from) % (EACH * sizeof(Number))) cpu_fault("a copy of 16 bytes that is not aligned");
+    for (int k = 0; k < EACH; k++) to[k] = from[k];
 }
 static inline double atomicAdd(double *p, double v) {
     double before = *p;
