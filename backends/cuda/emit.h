@@ -270,6 +270,8 @@ const char *cu_cell(Cu *e, const IrNode *n, const char *b, const char *j);
 const char *cu_computed(Cu *e, const IrNode *n, const char *b, const char *j);
 const char *cu_stored_cell(Cu *e, const IrNode *n, const char *row, const char *j); /* where it lies in memory */
 const char *cu_small(Cu *e, const IrNode *n, const char *r, const char *c);
+/* The rows, `distance` numbers apart, that a gather reads whatever the index says; NULL: not every row is there. */
+const char *cu_gathered_rows(Cu *e, const IrNode *n, int64_t *distance);
 bool cu_in_pass(const Cu *e, const IrNode *n); /* a row value of the pass being emitted */
 bool cu_is_inline(const Cu *e, const IrNode *n);
 bool cu_is_local(const Cu *e, const IrNode *n);

@@ -37,6 +37,7 @@ bool cu_is_kept(const Cu *e, const IrNode *n) {
 bool cu_is_inline(const Cu *e, const IrNode *n) {
     const FuseInfo *fi = FUSE(n);
     if (!cu_in_pass(e, n) || cu_is_kept(e, n) || fi->in_place) return false;
+    if (e->in_lanes && n->op == IR_GATHER && n->cols > 1) return false; /* held, as its pass's rows */
     if (!ir_is_elementwise(n->op) && n->op != IR_GATHER && n->op != IR_SLICE_COLS && n->op != IR_STORED &&
         n->op != IR_TAKE_COLS)
         return false;
@@ -131,21 +132,29 @@ const char *cu_index_row(Cu *e, int table, int indicator, const char *b) {
             return arena_printf(e->arena, e->in_lanes ? "r_%s" : "s_%s[%s]", name, b);
     return arena_printf(e->arena, "%s[%s]", name, row_here(e, b));
 }
+/* Values kept by kernels may have one more row, of zeros, for "none"; leaves have not. */
+static bool reads_any_row(Cu *e, const IrNode *n) {
+    const IrNode *u = n->args[0];
+    if (e->f->tables.data[n->table].data->indicators[n->indicator].total) return true;
+    bool leaf = u->op == IR_DATA || u->op == IR_COUNT || u->op == IR_FULL || u->op == IR_INPUT || u->op == IR_IOTA;
+    int slot = leaf ? -1 : cu_slot(e->out, u);
+    if (slot < 0 || n->num != 0) return false;
+    e->out->slots.data[slot].none_row = true;
+    return true;
+}
 static const char *gather_cell(Cu *e, const IrNode *n, const char *b, const char *j) {
     const IrNode *u = n->args[0];
-    const Indicator *ind = &e->f->tables.data[n->table].data->indicators[n->indicator];
     const char *row = cu_index_row(e, n->table, n->indicator, b);
-    /* values kept by kernels may have one more row, of zeros, for "none"; leaves have not */
-    bool leaf = u->op == IR_DATA || u->op == IR_COUNT || u->op == IR_FULL || u->op == IR_INPUT || u->op == IR_IOTA;
     const char *cell = cu_stored_cell(e, u, arena_printf(e->arena, "(int64_t)%s", row), u->cols == 1 ? "0" : j);
-    if (ind->total) return cell;
-    int slot = leaf ? -1 : cu_slot(e->out, u);
-    if (slot >= 0 && n->num == 0) {
-        e->out->slots.data[slot].none_row = true;
-        return cell;
-    }
+    if (reads_any_row(e, n)) return cell;
     return arena_printf(e->arena, "(%s < %s ? %s : %s)", row, cu_arg(e, ARG_ROWS, u->rspace), cell,
                         cu_number(e, n->num));
+}
+const char *cu_gathered_rows(Cu *e, const IrNode *n, int64_t *distance) {
+    const IrNode *u = n->args[0];
+    if (u->op == IR_FULL || u->op == IR_IOTA || u->op == IR_COUNT || !u->rspace || !reads_any_row(e, n)) return NULL;
+    *distance = u->op == IR_DATA ? fuse_block(e->f, u)->data->ld : u->cols;
+    return u->op == IR_DATA ? cu_bind(e, BIND_DENSE, u->table, u->block) : cu_value(e, u, false);
 }
 /* How a row node computes its cell (b, j), wherever the result is then kept. */
 const char *cu_computed(Cu *e, const IrNode *n, const char *b, const char *j) {

@@ -153,7 +153,8 @@ static int64_t kept(const Lanes *l, int64_t *fragments) {
     for (int k = 0; k < l->pass->nodes.len; k++) {
         const IrNode *n = l->pass->nodes.data[k], *x = n->nargs ? n->args[0] : NULL;
         if (FUSE(n)->kind == FUSE_ROW) {
-            if (n->cols > 1 && !cu_is_inline(l->e, n) && !cu_is_index(l->e, n)) held += held_by(l, n);
+            if (n->cols > 1 && n->op != IR_GATHER && !cu_is_inline(l->e, n) && !cu_is_index(l->e, n))
+                held += held_by(l, n);
             if (n->op == IR_MATMUL && n->cols > 1 && x->cols > 1 && !fuse_is_sparse(l->e->f, x))
                 *fragments += held_by(l, x) * tiles(n->cols);
         } else if (is_sum_here(l, n)) {
@@ -371,35 +372,68 @@ static void keep(const Lanes *l, const IrNode *n) {
         LINE("}");
     }
 }
+/* A row of another table, held as those of the pass. */
+static bool hold_gathered(const Lanes *l, const IrNode *n) {
+    Cu *e = l->e;
+    int64_t distance;
+    const char *rows = cu_gathered_rows(e, n, &distance);
+    if (!rows) return false;
+    declare(l, n, "");
+    LINE("hold_row<%s, %d>(t%d, %s + %s * %lld, lane);", how_held(l, n), n->cols % 2 == 0 && distance % 2 == 0, n->id,
+         rows, cu_index_row(e, n->table, n->indicator, "0"), (long long)distance);
+    return true;
+}
+/* Cell by cell. */
+static void computed(const Lanes *l, const IrNode *n) {
+    Cu *e = l->e;
+    const char *c = n->cols == 1 ? "0" : "c", *v;
+    if (n->op == IR_MATMUL) /* of a column by a row */
+        v = arena_printf(e->arena, "%s * %s", cell(l, n->args[0]), cu_small_at(e, n, "0", c));
+    else if (n->op == IR_ONEHOT)
+        v = arena_printf(e->arena, "%s == %s", c, cu_index_column(e, n, "0"));
+    else
+        v = cu_computed(e, n, "0", c);
+    if (n->cols == 1) {
+        LINE("const double t%d = %s; /* %s */", n->id, v, cu_where(e, n));
+        return;
+    }
+    declare(l, n, "");
+    each_begin(l, n);
+    LINE("    const double v = %s;", v);
+    LINE("    t%d[k] = %s;", n->id, in_row(l, n, "v", "0"));
+    LINE("}");
+}
+static bool is_held_gather(const IrNode *n) {
+    return n->op == IR_GATHER && n->cols > 1;
+}
 static void value(const Lanes *l, const IrNode *n) {
     Cu *e = l->e;
     if (cu_is_inline(e, n) || cu_is_index(e, n)) return;
     const IrNode *x = n->nargs ? n->args[0] : NULL;
-    bool outer = n->op == IR_MATMUL && x->cols == 1 && !fuse_is_sparse(e->f, x);
-    if (n->op == IR_MATMUL && !outer) {
-        product(l, n);
-    } else if (n->op == IR_ROWSUMS || n->op == IR_ROWMIN || n->op == IR_ROWMAX || n->op == IR_ROWARGMIN ||
-               n->op == IR_ROWARGMAX) {
-        reduce_row(l, n);
-    } else {
-        const char *c = n->cols == 1 ? "0" : "c", *v;
-        if (outer)
-            v = arena_printf(e->arena, "%s * %s", cell(l, x), cu_small_at(e, n, "0", c));
-        else if (n->op == IR_ONEHOT)
-            v = arena_printf(e->arena, "%s == %s", c, cu_index_column(e, n, "0"));
+    switch (n->op) {
+    case IR_MATMUL:
+        if (x->cols > 1 || fuse_is_sparse(e->f, x))
+            product(l, n);
         else
-            v = cu_computed(e, n, "0", c);
-        if (n->cols == 1) {
-            LINE("const double t%d = %s; /* %s */", n->id, v, cu_where(e, n));
-        } else {
-            declare(l, n, "");
-            each_begin(l, n);
-            LINE("    const double v = %s;", v);
-            LINE("    t%d[k] = %s;", n->id, in_row(l, n, "v", "0"));
-            LINE("}");
-        }
+            computed(l, n);
+        break;
+    case IR_ROWSUMS:
+    case IR_ROWMIN:
+    case IR_ROWMAX:
+    case IR_ROWARGMIN:
+    case IR_ROWARGMAX: reduce_row(l, n); break;
+    default:
+        if (!is_held_gather(n) || !hold_gathered(l, n)) computed(l, n);
     }
     if (cu_is_kept(e, n) && !FUSE(n)->in_place) keep(l, n);
+}
+/* Rows of other tables are on their way before anything is waited for. */
+static void values(const Lanes *l) {
+    for (int first = 1; first >= 0; first--)
+        for (int k = 0; k < l->pass->nodes.len; k++) {
+            const IrNode *n = l->pass->nodes.data[k];
+            if (FUSE(n)->kind == FUSE_ROW && is_held_gather(n) == first) value(l, n);
+        }
 }
 
 /* ---- sums ---- */
@@ -559,8 +593,7 @@ static void rows_loop(Lanes *l, int rows) {
     read_indexes(l);
     hold_rows(l);
     call_rows(l, rows, last);
-    for (int k = 0; k < l->pass->nodes.len; k++)
-        if (FUSE(l->pass->nodes.data[k])->kind == FUSE_ROW) value(l, l->pass->nodes.data[k]);
+    values(l);
     for (int k = 0; k < l->pass->nodes.len; k++)
         if (is_sum_here(l, l->pass->nodes.data[k])) sum(l, l->pass->nodes.data[k]);
     overwrite_carried(l);
@@ -570,8 +603,9 @@ static void rows_loop(Lanes *l, int rows) {
 bool cu_pass_in_lanes(Cu *e, const FusePass *pass) {
     Lanes l = {.e = e, .pass = pass};
     e->pass = pass;
-    e->in_lanes = choose_lanes(&l);
-    if (e->in_lanes) {
+    e->in_lanes = true; /* what is held and what stands in formulas depends on it */
+    bool made = choose_lanes(&l);
+    if (made) {
         int threads = l.light ? CUDA_LANE_THREADS : CUDA_LANE_THREADS_MOST, rows = threads / l.lanes;
         e->indexes.len = 0;
         memset(e->staged, 0, sizeof *e->staged * (size_t)e->f->next_id);
@@ -587,7 +621,6 @@ bool cu_pass_in_lanes(Cu *e, const FusePass *pass) {
         rows_loop(&l, rows);
         cu_kernel_end(e);
     }
-    bool made = e->in_lanes;
     e->in_lanes = false;
     e->pass = NULL;
     return made;
