@@ -96,7 +96,6 @@ typedef enum {
     GRID_CELLS,  /* rows of `space` (0: one) times `cells` threads */
     GRID_CHUNKS, /* chunks of bind `bind`, times `cells` when > 0, else times lanes */
     GRID_KEYS,   /* keys of bind `bind` times `cells`, times the threads that share one */
-    GRID_WARPS,  /* `cells` warps */
     GRID_BLOCKS  /* `cells` blocks */
 } CudaGrid;
 typedef struct CudaKernel {
@@ -190,6 +189,7 @@ enum {
     CUDA_THREADS = 128,
     CUDA_LANE_THREADS = 256,
     CUDA_LANE_THREADS_MOST = 320,
+    CUDA_FINISH_THREADS = 1024,
     CUDA_SMALL_THREADS = 256,
     CUDA_SHARED_BYTES = 44 * 1024
 };

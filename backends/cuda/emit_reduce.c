@@ -278,25 +278,24 @@ bool cu_is_unfinished(const Cu *e, const IrNode *n) {
         if (e->finish.data[i].node == n) return true;
     return false;
 }
-/* A warp a cell. Later than the pass, so that several passes may share it: a launch costs as much as the sums. */
+/* A block for 32 cells. Later than the pass, so that several passes may share it: a launch costs as much as the sums.
+ */
 void cu_finish(Cu *e) {
     if (!e->finish.len) return;
-    int64_t cells = 0;
-    for (int i = 0; i < e->finish.len; i++) cells += e->finish.data[i].node->rows * e->finish.data[i].node->cols;
-    CudaKernel *k = cu_kernel_begin(e, arena_printf(e->arena, "finish_%d", e->finish.data[0].pass), GRID_WARPS,
-                                    CUDA_THREADS, e->finish.data[0].node);
-    k->cells = cells;
-    LINE("int64_t q = ((int64_t)blockIdx.x * %d + threadIdx.x) / 32;", CUDA_THREADS);
+    CudaKernel *k = cu_kernel_begin(e, arena_printf(e->arena, "finish_%d", e->finish.data[0].pass), GRID_BLOCKS,
+                                    CUDA_FINISH_THREADS, e->finish.data[0].node);
+    LINE("int64_t block = blockIdx.x;");
     for (int i = 0; i < e->finish.len; i++) {
         const CuFinish *f = &e->finish.data[i];
         const IrNode *n = f->node;
-        long long own = (long long)(n->rows * n->cols);
-        LINE("if (q < %lldLL) { /* %s */", own, cu_where(e, n));
-        LINE("    fold_parts(%s, %s, q, %lldLL, %s, %d);", cu_value(e, n, true), cu_arg(e, ARG_PARTS, f->parts), own,
-             cu_arg(e, ARG_BLOCKS, f->kernel), cu_how(n));
+        long long own = (long long)(n->rows * n->cols), blocks = (own + 31) / 32;
+        k->cells += blocks;
+        LINE("if (block < %lld) { /* %s */", blocks, cu_where(e, n));
+        LINE("    fold_parts(%s, %s, block * 32, %lldLL, %s, %d);", cu_value(e, n, true),
+             cu_arg(e, ARG_PARTS, f->parts), own, cu_arg(e, ARG_BLOCKS, f->kernel), cu_how(n));
         LINE("    return;");
         LINE("}");
-        LINE("q -= %lldLL;", own);
+        LINE("block -= %lld;", blocks);
     }
     e->finish.len = 0;
     cu_kernel_end(e);

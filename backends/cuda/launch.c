@@ -40,7 +40,6 @@ static int64_t needed_blocks(const Job *j, const CudaKernel *k, int64_t count) {
     case GRID_CELLS: threads = (k->space ? job_rows(j, k->space) : 1) * k->cells; break;
     case GRID_CHUNKS: threads = count * (k->cells ? k->cells : b->lanes); break;
     case GRID_KEYS: threads = k->folds && b->chunks == b->keys ? 0 : b->keys * k->cells * b->folds; break;
-    case GRID_WARPS: return (k->cells * 32 + k->threads - 1) / k->threads; /* each warp has its cell */
     case GRID_BLOCKS: return k->cells;
     }
     int64_t blocks = (threads + k->threads - 1) / k->threads,

@@ -442,14 +442,19 @@ template <int ROWS, int COLS, int SAME> static void leave_tiles(const double *c,
         }
 }
 
-/* to[cell] = the blocks' parts of it, by one warp. */
-static void fold_parts(double *to, const double *parts, int64_t cell, int64_t cells, int blocks, int how) {
-    const int lane = threadIdx.x % 32;
+/* to = the blocks' parts of 32 cells, from the cell `first` on. A warp adds up every 32nd block's of them, and then what the
+ * warps have of one. */
+static void fold_parts(double *to, const double *parts, int64_t first, int64_t cells, int blocks, int how) {
+    __shared__ double sums[32][33];
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     double s = how == 0 ? 0 : how == 1 ? infinity() : -infinity();
+    if (first + lane < cells)
 #pragma unroll 8
-    for (int k = lane; k < blocks; k += 32) s = combine(how, s, parts[k * cells + cell]);
-    s = warp_combined(s, how);
-    if (lane == 0) to[cell] = s;
+        for (int k = warp; k < blocks; k += 32) s = combine(how, s, parts[k * cells + first + lane]);
+    sums[warp][lane] = s;
+    __syncthreads();
+    s = warp_combined(sums[lane][warp], how);
+    if (lane == 0 && first + warp < cells) to[first + warp] = s;
 }
 
 static void check_column(Status *status, int node, double at, int64_t of) {
