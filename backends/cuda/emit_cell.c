@@ -84,8 +84,10 @@ bool cu_is_codes(const Cu *e, const IrNode *n) {
 }
 /* The 0-based column of a one-hot row, or any number outside for none. */
 const char *cu_index_column(Cu *e, const IrNode *n, const char *b) {
-    const char *text = e->pass ? cu_cell(e, n->args[0], b, "0") : cu_stored_cell(e, n->args[0], b, "0");
-    bool whole = n->args[0]->op == IR_ROWARGMIN || n->args[0]->op == IR_ROWARGMAX;
+    const IrNode *x = n->args[0];
+    bool whole = x->op == IR_ROWARGMIN || x->op == IR_ROWARGMAX;
+    if (whole && e->in_lanes && cu_in_pass(e, x)) return arena_printf(e->arena, "(at%d - 1)", x->id);
+    const char *text = e->pass ? cu_cell(e, x, b, "0") : cu_stored_cell(e, x, b, "0");
     return arena_printf(e->arena, whole ? "((int)%s - 1)" : "column_of(%s)", text);
 }
 

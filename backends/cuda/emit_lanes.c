@@ -19,8 +19,8 @@ typedef VEC(const IrNode *) NodeVec;
 typedef struct Lanes {
     Cu *e;
     const FusePass *pass;
-    NodeVec held; /* what its threads hold of memory's rows */
-    NodeVec turned;
+    NodeVec held;          /* what its threads hold of memory's rows */
+    NodeVec turned, codes; /* what has been declared of sums' operands */
     int lanes;
     bool matrices;  /* values have columns */
     bool fragments; /* small matrices stay in registers, too */
@@ -437,13 +437,17 @@ static void values(const Lanes *l) {
 }
 
 /* ---- sums ---- */
-/* The column of a one-hot row that is there; below 0: none. */
-static const char *code(const Lanes *l, const IrNode *x) {
+/* The column of a one-hot row that is there; below 0: none. Declared where it is wanted first. */
+static const char *code(Lanes *l, const IrNode *x) {
     Cu *e = l->e;
+    const char *name = arena_printf(e->arena, "a%d", x->id);
+    if (contains(&l->codes, x)) return name;
+    vec_push(e->arena, &l->codes, x);
     const char *column = cu_is_index(e, x)
                              ? cu_index_column(e, x, "0")
                              : arena_printf(e->arena, "%s[i]", cu_row_bind(e, BIND_CODES, x->table, x->block));
-    return arena_printf(e->arena, "(there ? %s : -1)", column);
+    LINE("const int %s = there ? %s : -1; /* %s */", name, column, cu_where(e, x));
+    return name;
 }
 /* An operand of a sum of products, turned: once for all sums. */
 static const char *turned(Lanes *l, const IrNode *x) {
@@ -453,8 +457,7 @@ static const char *turned(Lanes *l, const IrNode *x) {
     vec_push(e->arena, &l->turned, x);
     LINE("double %s[%lld];", name, 2 * (long long)tiles(x->cols));
     if (is_code(l, x)) {
-        LINE("const int a%d = %s;", x->id, code(l, x));
-        LINE("turn_code<%lld>(%s, a%d);", (long long)tiles(x->cols), name, x->id);
+        LINE("turn_code<%lld>(%s, %s);", (long long)tiles(x->cols), name, code(l, x));
     } else if (x->cols == 1) {
         LINE("const double v%d[2] = {lane == 0 ? %s : 0, 0};", x->id, cell(l, x));
         LINE("turn<1>(%s, v%d, there);", name, x->id);
@@ -479,13 +482,13 @@ static void sum_square(Lanes *l, const IrNode *n, const char *to) {
         LINE("if (warp_finite<%lld>(%s))", 2 * (long long)tiles((down ? y : x)->cols), down ? zy : zx);
         LINE("    %s", add);
         LINE("else");
-        LINE("    add_turned_by_code<%s, %d>(g%d, a%d, %s);", shape, down, id, (down ? x : y)->id, down ? zy : zx);
+        LINE("    add_turned_by_code<%s, %d>(g%d, %s, %s);", shape, down, id, code(l, down ? x : y), down ? zy : zx);
     } else {
         LINE("%s", add);
     }
     TAIL("leave_tiles<%lld, %lld, %d>(g%d, fresh, %s);", (long long)n->rows, (long long)n->cols, same, id, to);
 }
-static void sum_along_columns(const Lanes *l, const IrNode *n, const IrNode *x, const char *to) {
+static void sum_along_columns(Lanes *l, const IrNode *n, const IrNode *x, const char *to) {
     Cu *e = l->e;
     int id = n->id;
     long long held = (long long)held_by(l, x);
@@ -493,12 +496,13 @@ static void sum_along_columns(const Lanes *l, const IrNode *n, const IrNode *x, 
     TOP("double g%d[%lld]; /* %s */", id, held, cu_where(e, n));
     TOP("for (int k = 0; k < %lld; k++) g%d[k] = %s;", held, id, cu_neutral(n));
     const IrNode *other = n->op != IR_MATMUL ? NULL : n->args[n->args[0] == x];
+    const char *a = is_code(l, x) ? code(l, x) : other && is_code(l, other) ? code(l, other) : NULL;
     if (other && !is_code(l, other)) LINE("const double y%d = %s;", id, cell(l, other));
     each_begin(l, x); /* what is added behind the last column stays there */
     if (is_code(l, x))
-        LINE("    %s += c == %s ? %s : 0;", g, code(l, x), other ? arena_printf(e->arena, "y%d", id) : "1");
-    else if (other && is_code(l, other))
-        LINE("    if (%s == 0) %s += %s;", code(l, other), g, cell(l, x));
+        LINE("    %s += c == %s ? %s : 0;", g, a, other ? arena_printf(e->arena, "y%d", id) : "1");
+    else if (a)
+        LINE("    if (%s == 0) %s += %s;", a, g, cell(l, x));
     else if (other)
         LINE("    if (there) %s += %s * y%d;", g, cell(l, x), id);
     else
@@ -506,7 +510,7 @@ static void sum_along_columns(const Lanes *l, const IrNode *n, const IrNode *x, 
     LINE("}");
     TAIL("leave_held<%s>(g%d, %d, fresh, %s);", how_held(l, x), id, cu_how(n), to);
 }
-static void sum_all(const Lanes *l, const IrNode *n, const char *to) {
+static void sum_all(Lanes *l, const IrNode *n, const char *to) {
     Cu *e = l->e;
     const IrNode *x = n->args[0];
     const char *g = arena_printf(e->arena, "g%d", n->id);
@@ -526,16 +530,16 @@ static void sum_all(const Lanes *l, const IrNode *n, const char *to) {
         LINE("if (own) %s = %s;", g, cu_combined(e, n, g, cell(l, x)));
     TAIL("leave_shares(%s, 1, %d, 0, fresh, %s, 1);", g, cu_how(n), to);
 }
-static void scatter(const Lanes *l, const IrNode *n) {
+static void scatter(Lanes *l, const IrNode *n) {
     Cu *e = l->e;
     const IrNode *x = n->args[0];
     bool index = cu_is_index(e, x);
     const char *to = cu_value(e, n, true), *rows = cu_arg(e, ARG_ROWS, n->rspace);
     LINE("const int64_t r%d = %s; /* %s */", n->id, cu_index_row(e, n->table, n->indicator, "0"), cu_where(e, n));
     if (index) {
-        LINE("const int to%d = %s;", n->id, code(l, x));
-        LINE("if (own && r%d < %s && to%d >= 0 && to%d < %lld) atomicAdd(&%s[r%d * %lld + to%d], 1.0);", n->id, rows,
-             n->id, n->id, (long long)n->cols, to, n->id, (long long)n->cols, n->id);
+        const char *a = code(l, x);
+        LINE("if (own && r%d < %s && %s >= 0 && %s < %lld) atomicAdd(&%s[r%d * %lld + %s], 1.0);", n->id, rows, a, a,
+             (long long)n->cols, to, n->id, (long long)n->cols, a);
     } else {
         LINE("if (own && r%d < %s) atomicAdd(&%s[r%d], %s);", n->id, rows, to, n->id, cell(l, x));
     }

@@ -408,15 +408,19 @@ template <int COUNT> static inline bool warp_finite(const double *v) {
  * would not be nothing. */
 template <int HIGH, int WIDE, int DOWN> static void add_turned_by_code(double *c, int code, const double *z) {
     const int t = threadIdx.x % 32;
-    for (int row = 0; row < 8; row++) {
-        const int a = __shfl_sync(0xffffffffu, code, row * 4);
-        for (int q = 0; q < HIGH * WIDE; q++)
-            for (int u = 0; u < 2; u++) {
-                const int r = q / WIDE * 8 + t / 4, k = q % WIDE * 8 + t % 4 * 2 + u, tile = DOWN ? q % WIDE : q / WIDE;
-                const double v = __shfl_sync(0xffffffffu, z[2 * tile + row / 4], (DOWN ? k : r) % 8 * 4 + row % 4);
-                if (a == (DOWN ? r : k)) c[2 * q + u] += v;
+#pragma unroll
+    for (int half = 0; half < 2; half++)
+#pragma unroll 1
+        for (int row = 0; row < 4; row++) {
+            const int a = __shfl_sync(0xffffffffu, code, half * 16 + row * 4);
+#pragma unroll
+            for (int q = 0; q < 2 * HIGH * WIDE; q++) {
+                const int tile = DOWN ? q / 2 % WIDE : q / 2 / WIDE;
+                const int r = q / 2 / WIDE * 8 + t / 4, k = q / 2 % WIDE * 8 + t % 4 * 2 + q % 2;
+                const double v = __shfl_sync(0xffffffffu, z[2 * tile + half], (DOWN ? k : r) % 8 * 4 + row);
+                if (a == (DOWN ? r : k)) c[q] += v;
             }
-    }
+        }
 }
 /* The block's sums to its row of `parts`, the warps' in their order. */
 template <int ROWS, int COLS, int SAME> static void leave_tiles(const double *c, int fresh, double *parts) {
