@@ -193,7 +193,7 @@ def curve_section(name, curve, folder):
 
 # Of amal on a GPU, factorized, against another side: at least so many times as fast.
 GPU_GOALS = {"amal, GPU, materialized": 1, "amal, CPU, factorized": 9, "PyTorch on T": 3, "CuPy on T": 3}
-STREAMS = 60e6  # bytes a call: a pass with more streams from memory; of fewer the L2 cache (50 MB on an H100 or H200) keeps what the next call reads
+STREAMS = 60e6  # bytes a call: a pass with more streams from memory; of fewer the L2 cache (50 MB on an H100, 60 MB on an H200) keeps what the next call reads
 STREAMS_GOAL = 0.7  # of copy bandwidth, of such a pass
 
 
@@ -244,7 +244,7 @@ Made by `make bench-gpu` ([gpu.json](benchmarks/gpu.json)), in double precision.
   iterations; reading files and starting Python and the library are not in it, which favours them.
 - *Passes* of an iteration, of both factorized plans: the bytes that one call reads and writes (each once, as `amal explain` counts them), and what it took,
   by the GPU's own events before and after its kernels, in a run that launches kernel by kernel. The goal is for passes that stream: those of more than
-  {STREAMS / 1e6:.0f} MB, which is beyond the L2 cache of these GPUs (50 MB); of smaller ones the next call finds part in it, and the share says little.
+  {STREAMS / 1e6:.0f} MB, which is beyond the L2 cache of these GPUs (50 and 60 MB); of smaller ones the next call finds part in it, and the share says little.
 """
 
 
