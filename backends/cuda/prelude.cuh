@@ -246,6 +246,7 @@ static inline void leave_squares(const double *c, int along, int across, int fre
         leave_shares(c[u], 32 * WARPS, 0, r < ROWS && k < COLS ? r * along + k * across : -1, fresh, parts, ROWS * COLS);
     }
 }
+
 /* ---- rows in registers: LANES threads of a warp share a row, each has WIDE neighbouring numbers at a time ---- */
 /* The column of a lane's k-th number; from COLS on there is none. */
 template <int LANES, int WIDE> static inline int held_column(int lane, int k) {

@@ -151,6 +151,34 @@ static void cross_part(void *ctx, int part, int nparts) { /* shares out the rows
     }
 }
 
+typedef struct CrossPairs {
+    const Indicator *of_x, *of_y;
+    const Matrix *x, *y;
+    const double *w;
+    Matrix *out;
+} CrossPairs;
+/* Pair of rows by pair of rows. Parts share out the columns of x, which are the rows of the result. */
+static void cross_pairs_part(void *ctx, int part, int nparts) {
+    const CrossPairs *j = ctx;
+    int64_t begin, end;
+    part_range(j->out->rows, part, nparts, &begin, &end);
+    for (int64_t i = 0; i < j->of_x->rows; i++) {
+        int64_t r = indicator_row(j->of_x, i), s = indicator_row(j->of_y, i);
+        if (r < 0 || s < 0) continue;
+        RowView x = row_view(j->x, r), y = row_view(j->y, s);
+        double w = j->w ? j->w[i] : 1;
+        for (int64_t e = 0; e < x.n; e++) {
+            int64_t c = x.cols ? x.cols[e] : e;
+            if (c >= begin && c < end) view_add(j->out->data + c * j->out->ld, &y, w * view_value(&x, e));
+        }
+    }
+}
+static Matrix *cross_pairs(KernelContext *k, const Indicator *a, const Matrix *x, const Indicator *b, const Matrix *y,
+                           const double *w, double work) {
+    CrossPairs j = {a, b, x, y, w, kernel_new_dense(k, x->cols, y->cols)};
+    if (j.out) thread_run(kernel_parts(k, work), cross_pairs_part, &j);
+    return j.out;
+}
 static double stored_per_row(const Matrix *m) {
     return m->rows ? (double)mat_nnz(m) / (double)m->rows : 0;
 }
@@ -208,7 +236,10 @@ Matrix *kernel_cross(KernelContext *k, const Integration *t, int block_a, const 
     double by_a = n * stored_per_row(y) + (double)mat_nnz(x) * cb + ra * cb,
            by_b = n * stored_per_row(x) + (double)mat_nnz(y) * ca + rb * ca;
     double counted = n + ra * (double)mat_nnz(y) + (double)mat_nnz(x) * cb + ra * (rb + cb);
-    if (counted < by_a && counted < by_b) {
+    double pairs = n * (1 + stored_per_row(x) * stored_per_row(y)) + ca * cb;
+    if (pairs < counted && pairs < by_a && pairs < by_b) {
+        out = cross_pairs(k, a, x, b, y, ws, pairs);
+    } else if (counted < by_a && counted < by_b) {
         out = cross_scatter(k, a, x, b, y, ws, true);
     } else if (by_a <= by_b) {
         out = cross_scatter(k, a, x, b, y, ws, false);

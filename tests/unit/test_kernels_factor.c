@@ -179,6 +179,23 @@ static void test_cross(void **state) {
         test_integration_free(t);
     }
 }
+/* Rows of few numbers, of columns that are many: pair of rows by pair of rows. */
+static void test_cross_pairs(void **state) {
+    (void)state;
+    Integration *t = test_integration(400, false);
+    Matrix *w = random_matrix(S_DENSE, 400, 1);
+    for (int a = 0; a < t->nblocks; a++)
+        for (int b = 0; b < t->nblocks; b++) {
+            int64_t ra = t->blocks[a].data->rows, rb = t->blocks[b].data->rows;
+            Matrix *codes = random_matrix(S_CODES, ra, 90), *cells = random_matrix(S_CSR, rb, 70);
+            check_cross(t, a, b, codes, cells, a % 2 ? w : NULL);
+            check_cross(t, b, a, cells, codes, b % 2 ? w : NULL);
+            mat_free(codes);
+            mat_free(cells);
+        }
+    mat_free(w);
+    test_integration_free(t);
+}
 /* Small tables under many rows: co-occurrences are counted. */
 static void test_cross_counted(void **state) {
     (void)state;
@@ -203,7 +220,7 @@ static void test_cross_counted(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gather_scatter), cmocka_unit_test(test_pick_place),    cmocka_unit_test(test_expand),
-        cmocka_unit_test(test_cross),          cmocka_unit_test(test_cross_counted),
+        cmocka_unit_test(test_cross),          cmocka_unit_test(test_cross_counted), cmocka_unit_test(test_cross_pairs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
