@@ -42,6 +42,10 @@ static bool is_held(const Lanes *l, const IrNode *x) {
 static bool is_number(const Lanes *l, const IrNode *x) {
     return is_dense(l, x) && x->cols == 1;
 }
+/* It stands in registers: numbers that have no memory are made where they are wanted. */
+static bool has_registers(const Lanes *l, const IrNode *x) {
+    return is_number(l, x) || is_held(l, x) || (is_dense(l, x) && is_own(l, x));
+}
 static bool is_code(const Lanes *l, const IrNode *x) {
     return cu_is_index(l->e, x) || cu_is_codes(l->e, x);
 }
@@ -81,7 +85,7 @@ static bool is_value(const Lanes *l, const IrNode *n) {
     if (n->cspace || !n->cols || cu_is_product(l->e, n)) return false;
     const IrNode *x = n->nargs ? n->args[0] : NULL;
     switch (n->op) {
-    case IR_MATMUL: return is_dense(l, x) || fuse_is_sparse(l->e->f, x);
+    case IR_MATMUL: return has_registers(l, x) || fuse_is_sparse(l->e->f, x);
     case IR_ROWSUMS:
     case IR_ROWMIN:
     case IR_ROWMAX:
@@ -107,7 +111,7 @@ static bool is_sum(const Lanes *l, const IrNode *n) {
     case IR_SCATTER: return is_number(l, x) || cu_is_index(l->e, x);
     case IR_MATMUL: {
         const IrNode *y = n->args[1];
-        return (is_dense(l, x) || is_code(l, x)) && (is_dense(l, y) || is_code(l, y)) &&
+        return (has_registers(l, x) || is_code(l, x)) && (has_registers(l, y) || is_code(l, y)) &&
                !(is_code(l, x) && is_code(l, y));
     }
     default: return false;
