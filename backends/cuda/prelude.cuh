@@ -423,28 +423,31 @@ template <int HIGH, int WIDE, int DOWN> static void add_turned_by_code(double *c
             }
         }
 }
-/* The block's sums to its row of `parts`, the warps' in their order. */
-template <int ROWS, int COLS, int SAME> static void leave_tiles(const double *c, int fresh, double *parts) {
+/* The block's sums of 8 x 8 cells, from row r and column k on, the warps' in their order. No template: sums of all shapes
+ * leave through the same shared memory. */
+static void leave_tile(const double *c, int rows, int cols, int r, int k, bool mirrored, int fresh, double *to) {
     __shared__ double sums[10][64];
-    const int warps = blockDim.x / 32;
+    const int warps = blockDim.x / 32, row = r + threadIdx.x / 8, col = k + threadIdx.x % 8;
+    sums[threadIdx.x / 32][threadIdx.x % 32 * 2] = c[0];
+    sums[threadIdx.x / 32][threadIdx.x % 32 * 2 + 1] = c[1];
+    __syncthreads();
+    if (threadIdx.x < 64 && row < rows && col < cols) {
+        double s = sums[0][threadIdx.x];
+        for (int w = 1; w < warps; w++) s += sums[w][threadIdx.x];
+        s = fresh ? s : to[row * cols + col] + s;
+        to[row * cols + col] = s;
+        if (mirrored) to[col * cols + row] = s;
+    }
+    __syncthreads();
+}
+/* All of them, to the block's row of `parts`. */
+template <int ROWS, int COLS, int SAME> static void leave_tiles(const double *c, int fresh, double *parts) {
     double *to = parts + (int64_t)blockIdx.x * ROWS * COLS;
 #pragma unroll
     for (int r = 0; r < ROWS; r += 8)
 #pragma unroll
-        for (int k = SAME ? r : 0; k < COLS; k += 8, c += 2) {
-            sums[threadIdx.x / 32][threadIdx.x % 32 * 2] = c[0];
-            sums[threadIdx.x / 32][threadIdx.x % 32 * 2 + 1] = c[1];
-            __syncthreads();
-            const int row = r + threadIdx.x / 8, col = k + threadIdx.x % 8;
-            if (threadIdx.x < 64 && row < ROWS && col < COLS) {
-                double s = sums[0][threadIdx.x];
-                for (int w = 1; w < warps; w++) s += sums[w][threadIdx.x];
-                s = fresh ? s : to[row * COLS + col] + s;
-                to[row * COLS + col] = s;
-                if (SAME && r != k) to[col * COLS + row] = s;
-            }
-            __syncthreads();
-        }
+        for (int k = SAME ? r : 0; k < COLS; k += 8, c += 2)
+            leave_tile(c, ROWS, COLS, r, k, SAME && r != k, fresh, to);
 }
 
 /* to = the blocks' parts of 32 cells, from the cell `first` on. A warp adds up every 32nd block's of them, and then what the
