@@ -241,6 +241,31 @@ END
     cuda_calls "$script" factorize 100000000
     if ! grep -q cuEventRecord "$cuda_folder/calls"; then ok; else bad "compressed rows that fit are streamed"; fi
 }
+# What is kept for later models gives way to what a model needs: whatever the size of the device, a script whose arrays can be streamed runs.
+cuda_gives_way() {
+    local script="$cuda_folder/way.amal" memory base="$tmp/way.json"
+    awk 'BEGIN { print "y,a,b,c"; for (r = 0; r < 20011; r++) printf "%d,%.2f,%.2f,%.2f\n", r % 2, (r * 31 % 97) / 8, (r * 17 % 89) / 8, (r * 13 % 83) / 8 }' >"$cuda_folder/way.csv"
+    cat >"$script" <<'END'
+source f from "way.csv";
+target T { y: label num, a: feature num, b: feature num, c: feature num }
+f(y: y, a: a, b: b, c: c) -> T(y: y, a: a, b: b, c: c);
+algorithm sums() { fit(X: [n, d], y: [n, 1]) { s = X' @ X; t = X' @ y; return s, t; } }
+algorithm descend(rounds = 3) {
+  fit(X: [n, d], y: [n, 1]) {
+    w = zeros(d, 1);
+    repeat rounds { w = w - 0.01 * (X' @ (sigmoid(X @ w) - y)) / n; }
+    return w;
+  }
+}
+train m = sums() on T;
+train q = descend() on T;
+END
+    timeout 60 "$amal" run "$script" --backend interp --strategy materialize --precision single --json "$base" --quiet >/dev/null 2>"$tmp/stderr" || bad "$script (interp)" "$(cat "$tmp/stderr")"
+    for ((memory = 300000; memory <= 780000; memory += 40000)); do
+        SHIM_MEMORY=$memory AMAL="$amal" JSON_TOOL="$json" tests/one_case.sh single "$script" "$base" cuda materialize >"$tmp/out"
+        if [ -s "$tmp/out" ]; then bad "$script in $memory bytes" "$(cat "$tmp/out")"; else ok; fi
+    done
+}
 # A profiled run says what its passes took, and computes the same.
 cuda_profiled() {
     local script=tests/cuda/stream.amal memory
@@ -297,6 +322,8 @@ cuda_errors() {
                 case "$symbol" in cuMemFree* | cuModuleUnload | cuStreamDestroy* | cuEventDestroy* | cuGraph*Destroy | nvrtcCreate* | nvrtcCompile* | nvrtcGetCUBIN*) continue ;; esac
                 SHIM_FAIL="$symbol:$n:$code" SHIM_MEMORY=160000 AMAL_CACHE="$cuda_folder/failing" timeout 60 "$amal" run tests/cuda/stream.amal --backend cuda --strategy factorize --quiet >"$tmp/stdout" 2>"$tmp/stderr"
                 local got=$?
+                # no memory, once: what an earlier model left gives way
+                if [ $got -eq 0 ] && [ "$symbol:$code" = cuMemAlloc_v2:2 ] && [ "$n" != 1 ]; then ok && continue; fi
                 # how often the device is waited for depends on how fast it is: the last call may not come
                 if [ $got -eq 0 ] && [ "$n" != 1 ] && [[ "$symbol" =~ cuStreamSynchronize|cuMemcpyDtoH ]]; then continue; fi
                 if [ $got -eq 3 ] && grep -qE 'error\[E62[1-6]\]' "$tmp/stderr"; then ok; else bad "call $n of $symbol returns $code: exit code $got" "$(cat "$tmp/stderr")"; fi
@@ -433,6 +460,7 @@ elif command -v "${SHIM_CXX:-c++}" >/dev/null && [ -e "$shim/lib64/libcuda.so.1"
     random_cuda --count 8 --single
     cuda_errors
     cuda_streams_sparse
+    cuda_gives_way
     cuda_profiled
     # shellcheck source=tests/cuda_auto.sh
     . tests/cuda_auto.sh

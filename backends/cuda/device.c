@@ -192,7 +192,10 @@ CudaResident *cuda_resident_new(const CudaDevice *d, Diags *ds, int kind, const 
     *r = (CudaResident){.kind = kind, .made_of = made_of, .owner = owner, .bytes = bytes};
     bool ok = true;
     if (bytes) {
-        ok = cuda_ok(d, d->api->memory_new(&r->at, bytes), ds, (Span){0}, "the sources", (double)bytes);
+        CUresult got = d->api->memory_new(&r->at, bytes);
+        /* what is kept for later models only gives way */
+        if (got == CUDA_ERROR_OUT_OF_MEMORY && free_unused(d, true)) got = d->api->memory_new(&r->at, bytes);
+        ok = cuda_ok(d, got, ds, (Span){0}, "the sources", (double)bytes);
         ok = ok && (!host || cuda_ok(d, d->api->copy_in(r->at, host, bytes, d->stream), ds, (Span){0},
                                      "copying the sources to its memory", 0));
         ok = ok && cuda_ok(d, d->api->stream_wait(d->stream), ds, (Span){0}, "copying the sources to its memory", 0);
