@@ -180,6 +180,11 @@ static size_t free_unused(const CudaDevice *d, bool all) {
 size_t cuda_residents_free_unused(const CudaDevice *d) {
     return free_unused(d, true);
 }
+bool cuda_memory(const CudaDevice *d, CUdeviceptr *to, size_t bytes, Diags *ds, Span at, const char *purpose) {
+    CUresult got = d->api->memory_new(to, bytes);
+    if (got == CUDA_ERROR_OUT_OF_MEMORY && free_unused(d, true)) got = d->api->memory_new(to, bytes);
+    return cuda_ok(d, got, ds, at, purpose, (double)bytes);
+}
 void cuda_forget(const Integration *in) {
     for (CudaResident *r = residents; r; r = r->next)
         if (r->owner == in) r->made_of = NULL;
@@ -192,10 +197,7 @@ CudaResident *cuda_resident_new(const CudaDevice *d, Diags *ds, int kind, const 
     *r = (CudaResident){.kind = kind, .made_of = made_of, .owner = owner, .bytes = bytes};
     bool ok = true;
     if (bytes) {
-        CUresult got = d->api->memory_new(&r->at, bytes);
-        /* what is kept for later models only gives way */
-        if (got == CUDA_ERROR_OUT_OF_MEMORY && free_unused(d, true)) got = d->api->memory_new(&r->at, bytes);
-        ok = cuda_ok(d, got, ds, (Span){0}, "the sources", (double)bytes);
+        ok = cuda_memory(d, &r->at, bytes, ds, (Span){0}, "the sources");
         ok = ok && (!host || cuda_ok(d, d->api->copy_in(r->at, host, bytes, d->stream), ds, (Span){0},
                                      "copying the sources to its memory", 0));
         ok = ok && cuda_ok(d, d->api->stream_wait(d->stream), ds, (Span){0}, "copying the sources to its memory", 0);

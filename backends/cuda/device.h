@@ -43,6 +43,8 @@ void cuda_resident_lose(const CudaDevice *d, CudaResident *r);
 int64_t *cuda_resident_numbers(CudaResident *r);
 CUdeviceptr cuda_resident_at(const CudaResident *r);
 size_t cuda_residents_free_unused(const CudaDevice *d); /* bytes */
+/* Memory of the device; arrays that nobody uses now give way to it. false: reported (E624). */
+bool cuda_memory(const CudaDevice *d, CUdeviceptr *to, size_t bytes, Diags *ds, Span at, const char *purpose);
 /* What was made of this integration cannot be found any more (integration_free says so by itself). */
 void cuda_forget(const Integration *in);
 /* Numbers for reports and tests. */

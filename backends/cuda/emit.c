@@ -419,8 +419,10 @@ CudaProgram *cuda_emit(FusePlan *plan, bool deterministic, bool blas) {
     body_end(e, NULL);
     Buf t = {0};
     buf_printf(&t,
-               "/* %s, emitted by amal " AMAL_VERSION ": the kernels of its passes over rows. Tiles of rows stand in "
-               "shared memory, sums in\n * registers; n_S: rows of space S; ci_S: the row of S that a target row reads "
+               "/* %s, emitted by amal " AMAL_VERSION
+               ": the kernels of its passes over rows. Rows stand in registers or, "
+               "in tiles, in shared memory;\n * sums in registers; n_S: rows of space S; ci_S: the row of S that a "
+               "target row reads "
                "(the number of rows of S: none); D_S: S's numbers. */\n",
                f->name);
     buf_puts(&t, amal_cuda_prelude_text);

@@ -2,8 +2,8 @@
  *
  * The same FusePlan that the C backend emits becomes kernels and a tree of operations that the host walks (run.c):
  *
- *   pass_P       one kernel a pass: blocks of threads take tiles of TILE rows; values inside the tile stand in shared
- *                memory, sums in registers and then in parts, a row a block
+ *   pass_P       one kernel a pass: rows stand in registers (emit_lanes.c), or blocks of threads take tiles of TILE
+ *                rows, whose values stand in shared memory; sums in registers and then in parts, a row a block
  *   finish_P     adds the parts of pass P up in the order of the blocks
  *   segment_N    sums by key (a scatter, or the transpose of a sparse block times a value): over the rows sorted by
  * key, in chunks of bounded length, so that no atomics are needed; fold_N adds the chunks of one key up small_K
@@ -270,6 +270,8 @@ const char *cu_cell(Cu *e, const IrNode *n, const char *b, const char *j);
 const char *cu_computed(Cu *e, const IrNode *n, const char *b, const char *j);
 const char *cu_stored_cell(Cu *e, const IrNode *n, const char *row, const char *j); /* where it lies in memory */
 const char *cu_small(Cu *e, const IrNode *n, const char *r, const char *c);
+int64_t cu_row_distance(const Cu *e, const IrNode *x); /* between rows in memory, in numbers */
+const char *cu_code(Cu *e, const IrNode *x);           /* of a block of codes: that of row b */
 /* The rows, `distance` numbers apart, that a gather reads whatever the index says; NULL: not every row is there. */
 const char *cu_gathered_rows(Cu *e, const IrNode *n, int64_t *distance);
 bool cu_in_pass(const Cu *e, const IrNode *n); /* a row value of the pass being emitted */
@@ -280,6 +282,8 @@ bool cu_is_index(const Cu *e, const IrNode *n); /* a one-hot row that stays its 
 const char *cu_index_column(Cu *e, const IrNode *n, const char *b);
 bool cu_is_csr(const Cu *e, const IrNode *n);
 bool cu_is_codes(const Cu *e, const IrNode *n);
+bool cu_is_one_hot(const Cu *e, const IrNode *n);                /* codes, or a row that stays its column */
+bool cu_has_numbers(const Cu *e, const IrNode *x, int64_t cols); /* rows of the pass, of so many numbers or more */
 
 /* emit_pass.c, emit_row.c, emit_reduce.c, emit_small.c */
 void cu_pass(Cu *e, const FusePass *pass);
@@ -287,7 +291,7 @@ void cu_pass(Cu *e, const FusePass *pass);
  */
 bool cu_reads_index(const Cu *e, const IrNode *n);
 bool cu_note_index(Cu *e, const IrNode *n);
-const char *cu_own_rows(Cu *e, const IrNode *x); /* a kept value over the pass's rows, of which it reads its own */
+const char *cu_own_rows(Cu *e, const IrNode *x); /* numbers over the pass's rows, of which it reads its own */
 /* Cell (r, c) of the small operand of x @ op(y); column and value of the cell `p` of compressed rows, the pass's own or
  * others. */
 const char *cu_small_at(Cu *e, const IrNode *n, const char *r, const char *c);
@@ -315,7 +319,7 @@ bool cu_is_unfinished(const Cu *e, const IrNode *n); /* its parts are not added 
 int cu_transposed(Cu *e, const IrNode *y);           /* a new slot */
 void cu_segments(Cu *e, const IrNode *n);
 void cu_small_node(Cu *e, const IrNode *n);
-/* emit_lanes.c: the kernel of a pass whose values are single numbers; false: it is not such a pass. */
+/* emit_lanes.c: the kernel of a pass whose rows fit in registers; false: it is not such a pass. */
 bool cu_pass_in_lanes(Cu *e, const FusePass *pass);
 /* emit_mma.c: products by tensor cores. false: this one is made otherwise. */
 int cu_mma_plan(Cu *e, const FusePass *pass); /* blocks at once; 0: none is made so */

@@ -79,6 +79,13 @@ bool cu_is_local(const Cu *e, const IrNode *n) {
 bool cu_is_csr(const Cu *e, const IrNode *n) {
     return fuse_is_sparse(e->f, n) && fuse_block(e->f, n)->data->kind == MAT_CSR;
 }
+bool cu_is_one_hot(const Cu *e, const IrNode *n) {
+    return cu_is_index(e, n) || cu_is_codes(e, n);
+}
+bool cu_has_numbers(const Cu *e, const IrNode *x, int64_t cols) {
+    return x->rspace == e->pass->space && !x->cspace && x->cols >= cols && !fuse_is_sparse(e->f, x) &&
+           !cu_is_index(e, x);
+}
 bool cu_is_codes(const Cu *e, const IrNode *n) {
     return fuse_is_sparse(e->f, n) && fuse_block(e->f, n)->data->kind == MAT_CODES;
 }
@@ -127,6 +134,9 @@ static const char *lane_cell(Cu *e, const char *stem, const IrNode *n) {
 static const char *row_here(Cu *e, const char *b) {
     return e->in_lanes ? "i" : arena_printf(e->arena, "i + %s", b);
 }
+const char *cu_code(Cu *e, const IrNode *x) {
+    return arena_printf(e->arena, "%s[%s]", cu_row_bind(e, BIND_CODES, x->table, x->block), row_here(e, "b"));
+}
 const char *cu_index_row(Cu *e, int table, int indicator, const char *b) {
     const char *name = cu_row_bind(e, BIND_INDEX, table, indicator);
     for (int k = 0; e->pass && k < e->indexes.len; k++)
@@ -152,10 +162,13 @@ static const char *gather_cell(Cu *e, const IrNode *n, const char *b, const char
     return arena_printf(e->arena, "(%s < %s ? %s : %s)", row, cu_arg(e, ARG_ROWS, u->rspace), cell,
                         cu_number(e, n->num));
 }
+int64_t cu_row_distance(const Cu *e, const IrNode *x) {
+    return x->op == IR_DATA ? fuse_block(e->f, x)->data->ld : x->cols;
+}
 const char *cu_gathered_rows(Cu *e, const IrNode *n, int64_t *distance) {
     const IrNode *u = n->args[0];
     if (u->op == IR_FULL || u->op == IR_IOTA || u->op == IR_COUNT || !u->rspace || !reads_any_row(e, n)) return NULL;
-    *distance = u->op == IR_DATA ? fuse_block(e->f, u)->data->ld : u->cols;
+    *distance = cu_row_distance(e, u);
     return u->op == IR_DATA ? cu_bind(e, BIND_DENSE, u->table, u->block) : cu_value(e, u, false);
 }
 /* How a row node computes its cell (b, j), wherever the result is then kept. */

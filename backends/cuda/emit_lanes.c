@@ -32,8 +32,7 @@ static bool is_own(const Lanes *l, const IrNode *x) {
     return FUSE(x)->kind == FUSE_ROW && FUSE(x)->pass == l->pass->id;
 }
 static bool is_dense(const Lanes *l, const IrNode *x) {
-    return x->rspace == l->pass->space && !x->cspace && x->cols > 0 && !fuse_is_sparse(l->e->f, x) &&
-           !cu_is_index(l->e, x);
+    return cu_has_numbers(l->e, x, 1);
 }
 /* Rows of numbers in memory, several to a row. */
 static bool is_held(const Lanes *l, const IrNode *x) {
@@ -46,15 +45,9 @@ static bool is_number(const Lanes *l, const IrNode *x) {
 static bool has_registers(const Lanes *l, const IrNode *x) {
     return is_number(l, x) || is_held(l, x) || (is_dense(l, x) && is_own(l, x));
 }
-static bool is_code(const Lanes *l, const IrNode *x) {
-    return cu_is_index(l->e, x) || cu_is_codes(l->e, x);
-}
-static int64_t row_distance(const Lanes *l, const IrNode *x) {
-    return x->op == IR_DATA ? fuse_block(l->e->f, x)->data->ld : x->cols;
-}
 /* Numbers are read in pairs where every row begins with one. */
 static bool in_pairs(const Lanes *l, const IrNode *x) {
-    return x->cols % 2 == 0 && row_distance(l, x) % 2 == 0;
+    return x->cols % 2 == 0 && cu_row_distance(l->e, x) % 2 == 0;
 }
 static int wide(const Lanes *l, const IrNode *x) {
     return l->matrices || in_pairs(l, x) ? 2 : 1;
@@ -107,12 +100,12 @@ static bool is_sum(const Lanes *l, const IrNode *n) {
     case IR_MAXALL:
     case IR_COLMIN:
     case IR_COLMAX: return is_dense(l, x);
-    case IR_COLSUMS: return is_dense(l, x) || is_code(l, x);
+    case IR_COLSUMS: return is_dense(l, x) || cu_is_one_hot(l->e, x);
     case IR_SCATTER: return is_number(l, x) || cu_is_index(l->e, x);
     case IR_MATMUL: {
         const IrNode *y = n->args[1];
-        return (has_registers(l, x) || is_code(l, x)) && (has_registers(l, y) || is_code(l, y)) &&
-               !(is_code(l, x) && is_code(l, y));
+        return (has_registers(l, x) || cu_is_one_hot(l->e, x)) && (has_registers(l, y) || cu_is_one_hot(l->e, y)) &&
+               !(cu_is_one_hot(l->e, x) && cu_is_one_hot(l->e, y));
     }
     default: return false;
     }
@@ -130,8 +123,9 @@ static bool look(Lanes *l) {
         bool row = FUSE(n)->kind == FUSE_ROW;
         if (!row && !is_sum_here(l, n)) continue;
         if (row ? !is_value(l, n) : !is_sum(l, n)) return false;
-        l->matrices = l->matrices || (row && n->cols > 1) || is_square(n) || (!row && is_code(l, n->args[0])) ||
-                      (!row && n->nargs > 1 && is_code(l, n->args[1]));
+        l->matrices = l->matrices || (row && n->cols > 1) || is_square(n) ||
+                      (!row && cu_is_one_hot(l->e, n->args[0])) ||
+                      (!row && n->nargs > 1 && cu_is_one_hot(l->e, n->args[1]));
         find_held(l, n);
         any = true;
     }
@@ -208,16 +202,13 @@ static bool choose_lanes(Lanes *l) {
 static const char *how_held(const Lanes *l, const IrNode *x) {
     return arena_printf(l->e->arena, "%lld, %d, %d", (long long)x->cols, l->lanes, wide(l, x));
 }
-static const char *memory_of(const Lanes *l, const IrNode *x) {
-    return x->op == IR_DATA ? cu_row_bind(l->e, BIND_DENSE, x->table, x->block) : cu_own_rows(l->e, x);
-}
 static void hold_rows(const Lanes *l) {
     Cu *e = l->e;
     for (int i = 0; i < l->held.len; i++) {
         const IrNode *x = l->held.data[i];
         LINE("double x%d[%lld];", x->id, (long long)held_by(l, x));
-        LINE("hold_row<%s, %d>(x%d, %s + i * %lld, lane);", how_held(l, x), in_pairs(l, x), x->id, memory_of(l, x),
-             (long long)row_distance(l, x));
+        LINE("hold_row<%s, %d>(x%d, %s + i * %lld, lane);", how_held(l, x), in_pairs(l, x), x->id, cu_own_rows(l->e, x),
+             (long long)cu_row_distance(l->e, x));
     }
 }
 /* The block's next rows, on their way to the L2 cache while these are worked on. Where there is little work, the
@@ -228,8 +219,8 @@ static void call_rows(const Lanes *l, int rows, const char *last) {
     LINE("const int64_t next = at + (int64_t)gridDim.x * %d;", rows);
     for (int i = 0; i < l->held.len; i++) {
         const IrNode *x = l->held.data[i];
-        LINE("call_rows<%d, %lld, %d>(%s, next, %s);", rows, (long long)row_distance(l, x), e->kernel->threads,
-             memory_of(l, x), last);
+        LINE("call_rows<%d, %lld, %d>(%s, next, %s);", rows, (long long)cu_row_distance(l->e, x), e->kernel->threads,
+             cu_own_rows(l->e, x), last);
     }
 }
 /* For each of x's numbers that a thread has: k, and its column c. Behind the last column it is the last one again, so
@@ -265,12 +256,12 @@ static const char *cell(const Lanes *l, const IrNode *x) {
 static const char *own_name(const Lanes *l, const IrNode *x) {
     return arena_printf(l->e->arena, "%s%d", is_own(l, x) ? "t" : "x", x->id);
 }
-static void declare(const Lanes *l, const IrNode *n, const char *with) {
+static void declare(const Lanes *l, const IrNode *n, bool zero) {
     Cu *e = l->e;
     if (n->cols == 1)
-        LINE("double t%d%s; /* %s */", n->id, *with ? " = 0" : "", cu_where(e, n));
+        LINE("double t%d%s; /* %s */", n->id, zero ? " = 0" : "", cu_where(e, n));
     else
-        LINE("double t%d[%lld]%s; /* %s */", n->id, (long long)held_by(l, n), with, cu_where(e, n));
+        LINE("double t%d[%lld]%s; /* %s */", n->id, (long long)held_by(l, n), zero ? " = {0}" : "", cu_where(e, n));
 }
 static void add_lanes(const Lanes *l, const IrNode *n) {
     Cu *e = l->e;
@@ -281,10 +272,10 @@ static void sparse_product(const Lanes *l, const IrNode *n) {
     const IrNode *x = n->args[0];
     bool many = n->cols > 1;
     const char *to = arena_printf(e->arena, many ? "t%d[k]" : "t%d", n->id), *c = many ? "c" : "0";
-    declare(l, n, " = {0}");
+    declare(l, n, true);
     if (cu_is_codes(e, x)) {
         const char *a = arena_printf(e->arena, "a%d", n->id), *w = cu_small_at(e, n, a, c);
-        LINE("const int %s = %s[i];", a, cu_row_bind(e, BIND_CODES, x->table, x->block));
+        LINE("const int %s = %s;", a, cu_code(e, x));
         if (many)
             each(l, n, arena_printf(e->arena, "if (%s >= 0) %s = %s", a, to, in_row(l, n, w, "0")));
         else
@@ -328,14 +319,14 @@ static void product(const Lanes *l, const IrNode *n) {
     if (fuse_is_sparse(e->f, x)) {
         sparse_product(l, n);
     } else if (n->cols == 1) {
-        declare(l, n, " = {0}");
+        declare(l, n, true);
         each(l, x,
              arena_printf(e->arena, "t%d += %s * %s", n->id, cell(l, x),
                           in_row(l, x, cu_small_at(e, n, "c", "0"), "0")));
         add_lanes(l, n);
     } else {
         fragments(l, n);
-        declare(l, n, "");
+        declare(l, n, false);
         LINE("row_product<%lld, %lld>(t%d, %s, b%d, lane);", (long long)held_by(l, x), (long long)n->cols, n->id,
              own_name(l, x), n->id);
     }
@@ -346,7 +337,7 @@ static void reduce_row(const Lanes *l, const IrNode *n) {
     bool least = n->op == IR_ROWMIN || n->op == IR_ROWARGMIN, arg = n->op == IR_ROWARGMIN || n->op == IR_ROWARGMAX;
     const char *v = cell(l, x), *to = arena_printf(e->arena, "t%d", n->id);
     if (n->op == IR_ROWSUMS) {
-        declare(l, n, " = {0}");
+        declare(l, n, true);
         each(l, x, arena_printf(e->arena, "%s += %s", to, in_row(l, x, v, "0")));
         add_lanes(l, n);
     } else if (arg) {
@@ -382,7 +373,7 @@ static bool hold_gathered(const Lanes *l, const IrNode *n) {
     int64_t distance;
     const char *rows = cu_gathered_rows(e, n, &distance);
     if (!rows) return false;
-    declare(l, n, "");
+    declare(l, n, false);
     LINE("hold_row<%s, %d>(t%d, %s + %s * %lld, lane);", how_held(l, n), n->cols % 2 == 0 && distance % 2 == 0, n->id,
          rows, cu_index_row(e, n->table, n->indicator, "0"), (long long)distance);
     return true;
@@ -401,7 +392,7 @@ static void computed(const Lanes *l, const IrNode *n) {
         LINE("const double t%d = %s; /* %s */", n->id, v, cu_where(e, n));
         return;
     }
-    declare(l, n, "");
+    declare(l, n, false);
     each_begin(l, n);
     LINE("    const double v = %s;", v);
     LINE("    t%d[k] = %s;", n->id, in_row(l, n, "v", "0"));
@@ -447,10 +438,7 @@ static const char *code(Lanes *l, const IrNode *x) {
     const char *name = arena_printf(e->arena, "a%d", x->id);
     if (contains(&l->codes, x)) return name;
     vec_push(e->arena, &l->codes, x);
-    const char *column = cu_is_index(e, x)
-                             ? cu_index_column(e, x, "0")
-                             : arena_printf(e->arena, "%s[i]", cu_row_bind(e, BIND_CODES, x->table, x->block));
-    LINE("const int %s = there ? %s : -1; /* %s */", name, column, cu_where(e, x));
+    LINE("const int %s = there ? %s : -1; /* %s */", name, cu_column_of(e, x), cu_where(e, x));
     return name;
 }
 /* An operand of a sum of products, turned: once for all sums. */
@@ -460,14 +448,14 @@ static const char *turned(Lanes *l, const IrNode *x) {
     if (contains(&l->turned, x)) return name;
     vec_push(e->arena, &l->turned, x);
     LINE("double %s[%lld];", name, 2 * (long long)tiles(x->cols));
-    if (is_code(l, x)) {
+    if (cu_is_one_hot(l->e, x)) {
         LINE("turn_code<%lld>(%s, %s);", (long long)tiles(x->cols), name, code(l, x));
     } else if (x->cols == 1) {
         LINE("const double v%d[2] = {lane == 0 ? %s : 0, 0};", x->id, cell(l, x));
         LINE("turn<1>(%s, v%d, there);", name, x->id);
     } else if (is_held(l, x)) {
         LINE("read_turned<%lld>(%s, %s, %lld, at + threadIdx.x / 32 * 8, %s);", (long long)x->cols, name,
-             memory_of(l, x), (long long)row_distance(l, x), cu_arg(e, ARG_LAST, 0));
+             cu_own_rows(l->e, x), (long long)cu_row_distance(l->e, x), cu_arg(e, ARG_LAST, 0));
     } else {
         LINE("turn<%lld>(%s, %s, there);", (long long)tiles(x->cols), name, own_name(l, x));
     }
@@ -476,7 +464,7 @@ static const char *turned(Lanes *l, const IrNode *x) {
 static void sum_square(Lanes *l, const IrNode *n, const char *to) {
     Cu *e = l->e;
     const IrNode *x = n->args[0], *y = n->args[1];
-    bool down = is_code(l, x), right = is_code(l, y), same = x == y;
+    bool down = cu_is_one_hot(l->e, x), right = cu_is_one_hot(l->e, y), same = x == y;
     int id = n->id;
     TOP("double g%d[%lld] = {0}; /* %s */", id, 2 * (long long)square_tiles(n), cu_where(e, n));
     const char *zx = turned(l, x), *zy = turned(l, y);
@@ -500,10 +488,10 @@ static void sum_along_columns(Lanes *l, const IrNode *n, const IrNode *x, const 
     TOP("double g%d[%lld]; /* %s */", id, held, cu_where(e, n));
     TOP("for (int k = 0; k < %lld; k++) g%d[k] = %s;", held, id, cu_neutral(n));
     const IrNode *other = n->op != IR_MATMUL ? NULL : n->args[n->args[0] == x];
-    const char *a = is_code(l, x) ? code(l, x) : other && is_code(l, other) ? code(l, other) : NULL;
-    if (other && !is_code(l, other)) LINE("const double y%d = %s;", id, cell(l, other));
+    const char *a = cu_is_one_hot(l->e, x) ? code(l, x) : other && cu_is_one_hot(l->e, other) ? code(l, other) : NULL;
+    if (other && !cu_is_one_hot(l->e, other)) LINE("const double y%d = %s;", id, cell(l, other));
     each_begin(l, x); /* what is added behind the last column stays there */
-    if (is_code(l, x))
+    if (cu_is_one_hot(l->e, x))
         LINE("    %s += c == %s ? %s : 0;", g, a, other ? arena_printf(e->arena, "y%d", id) : "1");
     else if (a)
         LINE("    if (%s == 0) %s += %s;", a, g, cell(l, x));
@@ -519,10 +507,10 @@ static void sum_all(Lanes *l, const IrNode *n, const char *to) {
     const IrNode *x = n->args[0];
     const char *g = arena_printf(e->arena, "g%d", n->id);
     TOP("double %s = %s; /* %s */", g, cu_neutral(n), cu_where(e, n));
-    if (n->op == IR_MATMUL && (is_code(l, x) || is_code(l, n->args[1])))
-        LINE("if (own && %s == 0) %s += %s;", code(l, is_code(l, x) ? x : n->args[1]), g,
-             cell(l, is_code(l, x) ? n->args[1] : x));
-    else if (is_code(l, x))
+    if (n->op == IR_MATMUL && (cu_is_one_hot(l->e, x) || cu_is_one_hot(l->e, n->args[1])))
+        LINE("if (own && %s == 0) %s += %s;", code(l, cu_is_one_hot(l->e, x) ? x : n->args[1]), g,
+             cell(l, cu_is_one_hot(l->e, x) ? n->args[1] : x));
+    else if (cu_is_one_hot(l->e, x))
         LINE("if (own && %s == 0) %s += 1;", code(l, x), g);
     else if (x->cols > 1)
         each(l, x,

@@ -21,20 +21,16 @@ enum { HELD_MOST = 36, MATRIX_MOST = 20, MAKING_MOST = 16, FEW_HELD = 24, WARPS 
 static int64_t eighths(int64_t cells) {
     return (cells + 7) / 8;
 }
-static bool has_numbers(const Cu *e, const IrNode *x, int64_t cols) {
-    return x->rspace == e->pass->space && !x->cspace && x->cols >= cols && !fuse_is_sparse(e->f, x) &&
-           !cu_is_index(e, x);
-}
 /* By shape; whether the rows then stand in the tile is another question (cu_in_tile). */
 static bool multiplies_rows(const Cu *e, const IrNode *n) {
     if (n->op != IR_MATMUL || FUSE(n)->kind != FUSE_ROW || n->cols < 3 || cu_is_product(e, n)) return false;
     const IrNode *y = n->args[1];
-    return has_numbers(e, n->args[0], 4) && y->op != IR_CONST && y->op != IR_FULL && y->op != IR_IOTA;
+    return cu_has_numbers(e, n->args[0], 4) && y->op != IR_CONST && y->op != IR_FULL && y->op != IR_IOTA;
 }
 static bool adds_products(const Cu *e, const IrNode *n) {
     if (n->op != IR_MATMUL || FUSE(n)->kind != FUSE_REDUCE || cu_is_product(e, n) || cu_needs_segments(e, n))
         return false;
-    return has_numbers(e, n->args[0], 3) && has_numbers(e, n->args[1], 3);
+    return cu_has_numbers(e, n->args[0], 3) && cu_has_numbers(e, n->args[1], 3);
 }
 /* The operand with numbers, where the other is one-hot. */
 static const IrNode *added_by_code(const Cu *e, const IrNode *n) {
@@ -42,7 +38,7 @@ static const IrNode *added_by_code(const Cu *e, const IrNode *n) {
         return NULL;
     for (int a = 0; a < 2; a++) {
         const IrNode *code = n->args[a], *v = n->args[1 - a];
-        if ((cu_is_index(e, code) || cu_is_codes(e, code)) && has_numbers(e, v, 3)) return v;
+        if (cu_is_one_hot(e, code) && cu_has_numbers(e, v, 3)) return v;
     }
     return NULL;
 }

@@ -91,8 +91,8 @@ static void declare_tile(Cu *e, const ItemVec *items) {
         at += e->tile * cu_stride(e, n);
     }
 }
-/* Where a value over the pass's rows lies, of which it reads those of its tile. */
 const char *cu_own_rows(Cu *e, const IrNode *x) {
+    if (x->op == IR_DATA) return cu_row_bind(e, BIND_DENSE, x->table, x->block);
     e->own_rows = true;
     const char *base = cu_value(e, x, false);
     e->own_rows = false;
@@ -104,11 +104,8 @@ static void fetch_rows(Cu *e, const ItemVec *items, const char *to, const char *
         const Item *it = &items->data[i];
         if (!it->copy) continue;
         const IrNode *x = it->node;
-        bool data = x->op == IR_DATA && !it->index;
-        int64_t cols = it->index ? 1 : x->cols, ld = data ? fuse_block(e->f, x)->data->ld : cols;
-        const char *base = it->index ? cu_row_bind(e, BIND_INDEX, x->table, x->indicator)
-                           : data    ? cu_row_bind(e, BIND_DENSE, x->table, x->block)
-                                     : cu_own_rows(e, x);
+        int64_t cols = it->index ? 1 : x->cols, ld = it->index ? 1 : cu_row_distance(e, x);
+        const char *base = it->index ? cu_row_bind(e, BIND_INDEX, x->table, x->indicator) : cu_own_rows(e, x);
         LINE("fetch_rows<%lld, %lld, %lld, %d>(%s_[%s], %s + %s%s, %s);", (long long)cols, (long long)ld,
              (long long)it->stride, e->kernel->threads, copy_name(e, it), to, base, row,
              ld == 1 ? "" : arena_printf(e->arena, " * %lld", (long long)ld), m);

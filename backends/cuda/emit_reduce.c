@@ -55,8 +55,7 @@ const char *cu_combined(Cu *e, const IrNode *n, const char *s, const char *v) {
 /* A one-hot operand: its column; NULL: the operand has numbers. */
 const char *cu_column_of(Cu *e, const IrNode *x) {
     if (cu_is_index(e, x)) return cu_index_column(e, x, "b");
-    if (cu_is_codes(e, x)) return arena_printf(e->arena, "%s[i + b]", cu_row_bind(e, BIND_CODES, x->table, x->block));
-    return NULL;
+    return cu_is_codes(e, x) ? cu_code(e, x) : NULL;
 }
 /* s = s and the term of cell (r, c), row b of the tile, as statements at indent `in`. */
 static void term(Cu *e, const IrNode *n, const char *in, const char *s, const char *r, const char *c) {
@@ -113,7 +112,7 @@ static int rectangle(const Cu *e, const IrNode *n, int *high, int *wide) {
 static int code_shares(const Cu *e, const IrNode *n, int64_t bytes) {
     if (n->op != IR_MATMUL || cu_needs_segments(e, n) || cu_is_product(e, n) || cu_mma_by_code(e, n)) return 0;
     const IrNode *x = n->args[0], *y = n->args[1];
-    bool cx = cu_is_index(e, x) || cu_is_codes(e, x), cy = cu_is_index(e, y) || cu_is_codes(e, y);
+    bool cx = cu_is_one_hot(e, x), cy = cu_is_one_hot(e, y);
     if (cx == cy) return 0;
     int64_t cells = n->rows * n->cols, width = cx ? n->cols : n->rows;
     if (width > CUDA_THREADS || !cells) return 0;

@@ -104,9 +104,6 @@ const char *cu_csr_value(Cu *e, const IrNode *x, bool own) {
     if (!m->values) return "1.0";
     return arena_printf(e->arena, "%s%s[p]", m->single ? "(double)" : "", block_bind(e, BIND_VALUES, x, own));
 }
-static const char *code_of(Cu *e, const IrNode *x) {
-    return arena_printf(e->arena, "%s[i + b]", cu_row_bind(e, BIND_CODES, x->table, x->block));
-}
 /* A thread makes some cells of a row, and reads the row once for all of them. */
 static void row_product_in_tile(Cu *e, const IrNode *n) {
     const IrNode *x = n->args[0];
@@ -127,8 +124,8 @@ static void row_product_in_tile(Cu *e, const IrNode *n) {
     LINE("#pragma unroll");
     LINE("        for (int u = 0; u < %lld; u++) s[u] += v * %s;", wide,
          cu_small_at(e, n, "k",
-                  whole ? "(first + u)"
-                        : arena_printf(e->arena, "(first + u < %lld ? first + u : %lld)", cols, cols - 1)));
+                     whole ? "(first + u)"
+                           : arena_printf(e->arena, "(first + u < %lld ? first + u : %lld)", cols, cols - 1)));
     LINE("    }");
     LINE("#pragma unroll");
     LINE("    for (int u = 0; u < %lld; u++)", wide);
@@ -187,7 +184,7 @@ static void row_product(Cu *e, const IrNode *n) {
         csr_loop(e, x);
         LINE("        s += %s * %s;", cu_csr_value(e, x, true), cu_small_at(e, n, cu_csr_column(e, x, true), j));
     } else if (cu_is_codes(e, x)) {
-        LINE("    const int a = %s;", code_of(e, x));
+        LINE("    const int a = %s;", cu_code(e, x));
         LINE("    const double s = a < 0 ? 0 : %s;", cu_small_at(e, n, "a", j));
     } else {
         LINE("    double s = 0;");
@@ -203,7 +200,7 @@ static void row_reduce(Cu *e, const IrNode *n) {
     bool least = n->op == IR_ROWMIN || n->op == IR_ROWARGMIN, arg = n->op == IR_ROWARGMIN || n->op == IR_ROWARGMAX;
     rows_begin(e, n);
     if (n->op == IR_ROWSUMS && cu_is_codes(e, x)) {
-        LINE("    %s = %s < 0 ? 0 : 1;", result(e, n, "0"), code_of(e, x));
+        LINE("    %s = %s < 0 ? 0 : 1;", result(e, n, "0"), cu_code(e, x));
     } else if (n->op == IR_ROWSUMS) {
         LINE("    double s = 0;");
         if (cu_is_csr(e, x)) {
@@ -249,7 +246,8 @@ static void row_expand(Cu *e, const IrNode *n) {
         if (cu_is_csr(e, x)) {
             const char *rp = block_bind(e, BIND_ROWPTR, x, here);
             LINE("    for (int64_t p = %s[r]; p < %s[r + 1]; p++) %s = %s;", rp, rp,
-                 result(e, n, arena_printf(e->arena, "%s[%s]", cols, cu_csr_column(e, x, here))), cu_csr_value(e, x, here));
+                 result(e, n, arena_printf(e->arena, "%s[%s]", cols, cu_csr_column(e, x, here))),
+                 cu_csr_value(e, x, here));
         } else if (cu_is_codes(e, x)) {
             const char *codes = block_bind(e, BIND_CODES, x, here);
             LINE("    if (%s[r] >= 0) %s = 1;", codes, result(e, n, arena_printf(e->arena, "%s[%s[r]]", cols, codes)));

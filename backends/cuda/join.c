@@ -137,7 +137,7 @@ static const char *unsuited(const JoinLookUps *l) {
 static CUdeviceptr array(Joining *j, const void *host, size_t bytes) {
     CUdeviceptr p = 0;
     bytes += !bytes;
-    if (!cuda_ok(j->d, j->d->api->memory_new(&p, bytes), j->ds, j->span, "a join", (double)bytes)) return 0;
+    if (!cuda_memory(j->d, &p, bytes, j->ds, j->span, "a join")) return 0;
     vec_push(j->arena, &j->memory, p);
     CUresult r =
         host ? j->d->api->copy_in(p, host, bytes, j->d->stream) : j->d->api->fill(p, 0xff, bytes, j->d->stream);

@@ -129,7 +129,7 @@ static bool open_bench(Bench *b, const BackendOptions *o, GpuSpeeds *out) {
     ok = ok && fine(b, a->memory_info(&free_bytes, &total), "asking for its free memory");
     b->bytes = free_bytes / 4 < COPY_MOST ? free_bytes / 4 / 4096 * 4096 : COPY_MOST;
     b->pinned_bytes = b->bytes < TRANSFER_MOST ? b->bytes : TRANSFER_MOST;
-    ok = ok && cuda_ok(b->d, a->memory_new(&b->memory, b->bytes), b->ds, (Span){0}, "measuring it", (double)b->bytes);
+    ok = ok && cuda_memory(b->d, &b->memory, b->bytes, b->ds, (Span){0}, "measuring it");
     ok = ok && fine(b, a->fill(b->memory, 0, b->bytes, b->d->stream), "clearing memory");
     ok = ok && fine(b, a->pinned_new(&b->pinned, b->pinned_bytes), "pinning memory of the host");
     if (ok) memset(b->pinned, 0, b->pinned_bytes);

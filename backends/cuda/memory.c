@@ -318,7 +318,7 @@ bool job_plan(Job *j) {
     size_t block = state_bytes(j) + j->x->layout->bytes;
     if (!fit(j, block)) return false;
     CUdeviceptr base = 0;
-    if (!cuda_ok(j->d, j->d->api->memory_new(&base, block), j->rc->diags, (Span){0}, "values", (double)block)) {
+    if (!cuda_memory(j->d, &base, block, j->rc->diags, (Span){0}, "values")) {
         j->failed = true;
         return false;
     }

@@ -209,6 +209,13 @@ static inline void add_products(double *c, const Left *x, const Right *y, bool t
 #pragma unroll
     for (int u = 0; u < HIGH * WIDE; u++) mma(c + 2 * u, left[u / WIDE], right[u % WIDE]);
 }
+/* Zero times any of them is zero. */
+template <int COUNT> static inline bool warp_finite(const double *v) {
+    double zero = 0;
+#pragma unroll
+    for (int k = 0; k < COUNT; k++) zero += v[k] * 0.0;
+    return __all_sync(0xffffffffu, zero == 0);
+}
 /* The rows of c that the four rows' codes say += these rows. Other rows get nothing, also of numbers whose product with
  * zero is not zero: then rows are added one after the other. */
 template <int ROWS, int COLS, int HIGH, int WIDE, int ACROSS, int WARPS, class Number>
@@ -216,11 +223,8 @@ static inline void add_by_code(double *c, int code, const Number *x, bool there)
     const int row = first_row<HIGH, ACROSS, WARPS>();
     double right[WIDE];
     cells_of_row<WIDE, COLS>(right, x, first_column<WIDE, ACROSS>(), there);
-    bool finite = true;
-#pragma unroll
-    for (int v = 0; v < WIDE; v++) finite = finite && fabs(right[v]) <= 1.7976931348623157e308;
     if (code >= ROWS) code = -1;
-    if (__all_sync(0xffffffffu, finite)) {
+    if (warp_finite<WIDE>(right)) {
 #pragma unroll
         for (int u = 0; u < HIGH * WIDE; u++) mma(c + 2 * u, code == row + u / WIDE * 8, right[u % WIDE]);
         return;
@@ -397,13 +401,6 @@ template <int HIGH, int WIDE, int SAME> static inline void add_tiles(double *c, 
             mma(c, x[2 * r], y[2 * k]);
             mma(c, x[2 * r + 1], y[2 * k + 1]);
         }
-}
-/* Zero times any of them is zero. */
-template <int COUNT> static inline bool warp_finite(const double *v) {
-    double zero = 0;
-#pragma unroll
-    for (int k = 0; k < COUNT; k++) zero += v[k] * 0.0;
-    return __all_sync(0xffffffffu, zero == 0);
 }
 /* The same sums row by row: a row's numbers are added to the row (DOWN), or the column, `code` of c. Zero times infinity
  * would not be nothing. */

@@ -34,7 +34,7 @@ bool product_open(const CudaDevice *d, Diags *ds) {
     size_t bytes = d->memory / 64 < WORKSPACE_MOST ? d->memory / 64 / 256 * 256 : WORKSPACE_MOST;
     CUdeviceptr workspace = 0;
     cublasHandle_t handle = NULL;
-    if (!cuda_ok(d, d->api->memory_new(&workspace, bytes), ds, (Span){0}, "cuBLAS", (double)bytes)) return false;
+    if (!cuda_memory(d, &workspace, bytes, ds, (Span){0}, "cuBLAS")) return false;
     bool ok = reported(ds, (Span){0}, blas.api->handle_new(&handle), "starting") &&
               reported(ds, (Span){0}, blas.api->set_stream(handle, d->stream), "taking its stream") &&
               reported(ds, (Span){0}, blas.api->set_workspace(handle, (void *)workspace, bytes), "taking its memory");

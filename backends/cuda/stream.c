@@ -145,8 +145,7 @@ bool stream_open(Job *j) {
             s->offset[i] = at;
             at += cuda_aligned(bind_bytes(j, i, s->rows));
         }
-    if (!cuda_ok(j->d, a->memory_new(&s->device, 2 * s->bytes), j->rc->diags, (Span){0}, "pieces of the sources",
-                 2 * (double)s->bytes)) {
+    if (!cuda_memory(j->d, &s->device, 2 * s->bytes, j->rc->diags, (Span){0}, "pieces of the sources")) {
         j->failed = true;
         return false;
     }

@@ -127,7 +127,8 @@ Matrix *kernel_t_rows(KernelContext *k, const Integration *t, const Matrix *inde
 
 /* ---- cross ---- */
 typedef struct CrossJob {
-    const Indicator *to, *from; /* rows of `out` by `to`; rows of y by `from` */
+    const Indicator *to, *from; /* rows of `out`, or of x, by `to`; rows of y by `from` */
+    const Matrix *x;            /* of cross_pairs_part */
     const Matrix *y;            /* NULL: count pairs, out is (rows of to) x (rows of from) */
     const double *w;            /* one a target row, or NULL */
     Matrix *out;
@@ -151,19 +152,13 @@ static void cross_part(void *ctx, int part, int nparts) { /* shares out the rows
     }
 }
 
-typedef struct CrossPairs {
-    const Indicator *of_x, *of_y;
-    const Matrix *x, *y;
-    const double *w;
-    Matrix *out;
-} CrossPairs;
 /* Pair of rows by pair of rows. Parts share out the columns of x, which are the rows of the result. */
 static void cross_pairs_part(void *ctx, int part, int nparts) {
-    const CrossPairs *j = ctx;
+    const CrossJob *j = ctx;
     int64_t begin, end;
     part_range(j->out->rows, part, nparts, &begin, &end);
-    for (int64_t i = 0; i < j->of_x->rows; i++) {
-        int64_t r = indicator_row(j->of_x, i), s = indicator_row(j->of_y, i);
+    for (int64_t i = 0; i < j->to->rows; i++) {
+        int64_t r = indicator_row(j->to, i), s = indicator_row(j->from, i);
         if (r < 0 || s < 0) continue;
         RowView x = row_view(j->x, r), y = row_view(j->y, s);
         double w = j->w ? j->w[i] : 1;
@@ -175,7 +170,7 @@ static void cross_pairs_part(void *ctx, int part, int nparts) {
 }
 static Matrix *cross_pairs(KernelContext *k, const Indicator *a, const Matrix *x, const Indicator *b, const Matrix *y,
                            const double *w, double work) {
-    CrossPairs j = {a, b, x, y, w, kernel_new_dense(k, x->cols, y->cols)};
+    CrossJob j = {.to = a, .from = b, .x = x, .y = y, .w = w, .out = kernel_new_dense(k, x->cols, y->cols)};
     if (j.out) thread_run(kernel_parts(k, work), cross_pairs_part, &j);
     return j.out;
 }
@@ -192,7 +187,7 @@ static Matrix *cross_scatter(KernelContext *k, const Indicator *a, const Matrix 
                              const double *w, bool counted) {
     Matrix *z = kernel_new_dense(k, x->rows, counted ? y->rows : y->cols), *out = NULL;
     if (!z) return NULL;
-    CrossJob j = {a, b, counted ? NULL : y, w, z};
+    CrossJob j = {.to = a, .from = b, .y = counted ? NULL : y, .w = w, .out = z};
     thread_run(kernel_parts(k, (double)a->rows * (1 + stored_per_row(y))), cross_part, &j);
     if (counted) {
         Matrix *ny = kernel_matmul(k, z, false, y, false);
