@@ -477,7 +477,51 @@ static void mark_in_place(const FusePlan *p, IrRegion *r) {
     }
 }
 
-static FusePlan *fuse(IrFunc *f, bool segments) {
+/* ---- one-hot rows of several passes ---- */
+/* A reader that takes a one-hot row as its code. */
+static bool reads_code(const IrNode *user) {
+    return user->op == IR_SCATTER || user->op == IR_COLSUMS ||
+           (user->op == IR_MATMUL && user->ta && user->args[0] != user->args[1]);
+}
+bool fuse_is_code(const FusePlan *p, const IrNode *n) {
+    if (n->op != IR_ONEHOT || FUSE(n)->kind != FUSE_ROW || FUSE(n)->stored) return false;
+    const FusePass *pass = pass_of(p, n);
+    for (int i = 0; i < pass->nodes.len; i++) {
+        const IrNode *u = pass->nodes.data[i];
+        for (int a = 0; a < u->nargs; a++)
+            if (u->args[a] == n && !reads_code(u)) return false;
+    }
+    return true;
+}
+/* A one-hot row that is kept, or that something in its pass reads as numbers, has as many of them as columns, although
+ * readers that add up by codes want none. Each of those gets one of its own, which its pass makes of the column of
+ * codes: only that one crosses passes. Then a row adds to its own code's sums only, as the interpreter has it, also
+ * where it is not finite. */
+static bool split_one_hot(const FusePlan *p, IrRegion *r) {
+    IrFunc *f = p->func;
+    IrNodeVec nodes = {0};
+    bool split = false;
+    for (int i = 0; i < r->nodes.len; i++) {
+        IrNode *n = r->nodes.data[i];
+        for (int a = 0; a < n->nargs && FUSE(n)->kind == FUSE_REDUCE && reads_code(n); a++) {
+            const IrNode *u = n->args[a];
+            if (u->op != IR_ONEHOT || FUSE(u)->kind != FUSE_ROW || fuse_is_code(p, u)) continue;
+            IrNode *own = arena_new_of(f->arena, IrNode);
+            *own = *u;
+            own->id = f->next_id++;
+            own->home = r;
+            vec_push(f->arena, &nodes, own);
+            n->args[a] = own;
+            split = true;
+        }
+        vec_push(f->arena, &nodes, n);
+        for (int k = 0; k < n->nregions; k++) split = split_one_hot(p, n->regions[k]) || split;
+    }
+    r->nodes = nodes;
+    return split;
+}
+
+static FusePlan *schedule(IrFunc *f, bool segments) {
     FusePlan *p = arena_new_of(f->arena, FusePlan);
     p->func = f;
     p->arena = f->arena;
@@ -486,6 +530,14 @@ static FusePlan *fuse(IrFunc *f, bool segments) {
     if (segments) find_segments(p);
     schedule_region(p, f->body);
     count_region_uses(p, f->body);
+    return p;
+}
+static FusePlan *fuse(IrFunc *f, bool segments) {
+    FusePlan *p = schedule(f, segments);
+    if (split_one_hot(p, f->body)) {
+        ir_dead_code(f);
+        p = schedule(f, segments);
+    }
     mark_in_place(p, f->body);
     fuse_verify(p);
     return p;

@@ -68,6 +68,7 @@ typedef struct FusePlan {
     VEC(FuseSegments) segments;
 } FusePlan;
 
+/* Puts copies of one-hot nodes beside what reads them as codes in other passes: f changes, and what it gives does not. */
 FusePlan *ir_fuse(IrFunc *f);
 /* Without segments: every pass runs over the rows of one space, also where those of a target are sorted. */
 FusePlan *ir_fuse_plain(IrFunc *f);
@@ -79,6 +80,8 @@ int fuse_space(const IrNode *n);
  * the sums that it makes, stand in the pass's block of table rows. */
 bool fuse_is_from_block(const FusePlan *p, const IrNode *n);
 bool fuse_is_to_block(const FusePlan *p, const IrNode *n);
+/* A one-hot row that its pass only adds up by, or counts: no row of it is made, it stays its code. */
+bool fuse_is_code(const FusePlan *p, const IrNode *n);
 /* A user that reads each cell of n once, so that n's formula may stand in its own. */
 bool fuse_reads_once(const IrNode *user, const IrNode *n);
 bool fuse_is_single(const IrFunc *f, const IrNode *n); /* a dense block whose numbers are floats */

@@ -95,8 +95,6 @@ bool emit_is_local(const Emit *e, const IrNode *n);                        /* ke
 bool emit_is_inline(const Emit *e, const IrNode *n);
 /* Sums for each row of the block of table rows that the pass is at: read where they are added up. */
 bool emit_is_block_sum(const Emit *e, const IrNode *n);
-/* A one-hot row that its pass only looks up or counts, and never makes. */
-bool emit_stays_index(const Emit *e, const IrNode *n);
 bool emit_is_picked_row(const Emit *e, const IrNode *n);
 /* Rows of values that emitted code lays out itself are padded to whole vectors: cells between cols and the stride hold
  * anything and are never read as results. */

@@ -87,28 +87,10 @@ bool emit_is_inline(const Emit *e, const IrNode *n) {
     if (fi->uses != 1 || !fi->only_user || FUSE(fi->only_user)->pass != fi->pass) return false;
     return fuse_reads_once(fi->only_user, n);
 }
-/* A one-hot row that is only looked up or counted stays its index. */
-static bool onehot_stays_index(const IrNode *n, const FusePass *pass) {
-    for (int i = 0; i < pass->nodes.len; i++) {
-        const IrNode *u = pass->nodes.data[i];
-        for (int a = 0; a < u->nargs; a++) {
-            if (u->args[a] != n) continue;
-            bool fine =
-                u->op == IR_SCATTER || u->op == IR_COLSUMS || (u->op == IR_MATMUL && u->ta && u->args[0] != u->args[1]);
-            if (!fine) return false;
-        }
-    }
-    return true;
-}
-bool emit_stays_index(const Emit *e, const IrNode *n) {
-    const FuseInfo *fi = FUSE(n);
-    return n->op == IR_ONEHOT && fi->kind == FUSE_ROW && !fi->stored &&
-           onehot_stays_index(n, e->plan->passes.data[fi->pass]);
-}
 bool emit_is_local(const Emit *e, const IrNode *n) {
     const FuseInfo *fi = FUSE(n);
     if (fi->kind != FUSE_ROW || !e->pass || fi->pass != e->pass->id) return false;
-    if (emit_stays_index(e, n)) return false;
+    if (fuse_is_code(e->plan, n)) return false;
     return fi->in_place || (!fi->stored && !emit_is_inline(e, n));
 }
 

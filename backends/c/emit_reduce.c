@@ -1,15 +1,16 @@
 /* emit_reduce.c: what a pass accumulates over its rows: sums, extremes, x' y, scatter. */
 #include "backends/c/emit_row.h"
 
-enum { TILES_MOST = 8 };                  /* rereadings of a block */
-enum { TILE_ROWS = 8 };                   /* of add_tiles(), at most */
-enum { CHAINS = 8 };                      /* vectors of results, or numbers of one, under way at a time */
-enum { PACKED = 512 << 10 };              /* bytes of a block's rows that a pass copies */
+enum { TILES_MOST = 8 };     /* rereadings of a block */
+enum { TILE_ROWS = 8 };      /* of add_tiles(), at most */
+enum { CHAINS = 8 };         /* vectors of results, or numbers of one, under way at a time */
+enum { PACKED = 512 << 10 }; /* bytes of a block's rows that a pass copies */
 
 bool emit_acc_is_transposed(const Emit *e, const IrNode *n) {
     if (n->op != IR_MATMUL || n->rows == 1) return false;
     const IrNode *x = n->args[0], *y = n->args[1];
-    return (fuse_is_sparse(e->f, y) || emit_stays_index(e, y)) && !fuse_is_sparse(e->f, x) && !emit_stays_index(e, x);
+    return (fuse_is_sparse(e->f, y) || fuse_is_code(e->plan, y)) && !fuse_is_sparse(e->f, x) &&
+           !fuse_is_code(e->plan, x);
 }
 static int64_t whole_vectors(int64_t cols) {
     return (cols + 7) / 8 * 8;
@@ -63,8 +64,7 @@ static int tile_first(const SumTile *t, int64_t j) {
 static void tile_row(Emit *e, const SumTile *t, int c, const char *indent) {
     const char *b = c ? arena_printf(e->arena, "(b + %d)", c) : "b", *row = emit_row_address(e, t->y, b);
     for (int v = tile_first(t, t->j0); v < t->l->n; v++)
-        LINE("%s    const %s y%d = %s;", indent, emit_lane_type(t->l->width[v]), v,
-             emit_lane_read(e, t->l, v, row));
+        LINE("%s    const %s y%d = %s;", indent, emit_lane_type(t->l->width[v]), v, emit_lane_read(e, t->l, v, row));
     for (int64_t j = t->j0; j < t->j1; j++) {
         LINE("%s    const double x%lld = %s;", indent, (long long)j,
              emit_cell(e, t->x, b, arena_printf(e->arena, "%lld", (long long)j)));
@@ -312,10 +312,9 @@ static bool chained_reduce(Emit *e, const IrNode *n) {
     LINE("    int b = 0;");
     LINE("    for (; b + %lld <= m; b += %lld) {", (long long)rows, (long long)rows);
     for (int r = 0; r < chains; r++) {
-        const char *to = arena_printf(e->arena, "s[%d][j]", r),
-                   *b = single ? "(b + j)"
-                        : r    ? arena_printf(e->arena, "(b + %d)", r)
-                               : "b";
+        const char *to = arena_printf(e->arena, "s[%d][j]", r), *b = single ? "(b + j)"
+                                                                     : r    ? arena_printf(e->arena, "(b + %d)", r)
+                                                                            : "b";
         LINE("        " SIMD);
         LINE("        for (int j = 0; j < %lld; j++) %s = %s;", (long long)cols, to,
              reduced(e, n, emit_cell(e, x, b, single ? "0" : "j"), to));

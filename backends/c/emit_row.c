@@ -3,7 +3,7 @@
 #include "backends/c/emit_row.h"
 
 bool emit_is_onehot_index(const Emit *e, const IrNode *n) {
-    return emit_stays_index(e, n) && FUSE(n)->pass == e->pass->id;
+    return fuse_is_code(e->plan, n) && FUSE(n)->pass == e->pass->id;
 }
 /* The 0-based column of a one-hot row, with -1 (or any number outside) for none. */
 const char *emit_onehot_column(Emit *e, const IrNode *n, const char *b) {

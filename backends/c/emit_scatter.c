@@ -8,7 +8,7 @@
 
 bool emit_scatter_counts(const Emit *e, const IrNode *n) {
     const IrNode *x = n->args[0];
-    return n->op == IR_SCATTER && emit_stays_index(e, x) && !fuse_is_to_block(e->plan, n) &&
+    return n->op == IR_SCATTER && fuse_is_code(e->plan, x) && !fuse_is_to_block(e->plan, n) &&
            e->f->spaces.data[x->rspace].rows < INT32_MAX;
 }
 static long long stride_of(const IrNode *n) {

@@ -278,7 +278,6 @@ bool cu_in_pass(const Cu *e, const IrNode *n); /* a row value of the pass being 
 bool cu_is_inline(const Cu *e, const IrNode *n);
 bool cu_is_local(const Cu *e, const IrNode *n);
 bool cu_is_kept(const Cu *e, const IrNode *n);  /* has a slot: stored, or read by a segment kernel */
-bool cu_is_index(const Cu *e, const IrNode *n); /* a one-hot row that stays its column */
 const char *cu_index_column(Cu *e, const IrNode *n, const char *b);
 bool cu_is_csr(const Cu *e, const IrNode *n);
 bool cu_is_codes(const Cu *e, const IrNode *n);

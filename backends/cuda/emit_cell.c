@@ -44,23 +44,6 @@ bool cu_is_inline(const Cu *e, const IrNode *n) {
     if (fi->uses != 1 || !fi->only_user || FUSE(fi->only_user)->pass != fi->pass) return false;
     return fuse_reads_once(fi->only_user, n);
 }
-/* A one-hot row that is only looked up or counted stays its column. */
-static bool stays_index(const IrNode *n, const FusePass *pass) {
-    for (int i = 0; i < pass->nodes.len; i++) {
-        const IrNode *u = pass->nodes.data[i];
-        for (int a = 0; a < u->nargs; a++) {
-            if (u->args[a] != n) continue;
-            if (u->op != IR_SCATTER && u->op != IR_COLSUMS &&
-                !(u->op == IR_MATMUL && u->ta && u->args[0] != u->args[1]))
-                return false;
-        }
-    }
-    return true;
-}
-bool cu_is_index(const Cu *e, const IrNode *n) {
-    return n->op == IR_ONEHOT && FUSE(n)->kind == FUSE_ROW && !FUSE(n)->stored &&
-           stays_index(n, e->plan->passes.data[FUSE(n)->pass]);
-}
 static bool read_in_tile(const Cu *e, const IrNode *n) {
     for (int i = 0; i < e->pass->nodes.len; i++) {
         const IrNode *u = e->pass->nodes.data[i];
@@ -72,7 +55,7 @@ static bool read_in_tile(const Cu *e, const IrNode *n) {
 }
 /* In an array of the tile. A kept value is there too when the pass itself reads it. */
 bool cu_is_local(const Cu *e, const IrNode *n) {
-    if (!cu_in_pass(e, n) || cu_is_index(e, n)) return false;
+    if (!cu_in_pass(e, n) || fuse_is_code(e->plan, n)) return false;
     if (FUSE(n)->in_place) return true;
     return cu_is_kept(e, n) ? read_in_tile(e, n) : !cu_is_inline(e, n);
 }
@@ -80,11 +63,11 @@ bool cu_is_csr(const Cu *e, const IrNode *n) {
     return fuse_is_sparse(e->f, n) && fuse_block(e->f, n)->data->kind == MAT_CSR;
 }
 bool cu_is_one_hot(const Cu *e, const IrNode *n) {
-    return cu_is_index(e, n) || cu_is_codes(e, n);
+    return fuse_is_code(e->plan, n) || cu_is_codes(e, n);
 }
 bool cu_has_numbers(const Cu *e, const IrNode *x, int64_t cols) {
     return x->rspace == e->pass->space && !x->cspace && x->cols >= cols && !fuse_is_sparse(e->f, x) &&
-           !cu_is_index(e, x);
+           !fuse_is_code(e->plan, x);
 }
 bool cu_is_codes(const Cu *e, const IrNode *n) {
     return fuse_is_sparse(e->f, n) && fuse_block(e->f, n)->data->kind == MAT_CODES;

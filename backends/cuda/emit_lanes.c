@@ -101,7 +101,7 @@ static bool is_sum(const Lanes *l, const IrNode *n) {
     case IR_COLMIN:
     case IR_COLMAX: return is_dense(l, x);
     case IR_COLSUMS: return is_dense(l, x) || cu_is_one_hot(l->e, x);
-    case IR_SCATTER: return is_number(l, x) || cu_is_index(l->e, x);
+    case IR_SCATTER: return is_number(l, x) || fuse_is_code(l->e->plan, x);
     case IR_MATMUL: {
         const IrNode *y = n->args[1];
         return (has_registers(l, x) || cu_is_one_hot(l->e, x)) && (has_registers(l, y) || cu_is_one_hot(l->e, y)) &&
@@ -151,7 +151,7 @@ static int64_t kept(const Lanes *l, int64_t *fragments) {
     for (int k = 0; k < l->pass->nodes.len; k++) {
         const IrNode *n = l->pass->nodes.data[k], *x = n->nargs ? n->args[0] : NULL;
         if (FUSE(n)->kind == FUSE_ROW) {
-            if (n->cols > 1 && n->op != IR_GATHER && !cu_is_inline(l->e, n) && !cu_is_index(l->e, n))
+            if (n->cols > 1 && n->op != IR_GATHER && !cu_is_inline(l->e, n) && !fuse_is_code(l->e->plan, n))
                 held += held_by(l, n);
             if (n->op == IR_MATMUL && n->cols > 1 && x->cols > 1 && !fuse_is_sparse(l->e->f, x))
                 *fragments += held_by(l, x) * tiles(n->cols);
@@ -403,7 +403,7 @@ static bool is_held_gather(const IrNode *n) {
 }
 static void value(const Lanes *l, const IrNode *n) {
     Cu *e = l->e;
-    if (cu_is_inline(e, n) || cu_is_index(e, n)) return;
+    if (cu_is_inline(e, n) || fuse_is_code(e->plan, n)) return;
     const IrNode *x = n->nargs ? n->args[0] : NULL;
     switch (n->op) {
     case IR_MATMUL:
@@ -525,7 +525,7 @@ static void sum_all(Lanes *l, const IrNode *n, const char *to) {
 static void scatter(Lanes *l, const IrNode *n) {
     Cu *e = l->e;
     const IrNode *x = n->args[0];
-    bool index = cu_is_index(e, x);
+    bool index = fuse_is_code(e->plan, x);
     const char *to = cu_value(e, n, true), *rows = cu_arg(e, ARG_ROWS, n->rspace);
     LINE("const int64_t r%d = %s; /* %s */", n->id, cu_index_row(e, n->table, n->indicator, "0"), cu_where(e, n));
     if (index) {

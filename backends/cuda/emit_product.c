@@ -79,7 +79,7 @@ static bool is_overwritten(const FusePass *pass, const IrNode *x) {
 static bool applies(const Cu *e, const FusePass *pass, const IrNode *n) {
     if (!is_wide_product(e->f, n) || (FUSE(n)->kind == FUSE_ROW && FUSE(n)->in_place)) return false;
     const IrNode *x = n->args[0], *y = n->args[1];
-    if (cu_is_index(e, x) || (FUSE(n)->kind == FUSE_REDUCE && cu_is_index(e, y))) return false;
+    if (fuse_is_code(e->plan, x) || (FUSE(n)->kind == FUSE_REDUCE && fuse_is_code(e->plan, y))) return false;
     if (FUSE(n)->kind == FUSE_ROW) return !by_kernel(e, pass, x);
     bool late = by_kernel(e, pass, x) || by_kernel(e, pass, y);
     return !late || (!is_overwritten(pass, x) && !is_overwritten(pass, y));

@@ -20,7 +20,7 @@ static const IrNode *sparse_operand(const Cu *e, const IrNode *n) {
     return NULL;
 }
 bool cu_needs_segments(const Cu *e, const IrNode *n) {
-    if (n->op == IR_SCATTER) return e->deterministic && !cu_is_index(e, n->args[0]);
+    if (n->op == IR_SCATTER) return e->deterministic && !fuse_is_code(e->plan, n->args[0]);
     const IrNode *d = sparse_operand(e, n);
     return d && (cu_is_csr(e, d) || n->rows * n->cols > CODES_IN_TILE);
 }
@@ -28,7 +28,7 @@ const IrNode *cu_segment_operand(const Cu *e, const IrNode *n) {
     const IrNode *u = n->args[0];
     if (n->op == IR_COLSUMS) return NULL;
     if (n->op == IR_MATMUL && u == sparse_operand(e, n)) u = n->args[1];
-    return cu_is_index(e, u) ? u->args[0] : u;
+    return fuse_is_code(e->plan, u) ? u->args[0] : u;
 }
 
 /* ---- in the tile ---- */
@@ -54,7 +54,7 @@ const char *cu_combined(Cu *e, const IrNode *n, const char *s, const char *v) {
 }
 /* A one-hot operand: its column; NULL: the operand has numbers. */
 const char *cu_column_of(Cu *e, const IrNode *x) {
-    if (cu_is_index(e, x)) return cu_index_column(e, x, "b");
+    if (fuse_is_code(e->plan, x)) return cu_index_column(e, x, "b");
     return cu_is_codes(e, x) ? cu_code(e, x) : NULL;
 }
 /* s = s and the term of cell (r, c), row b of the tile, as statements at indent `in`. */
@@ -239,7 +239,7 @@ static void atomic_scatter(Cu *e, const IrNode *n) {
     const char *to = cu_value(e, n, true), *row = cu_index_row(e, n->table, n->indicator, "b");
     const char *rows = cu_arg(e, ARG_ROWS, n->rspace);
     long long cols = (long long)n->cols;
-    if (cu_is_index(e, x)) {
+    if (fuse_is_code(e->plan, x)) {
         LINE("for (int b = threadIdx.x; b < m; b += %d) { /* %s */", e->kernel->threads, cu_where(e, n));
         LINE("    const int64_t r = %s, a = %s;", row, cu_index_column(e, x, "b"));
         LINE("    if (r < %s && a >= 0 && a < %lld) atomicAdd(&%s[r * %lld + a], 1.0);", rows, cols, to, cols);
@@ -304,7 +304,7 @@ void cu_finish(Cu *e) {
 static const char *segment_value(Cu *e, const IrNode *n, const IrNode *d) {
     if (n->op == IR_COLSUMS) return "1.0";
     const IrNode *u = n->op == IR_SCATTER || d != n->args[0] ? n->args[0] : n->args[1];
-    if (cu_is_index(e, u)) return arena_printf(e->arena, "(double)(%s == k)", cu_index_column(e, u, "i"));
+    if (fuse_is_code(e->plan, u)) return arena_printf(e->arena, "(double)(%s == k)", cu_index_column(e, u, "i"));
     return cu_stored_cell(e, u, "i", u->cols == 1 ? "0" : "k");
 }
 void cu_segments(Cu *e, const IrNode *n) {

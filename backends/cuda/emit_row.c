@@ -260,7 +260,7 @@ static void row_expand(Cu *e, const IrNode *n) {
     }
 }
 void cu_row_node(Cu *e, const IrNode *n) {
-    if (cu_is_inline(e, n) || cu_is_index(e, n) || cu_is_product(e, n) || !n->cols) return;
+    if (cu_is_inline(e, n) || fuse_is_code(e->plan, n) || cu_is_product(e, n) || !n->cols) return;
     cu_barrier_for(e, n, cu_by_row(e, n));
     switch (n->op) {
     case IR_MATMUL: row_product(e, n); break;

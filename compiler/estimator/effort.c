@@ -76,9 +76,6 @@ static double spread_through(const Counting *c, int table, int indicator) {
 static double rows_of(const Counting *c, int space) {
     return (double)c->f->spaces.data[space].rows;
 }
-static bool is_index(const IrNode *n) { /* one-hot rows that are never spelled out */
-    return n->op == IR_ONEHOT && FUSE(n)->kind == FUSE_ROW && !FUSE(n)->stored;
-}
 /* Of a value over the stored cells of a block: their number. */
 static double stored_entries(const Counting *c, const IrNode *n) {
     for (int i = 0; i < n->nargs; i++)
@@ -88,7 +85,7 @@ static double stored_entries(const Counting *c, const IrNode *n) {
     return 0;
 }
 static MatKind kind_of(const Counting *c, const IrNode *n) {
-    return n->op == IR_DATA ? fuse_block(c->f, n)->data->kind : is_index(n) ? MAT_CODES : MAT_DENSE;
+    return n->op == IR_DATA ? fuse_block(c->f, n)->data->kind : fuse_is_code(c->plan, n) ? MAT_CODES : MAT_DENSE;
 }
 /* Entries of x's sparse rows visited, each with `width` numbers to add up. */
 static void add_sparse(Counting *c, const IrNode *x, double rows, double width) {
@@ -131,7 +128,7 @@ static void count_product(Counting *c, const IrNode *n, double rows) {
 }
 static void count_index(Counting *c, const IrNode *n, double rows) {
     const IrNode *x = n->args[0];
-    bool gather = n->op == IR_GATHER, once = is_index(x);
+    bool gather = n->op == IR_GATHER, once = fuse_is_code(c->plan, x);
     double cols = once ? 1 : (double)n->cols, lines = ceil(cols / LANES) - 1;
     const Indicator *ind = &c->f->tables.data[n->table].data->indicators[n->indicator];
     if (gather ? fuse_is_from_block(c->plan, n) : fuse_is_to_block(c->plan, n)) {

@@ -55,6 +55,26 @@ static bool read_line(char *line, Measured *m) {
     m->make = v[5];
     return !field && m->run > 0 && m->make >= 0 && m->analytic_run >= 0 && m->analytic_make >= 0;
 }
+/* Joining and arranging are the same work for all trainings of a data set, and were measured with each of them: the
+ * least counts, as among the rounds of one. What was made, and that it is as much, names and work say. */
+static size_t made_name(const char *candidate) { /* without " with X'X", which is no matter of the data */
+    const char *rest = strstr(candidate, " without X'X");
+    if (!rest) rest = strstr(candidate, " with X'X");
+    return rest ? (size_t)(rest - candidate) : strlen(candidate);
+}
+static bool is_same_make(const Measured *a, const Measured *b) {
+    size_t of_a = made_name(a->candidate), of_b = made_name(b->candidate);
+    return of_a == of_b && !strncmp(a->candidate, b->candidate, of_a) &&
+           !memcmp(a->effort + NEFFORTS, b->effort + NEFFORTS, sizeof(double) * NMAKE_EFFORTS);
+}
+static void share_makes(MeasuredVec *m) {
+    for (int begin = 0, end; begin < m->len; begin = end) {
+        for (end = begin; end < m->len && !strcmp(m->data[end].dataset, m->data[begin].dataset);) end++;
+        for (int i = begin; i < end; i++)
+            for (int k = begin; k < end; k++)
+                if (is_same_make(&m->data[i], &m->data[k])) m->data[i].make = fmin(m->data[i].make, m->data[k].make);
+    }
+}
 bool measured_read(Arena *arena, Diags *ds, const char *path, MeasuredFile *out) {
     const char *why;
     size_t len;
@@ -93,5 +113,6 @@ bool measured_read(Arena *arena, Diags *ds, const char *path, MeasuredFile *out)
         at = (size_t)(end - text) + 1;
     }
     out->whole = at;
+    share_makes(&out->rows);
     return true;
 }

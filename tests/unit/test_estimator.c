@@ -591,6 +591,38 @@ static void measurements_survive_their_file(void **state) {
     assert_false(measured_read(arena, ds, path, &back));
     buf_free(&text);
 }
+/* A join is the same for two trainings of a data set, with X'X or without; not in another data set, nor of other work.
+ */
+static void makes_are_shared(void **state) {
+    (void)state;
+    char path[] = "/tmp/amal-rows-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    MeasuredVec one = {0};
+    measurements(&one, 2);
+    Measured first = one.data[1], with = first, again = first, more = first, next = one.data[3];
+    with.candidate = "materialized with X'X";
+    with.make /= 2;
+    again.training = with.training = more.training = "b ridge";
+    more.make /= 8;
+    more.effort[NEFFORTS + MAKE_fresh_bytes] *= 2;
+    const Measured *all[] = {&first, &again, &with, &more, &next};
+    Buf text = {0};
+    measured_header(&text);
+    measured_machine(&text, &machine);
+    for (int i = 0; i < 5; i++) measured_line(&text, all[i]);
+    assert_int_equal(write(fd, text.data, text.len), (ssize_t)text.len);
+    MeasuredFile back;
+    assert_true(measured_read(arena, ds, path, &back));
+    static const double makes[] = {2e-3, 2e-3, 2e-3, 5e-4, 4e-3};
+    for (int i = 0; i < 5; i++) {
+        assert_float_equal(back.rows.data[i].make, makes[i], 0);
+        assert_float_equal(back.rows.data[i].run, all[i]->run, 1e-4 * all[i]->run);
+    }
+    close(fd);
+    unlink(path);
+    buf_free(&text);
+}
 /* Times that are sums of work, and now and then ten times as much: the seconds come back. */
 static void seconds_of_work_are_fitted(void **state) {
     (void)state;
@@ -761,6 +793,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(a_changed_model_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(the_choice_says_why, setup, teardown),
         cmocka_unit_test_setup_teardown(measurements_survive_their_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(makes_are_shared, setup, teardown),
         cmocka_unit_test_setup_teardown(seconds_of_work_are_fitted, setup, teardown),
         cmocka_unit_test_setup_teardown(work_is_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(a_rule_is_learned, setup, teardown),

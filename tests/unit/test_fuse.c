@@ -137,12 +137,37 @@ static void test_order(void **state) {
     world_free(&w);
 }
 
+/* One-hot rows that two passes add up by: each makes its own of the codes, and no numbers of them are kept. */
+static void test_codes(void **state) {
+    (void)state;
+    World w = world_new(60, true);
+    world_function(&w);
+    IrNode *rows = text_build(&w, "R"), *codes = ir_onehot(w.b, text_build(&w, "rowargmin(R)"), 3);
+    IrNode *most = ir_unary(w.b, IR_COLMAX, ir_matmul(w.b, codes, true, rows, false));
+    IrNode *spread = ir_unary(w.b, IR_ABS, ir_binary(w.b, IR_SUB, rows, most));
+    world_output(&w, ir_matmul(w.b, codes, true, spread, false));
+    ir_verify(w.f, "building");
+    PassOptions o = {.threads = 1, .verify = true};
+    IrFunc *f = ir_optimize(w.f, &o);
+    FusePlan *p = ir_fuse(f);
+    ir_verify(f, "fusing");
+    assert_int_equal(p->passes.len, 2);
+    for (int i = 0; i < 2; i++) {
+        int found = 0;
+        for (int k = 0; k < p->passes.data[i]->nodes.len; k++) {
+            const IrNode *n = p->passes.data[i]->nodes.data[k];
+            found += n->op == IR_ONEHOT && fuse_is_code(p, n);
+            assert_true(!FUSE(n)->stored || n->op == IR_ROWARGMIN);
+        }
+        assert_int_equal(found, 1);
+    }
+    world_free(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_segments),
-        cmocka_unit_test(test_sparse_sums),
-        cmocka_unit_test(test_rotation),
-        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_segments), cmocka_unit_test(test_sparse_sums), cmocka_unit_test(test_rotation),
+        cmocka_unit_test(test_order),    cmocka_unit_test(test_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
