@@ -31,3 +31,22 @@ const char *emit_text_where(const IrFunc *f, const IrNode *n) {
         if (p[0] == '*' && p[1] == '/') *p = '.';
     return kept;
 }
+const char *emit_text_small(Arena *arena, const IrNode *n, EmitCell cell, void *emitter, const char *columns) {
+    const IrNode *x = n->nargs ? n->args[0] : NULL;
+    switch (n->op) {
+    case IR_TRANSPOSE: return cell(emitter, x, "c", "r");
+    case IR_STORED: return cell(emitter, x, "r", "c");
+    case IR_SLICE_COLS: return cell(emitter, x, "r", arena_printf(arena, "(c + %lld)", (long long)n->i0));
+    case IR_SLICE_ROWS: return cell(emitter, x, arena_printf(arena, "(r + %lld)", (long long)n->i0), "c");
+    case IR_PICK: return cell(emitter, x, arena_printf(arena, "%s[r]", columns), "c");
+    case IR_PICK_COLS: return cell(emitter, x, "r", arena_printf(arena, "%s[c]", columns));
+    case IR_ONEHOT: return arena_printf(arena, "(double)(%s == c + 1)", cell(emitter, x, "r", "0"));
+    case IR_EYE: return "(double)(r == c)";
+    case IR_DIAG: {
+        bool down = x->cols == 1 && x->rows == n->rows, across = x->rows == 1 && n->rows > 1;
+        if (!down && !across) return cell(emitter, x, "r", "r");
+        return arena_printf(arena, "(r == c ? %s : 0)", cell(emitter, x, down ? "r" : "0", down ? "0" : "r"));
+    }
+    default: return NULL;
+    }
+}

@@ -9,6 +9,7 @@
 #include "compiler/base.h"
 #include <math.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 /* ---- giving up ---- */
@@ -29,7 +30,13 @@ struct Arena {
     Chunk *first; /* the one being filled; earlier ones follow it */
     size_t next_size;
 };
-enum { CHUNK_HEAD = (sizeof(Chunk) + 15) / 16 * 16, CHUNK_FIRST = 4096, CHUNK_LAST = 1 << 20 };
+enum {
+    CHUNK_HEAD = (sizeof(Chunk) + 15) / 16 * 16,
+    CHUNK_FIRST = 4096,
+    CHUNK_TOUCHED = 64 << 10,
+    CHUNK_LAST = 1 << 20,
+    PAGE = 4096
+};
 
 Arena *arena_new(void) {
     Arena *a = mem_alloc(sizeof *a);
@@ -46,8 +53,21 @@ void arena_free(Arena *a) {
     mem_free(a);
 }
 
+/* The pages of a chunk that will be filled, at once: one by one, as they are written, takes four times as long, and
+ * that was a tenth of a short run. */
+static void touch(void *p, size_t bytes) {
+#ifdef MADV_POPULATE_WRITE
+    uintptr_t begin = ((uintptr_t)p + PAGE - 1) / PAGE * PAGE, end = ((uintptr_t)p + bytes) / PAGE * PAGE;
+    if (bytes >= CHUNK_TOUCHED && bytes <= CHUNK_LAST + CHUNK_HEAD)
+        (void)madvise((void *)begin, end - begin,
+                      MADV_POPULATE_WRITE); /* advice: where it is not known they come later */
+#else
+    (void)p, (void)bytes;
+#endif
+}
 static Chunk *chunk_new(size_t size) {
     Chunk *c = mem_alloc(CHUNK_HEAD + size);
+    touch(c, CHUNK_HEAD + size);
     c->size = size;
     return c;
 }

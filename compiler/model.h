@@ -35,7 +35,7 @@ typedef struct Model {
     /* of the training, for the report */
     const char *strategy, *why, *backend;
     int64_t iterations, rows;
-    double seconds_compile, seconds_train;
+    double seconds_choose, seconds_compile, seconds_train;
     bool loaded;        /* from a file: owns its dictionaries; otherwise they are the integration's */
 } Model;
 bool model_save(Diags *ds, Span at, const Model *m, const char *path);

@@ -26,7 +26,7 @@ void report_print(Report *r, const char *expr, const Matrix *value, const char *
 void report_file(Report *r, const char *what, const char *path, int64_t rows, int64_t bytes);
 
 typedef struct ReportSeconds {
-    double read, match, compile, train, total;
+    double read, match, choose, compile, train, total;
 } ReportSeconds;
 /* The whole object, ending in a newline. errors: the diagnostics as a JSON array instead of results when the run failed
  * (NULL: it did not). */

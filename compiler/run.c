@@ -375,6 +375,7 @@ static bool step_train(Run *r, const Stmt *s) {
     if (!m) return false;
     m->strategy = r->strategy;
     m->why = choice.why;
+    m->seconds_choose = choice.seconds;
     vec_push(r->arena, &r->models, ((NamedModel){loop_key(r, m->name), m}));
     if (!parameters_finite(r, s, m)) return false;
     run_bind(r, (Binding){.name = m->name, .kind = BIND_MODEL, .model = m});
@@ -567,6 +568,7 @@ bool run_params(Run *r) {
 static void write_json(Run *r, double began) {
     ReportSeconds s = {.read = data_seconds_read(r->data),
                        .match = data_seconds_match(r->data) + data_seconds_materialize(r->data),
+                       .choose = r->seconds_choose,
                        .compile = r->seconds_compile,
                        .train = r->seconds_train,
                        .total = time_now() - began};

@@ -281,7 +281,7 @@ void run_note_planned(Run *r, const Integration *in, const Integration *data) {
     note_arrays(r, data);
 }
 
-StrategyChoice run_choose(Run *r, const Training *t, const Integration *in) {
+static StrategyChoice choose(Run *r, const Training *t, const Integration *in) {
     bool automatic = r->o->backend && !strcmp(r->o->backend, BACKEND_AUTO);
     r->backend = NULL;
     StrategyChoice c = run_choose_strategy(r, t, in);
@@ -296,5 +296,12 @@ StrategyChoice run_choose(Run *r, const Training *t, const Integration *in) {
         c.why = arena_printf(r->arena, "%s; backend c: %s", c.why, why);
     }
     if (automatic) r->backend = c.backend ? c.backend : &backend_c;
+    return c;
+}
+StrategyChoice run_choose(Run *r, const Training *t, const Integration *in) {
+    double began = time_now();
+    StrategyChoice c = choose(r, t, in);
+    c.seconds = time_now() - began;
+    r->seconds_choose += c.seconds;
     return c;
 }

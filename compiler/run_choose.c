@@ -13,15 +13,17 @@ enum {
 
 IrFunc *run_lower_candidate(void *user, const CandidateProgram *p) {
     const LoweringOf *z = user;
-    LowerEnv env = run_env(z->r);
-    const Training *t = z->t;
-    Lowered *l = lower_fit(&env, t->a, t->nhyper, t->hyper, p->data, t->s->span, t->s->train.name.text);
-    if (!l) return NULL;
+    const IrFunc *f = p->over_t;
+    if (!f) {
+        LowerEnv env = run_env(z->r);
+        const Training *t = z->t;
+        Lowered *l = lower_fit(&env, t->a, t->nhyper, t->hyper, p->data, t->s->span, t->s->train.name.text);
+        if (!l) return NULL;
+        f = l->func;
+    }
     PassOptions o = run_passes(z->r, p->strategy);
     o.dump_after = NULL;
-    o.disabled |= p->without;
-    ir_choose_gram(&o, p->gram);
-    return ir_optimize(l->func, &o);
+    return candidate_optimize(p, f, &o);
 }
 
 /* ---- what was asked for ---- */

@@ -34,7 +34,7 @@ typedef struct Run {
     const Backend *backend; /* of the training under way, where auto chose it; NULL: what was asked for, or c */
     VEC(const void *) sent; /* explain: arrays that the GPU would have from earlier trainings */
     const char *training;   /* "training m", for its progress bar */
-    double seconds_compile, seconds_train;
+    double seconds_choose, seconds_compile, seconds_train;
     bool rebinding;      /* only what binds names runs: what printed or wrote has done so before */
     Explain *plan;       /* explain.h; NULL: not wanted */
     RunProfile *profile; /* of the training under way; NULL: not wanted */

@@ -5,15 +5,15 @@
  * non-zeros). tuple ratio = rows of T / rows used of the repeated tables; feature ratio = width of the repeated tables
  * / width of the others. */
 #include "compiler/strategy.h"
+#include "compiler/machine.h"
 #include "ir/level1.h"
-#include <unistd.h>
 
 /* Rule 2: above this tuple ratio at this feature ratio the gather always pays (performance.md, break-even table, the
  * slowest algorithm of it, with a margin). */
 static const struct { double feature_ratio, tuple_ratio; } repeats_pay[] = {{4, 5}, {2, 8}, {1, 20}};
 #define MN_FACTOR 4.0          /* rule 3: rows of T per row of its sources */
 #define UNION_ROWS_A_PASS 1000 /* rule 4: below it a pass's overhead is felt */
-#define MEMORY_SHARE 0.8       /* of physical memory that T may take */
+#define MEMORY_SHARE 0.8       /* of the memory that the process may have: T may take it */
 #define COPY_BYTES_A_SECOND 3e9
 
 double strategy_block_width(const Integration *in, const IntBlock *b) {
@@ -24,13 +24,8 @@ double strategy_block_width(const Integration *in, const IntBlock *b) {
     return (double)m->cols;
 }
 
-static double physical_memory(void) {
-    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-    return pages > 0 && size > 0 ? (double)pages * (double)size : 0;
-}
-
 bool strategy_bytes_fit(double bytes) {
-    double memory = physical_memory();
+    double memory = machine_memory();
     return memory <= 0 || bytes <= MEMORY_SHARE * memory;
 }
 bool strategy_fits_memory(const Integration *in) {
@@ -70,10 +65,10 @@ bool strategy_by_rule(Arena *arena, const Integration *in, bool already_material
         out->why = "one table already holds every column: there is nothing to join";
         return true;
     }
-    double bytes = (double)integration_materialized_bytes(in), memory = physical_memory();
+    double bytes = (double)integration_materialized_bytes(in), memory = machine_memory();
     if (!already_materialized && !strategy_fits_memory(in)) {
-        out->why = arena_printf(arena, "the joined table would take %.1f GB and the machine has %.1f GB", bytes / 1e9,
-                                memory / 1e9);
+        out->why = arena_printf(arena, "the joined table would take %.1f GB and there are %.1f GB for it and the rest",
+                                bytes / 1e9, memory / 1e9);
         return true;
     }
     out->of_thumb = true;

@@ -21,6 +21,7 @@ typedef struct StrategyChoice {
     const char
         *rule; /* what was asked for, or the logic that left no choice between joined and not; NULL: estimates did */
     const struct Backend *backend; /* that runs it; NULL: the one that was asked for, or the default */
+    double seconds;                /* that choosing took, a model's reading included */
 } StrategyChoice;
 
 /* Row order. Which indicators sorting the rows by may pay: those through which rows of a table are read more than once.

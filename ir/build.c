@@ -32,6 +32,16 @@ int ir_add_table(IrFunc *f, const Integration *data, const char *name) {
     vec_push(f->arena, &f->tables, t);
     return table;
 }
+IrFunc *ir_with_data(const IrFunc *f, const Integration *data) {
+    IrFunc *g = arena_new_of(f->arena, IrFunc);
+    *g = *f;
+    AMAL_CHECK(f->tables.len == 1 && !f->factorized && data->rows == f->tables.data[0].data->rows);
+    memset(&g->spaces, 0, sizeof g->spaces);
+    memset(&g->tables, 0, sizeof g->tables);
+    vec_push(g->arena, &g->spaces, f->spaces.data[0]);
+    (void)ir_add_table(g, data, f->tables.data[0].name);
+    return g;
+}
 int ir_add_input(IrFunc *f, const char *name, int64_t rows, int64_t cols, int rspace, Span span) {
     IrInput in = {.name = name,
                   .rows = rows,

@@ -136,6 +136,8 @@ typedef struct IrBuilder {
 } IrBuilder;
 IrFunc *ir_func_new(Arena *arena, Diags *ds, const char *name);
 int ir_add_table(IrFunc *f, const Integration *data, const char *name); /* adds the target space; block spaces too */
+/* f, of one table and at level 1, over other blocks of the same target: a function that shares f's nodes. */
+IrFunc *ir_with_data(const IrFunc *f, const Integration *data);
 int ir_add_input(IrFunc *f, const char *name, int64_t rows, int64_t cols, int rspace, Span span);
 IrBuilder *ir_builder(IrFunc *f);  /* at f->body */
 IrNode *ir_const(IrBuilder *b, double v);
@@ -212,6 +214,9 @@ IrFunc *ir_chain(const IrFunc *f, const PassOptions *o);     /* level 1 -> 1: or
 IrFunc *ir_factorize(const IrFunc *f, const PassOptions *o); /* level 1 -> 2 */
 IrFunc *ir_rotate(const IrFunc *f, const PassOptions *o);    /* level 2 -> 2: reductions of carried row values one iteration earlier */
 IrFunc *ir_optimize(const IrFunc *f, const PassOptions *o);  /* all of them in the order of the table */
+/* The same in two parts: first what does not ask how T is stored, so that it may be done once for several ways to store it. */
+IrFunc *ir_optimize_first(const IrFunc *f, const PassOptions *o);
+IrFunc *ir_optimize_rest(const IrFunc *f, const PassOptions *o);
 
 /* ---- order.c: may the rows of `space` (a target's) stand in another order than the script's? Nothing of f then names rows by their place, and what
  * it gives for them can be put back. false: *why is what stands in the way, *at the node. ---- */

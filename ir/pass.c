@@ -94,9 +94,9 @@ bool ir_pass_known(const char *name) {
     return false;
 }
 
-IrFunc *ir_optimize(const IrFunc *f, const PassOptions *o) {
+static IrFunc *run_passes(const IrFunc *f, const PassOptions *o, int begin, int end) {
     IrFunc *g = (IrFunc *)f;
-    for (int i = 0; i < PASS_COUNT; i++) {
+    for (int i = begin; i < end; i++) {
         const Pass *p = &passes[i];
         if (o->disabled >> p->off & 1) continue;
         g = p->run(g, o);
@@ -110,4 +110,14 @@ IrFunc *ir_optimize(const IrFunc *f, const PassOptions *o) {
         }
     }
     return g;
+}
+IrFunc *ir_optimize(const IrFunc *f, const PassOptions *o) {
+    return run_passes(f, o, 0, PASS_COUNT);
+}
+enum { WHATEVER_STORAGE = 1 }; /* passes: shifts, which ask whether T is sparse, are left out of the first */
+IrFunc *ir_optimize_first(const IrFunc *f, const PassOptions *o) {
+    return run_passes(f, o, 0, WHATEVER_STORAGE);
+}
+IrFunc *ir_optimize_rest(const IrFunc *f, const PassOptions *o) {
+    return run_passes(f, o, WHATEVER_STORAGE, PASS_COUNT);
 }

@@ -42,9 +42,9 @@ typedef struct Guard {
 
 static Rule rules[] = {
 #define RULE(name, group, left, right, guard)                                                                          \
-    {name, group, left, right, guard, NULL, NULL, NULL, NULL, 0, 0, 0, 0, false},
+    {name, group, left, right, guard, NULL, NULL, NULL, NULL, 0, 0, 0, 0, false, {{0, 0}}},
 #define CODE(name, group, left, right, function)                                                                       \
-    {name, group, left, right, "", function, NULL, NULL, NULL, 0, 0, 0, 0, false},
+    {name, group, left, right, "", function, NULL, NULL, NULL, 0, 0, 0, 0, false, {{0, 0}}},
 #include "ir/rewrites.def"
 #undef RULE
 #undef CODE
@@ -224,6 +224,27 @@ static IrOp seen_as(IrOp op, bool t) {
     default: return op;
     }
 }
+static void put_op(OpSet *s, IrOp op) {
+    IrOp turned = seen_as(op, true);
+    if (turned < op) op = turned;
+    s->bits[op / 64] |= 1ull << op % 64;
+}
+_Static_assert(IR_COUNT_OF_OPS <= 128, "an OpSet has 128 bits");
+OpSet pattern_operands(const IrNode *n) {
+    OpSet s = {{0, 0}};
+    for (int i = 0; i < n->nargs; i++) put_op(&s, val_of(n->args[i]).n->op);
+    return s;
+}
+static OpSet operands_of(const Pattern *left) {
+    OpSet s = {{0, 0}};
+    for (int i = 0; i < left->nargs; i++) {
+        const Pattern *p = left->args[i];
+        while (p->kind == PAT_OP && p->op == IR_TRANSPOSE) p = p->args[0];
+        if (p->kind == PAT_OP) put_op(&s, p->op);
+        if (p->kind == PAT_NUM) put_op(&s, IR_CONST);
+    }
+    return s;
+}
 /* Whether a rule's left side may be a node of this operator, seen as it is or transposed. */
 static bool may_hold(const Rule *r, IrOp op, bool t) {
     return r->code || r->left->kind != PAT_OP || r->left->op == seen_as(op, t);
@@ -251,6 +272,7 @@ static void rules_parse(void) {
         rule->left = read_sum(&r);
         if (peek(&r)) internal_error("rule %s: \"%s\" is left over", rule->name, r.at);
         rule->nswaps = number_swaps(rule->left, 0);
+        if (rule->left->op != IR_TRANSPOSE) rule->operands = operands_of(rule->left);
         r.may_add = false;
         r.at = rule->right_text;
         rule->right = read_sum(&r);

@@ -23,6 +23,10 @@ typedef struct Simplifier {
     const IrNode *old; /* that old node, NULL while settling what a rule made */
 } Simplifier;
 
+/* Operators, as a set; one and what it is seen as transposed are the same. */
+typedef struct OpSet {
+    uint64_t bits[2];
+} OpSet;
 typedef struct Pattern Pattern;
 typedef struct Rule {
     const char *name, *group;
@@ -32,11 +36,16 @@ typedef struct Rule {
     struct Guard *guards;
     int nguards, nvars, nswaps, group_index;
     bool straight;
+    OpSet operands; /* which the left side has below its own: without them a node is not looked at */
 } Rule;
 Rule *ir_rules(int *count); /* parsed on the first call */
 /* Numbers of the rules that may hold of a node of this operator, in their order; *count of them. */
 const uint8_t *ir_rules_of(IrOp op, int *count);
 
+OpSet pattern_operands(const IrNode *n);
+static inline bool ops_are_among(OpSet some, OpSet all) {
+    return !(some.bits[0] & ~all.bits[0]) && !(some.bits[1] & ~all.bits[1]);
+}
 /* What the rule makes of n (same shape and spaces), or NULL. */
 IrNode *pattern_apply(Simplifier *s, const Rule *r, IrNode *n);
 

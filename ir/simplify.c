@@ -20,9 +20,10 @@ IrNode *simplify_settle(Simplifier *s, IrNode *n) {
     int count;
     const Rule *rules = ir_rules(&count);
     const uint8_t *may = ir_rules_of(n->op, &count);
+    OpSet operands = pattern_operands(n);
     for (int i = 0; i < count; i++) {
         const Rule *r = &rules[may[i]];
-        if (!rule_on(s, r, may[i])) continue;
+        if (!ops_are_among(r->operands, operands) || !rule_on(s, r, may[i])) continue;
         s->old = n->id == s->root_id ? old : NULL;
         IrNode *made = r->code ? r->code(s, n) : pattern_apply(s, r, n);
         if (!made || made == n) continue;
@@ -30,6 +31,7 @@ IrNode *simplify_settle(Simplifier *s, IrNode *n) {
         if (++s->steps > MOST_STEPS) internal_error("rules do not end: the last was %s", r->name);
         n = made;
         may = ir_rules_of(n->op, &count);
+        operands = pattern_operands(n);
         i = -1; /* from the first rule again: constants and identities before the rest */
     }
     s->depth--;

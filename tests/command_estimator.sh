@@ -53,7 +53,7 @@ estimator points.csv "(analytic cost: points.csv: it is not an estimator's model
 estimator missing.model "W607"
 : >"$tmp/command/empty.model"
 estimator empty.model "W607"
-printf 'amal estimator 3\nversion 0\nend 0000000000000000\n' >"$tmp/command/damaged.model"
+printf 'amal estimator 4\nversion 0\nend 0000000000000000\n' >"$tmp/command/damaged.model"
 estimator damaged.model "it is damaged: its checksum is wrong"
 
 # ---- the shipped model: it decides, also where a rule of thumb would ----

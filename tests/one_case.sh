@@ -6,6 +6,7 @@
 #                                                                     sorted; absorbed: factorized, tables absorbed; arranged: both
 #   one_case.sh single SCRIPT BASE BACKEND STRATEGY                   the same with --precision single
 #   one_case.sh reference SCRIPT DATA BACKEND STRATEGY                as SCRIPT's .expect says
+#   one_case.sh tidy SCRIPT FOLDER c STRATEGY                         the C of each training, without a warning but of what is not used
 #   one_case.sh emit SCRIPT FOLDER cuda STRATEGY                      the CUDA of each training, into a folder of FOLDER
 #   one_case.sh emit_single SCRIPT FOLDER cuda STRATEGY               the same with --precision single
 set -u
@@ -31,6 +32,13 @@ esac
 if [[ "$kind" = emit* ]]; then
     timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" explain "$script" --backend "$backend" --strategy "$strategy" --sort $sort --absorb $absorb --precision $precision --dump-cuda "$folder" >/dev/null 2>"$said" || wrong
     [ -n "$(find "$folder" -name '*.cu' 2>/dev/null)" ] || ! grep -q '^ *train ' "$script" || { echo "no CUDA was emitted" >"$said" && wrong; }
+    exit 0
+fi
+if [ "$kind" = tidy ]; then
+    timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" run "$script" --backend c --strategy "$strategy" --sort $sort --absorb $absorb --keep-c "$folder" --quiet >/dev/null 2>"$said" || wrong
+    for text in "$folder"/*.c; do
+        ${CC:-cc} -std=gnu17 -march=native -fopenmp-simd -Wall -Wextra -Wno-unused -Werror -fsyntax-only "$text" >"$said" 2>&1 || wrong
+    done
     exit 0
 fi
 timeout "${AMAL_CASE_SECONDS:-900}" "$AMAL" run "$script" --backend "$backend" --strategy "$strategy" --sort $sort --absorb $absorb --precision $precision ${rewrite:+--disable "$rewrite"} \

@@ -11,7 +11,7 @@
 #   docs          tests/docs/*.sh: every code explained and tested, every name in the reference, the tutorial's commands and what they write
 #   bench         tests/bench/test_bench.py: the harness of `make bench` on tiny tables
 #   lsp           tests/lsp/*.lsp: conversations with the language server, against .expected
-#   differential  tests/differential/*.amal: {interp, c} x {factorize, factorize over sorted rows, with tables absorbed, with both, materialize} x each rewrite switched off, all the same to 1e-9; c in single precision too
+#   differential  tests/differential/*.amal: {interp, c} x {factorize, factorize over sorted rows, with tables absorbed, with both, materialize} x each rewrite switched off, all the same to 1e-9; c in single precision too, and without warnings
 #   cuda          tests/cuda.sh: emitted CUDA through NVRTC, and on the CPU where there is no GPU
 #
 # Arguments: names of sections, or --update-golden. AMAL_TEST_FULL=1 runs every rewrite switched off on every way of running; without it each
@@ -234,6 +234,7 @@ run_differential() {
             ok
             for strategy in factorize sorted absorbed arranged materialize; do echo "single $script \"$base.single\" c $strategy" >>"$tmp/cases"; done
         fi
+        for strategy in factorize arranged; do echo "tidy $script \"$tmp/tidy\" c $strategy" >>"$tmp/cases"; done
         for backend in interp c; do
             for strategy in sorted absorbed arranged; do echo "differential $script \"$base\" $backend $strategy" >>"$tmp/cases"; done
             for strategy in factorize materialize; do

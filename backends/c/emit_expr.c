@@ -31,8 +31,12 @@ bool emit_is_scalar(const IrNode *n) {
 
 const char *emit_hoist(Emit *e, const char *member, const char *ctype) {
     if (!e->pass) return arena_printf(e->arena, "f->%s", member);
-    for (int i = 0; i < e->hoisted.len; i++)
-        if (!strcmp(e->hoisted.data[i], member)) return member;
+    for (int i = 0; i < e->hoisted.len; i++) {
+        if (strcmp(e->hoisted.data[i], member)) continue;
+        const char **was = &e->hoisted_decl.data[i]; /* what is read first and written later is not const */
+        if (strncmp(ctype, "const ", 6) && !strncmp(*was, "const ", 6)) *was += 6;
+        return member;
+    }
     vec_push(e->arena, &e->hoisted, member);
     vec_push(e->arena, &e->hoisted_decl, arena_printf(e->arena, "%s%s = f->%s;", ctype, member, member));
     return member;
@@ -224,7 +228,7 @@ const char *emit_cell(Emit *e, const IrNode *n, const char *b, const char *j) {
         return arena_printf(e->arena, "t%d[%s * %lld + %s]", n->id, b, (long long)emit_pad(n->cols), j);
     }
     if (here && !fi->stored && n->op != IR_ONEHOT) return computed_cell(e, n, b, j);
-    return row_cell(e, emit_hoist(e, emit_member(e, n), "double *restrict "), n->cols, emit_stride(e, n), b, j);
+    return row_cell(e, emit_hoist(e, emit_member(e, n), "const double *restrict "), n->cols, emit_stride(e, n), b, j);
 }
 bool emit_is_padded(Emit *e, const IrNode *n, int64_t cols) {
     if (!n->rspace)

@@ -54,7 +54,7 @@ const char *emit_row_address(Emit *e, const IrNode *n, const char *b) {
     if (fuse_is_single(e->f, n)) return NULL;
     const char *base = n->op == IR_DATA    ? emit_dense(e, n)
                        : n->op == IR_COUNT ? emit_hoist(e, emit_bind(e, BIND_COUNT, n->table, n->indicator), DOUBLES)
-                                           : emit_hoist(e, emit_member(e, n), "double *restrict ");
+                                           : emit_hoist(e, emit_member(e, n), DOUBLES);
     return arena_printf(e->arena, "%s + (i + %s) * %lld", base, b, stride);
 }
 const char *emit_result_row(Emit *e, const IrNode *n, const char *b) {

@@ -1,5 +1,6 @@
 /* emit_small.c: operators on small values, as plain loops with constant bounds. */
 #include "backends/c/emit.h"
+#include "backends/emit_text.h"
 
 static void loops_begin(Emit *e, int64_t rows, int64_t cols) {
     emit_line(e, &e->body, "for (int64_t r = 0; r < %lld; r++)", (long long)rows);
@@ -20,7 +21,8 @@ static void fill(Emit *e, const IrNode *n, const char *text) {
     loops_begin(e, n->rows, n->cols);
     emit_line(e, &e->body, "        %s = %s;", target(e, n), text);
 }
-static const char *at(Emit *e, const IrNode *x, const char *r, const char *c) {
+static const char *at(void *emitter, const IrNode *x, const char *r, const char *c) {
+    Emit *e = emitter;
     return emit_small_cell(e, x, x->rows == 1 ? "0" : r, x->cols == 1 ? "0" : c);
 }
 
@@ -98,14 +100,6 @@ static void small_bind(Emit *e, const IrNode *n) {
         offset += n->op == IR_CBIND ? x->cols : x->rows;
     }
 }
-static void small_pick(Emit *e, const IrNode *n) {
-    const char *cols = arena_printf(e->arena, "f->%s", emit_bind(e, BIND_COLUMNS, n->table, n->block));
-    const IrNode *x = n->args[0];
-    if (n->op == IR_PICK)
-        fill(e, n, at(e, x, arena_printf(e->arena, "%s[r]", cols), "c"));
-    else
-        fill(e, n, at(e, x, "r", arena_printf(e->arena, "%s[c]", cols)));
-}
 static void small_place(Emit *e, const IrNode *n) {
     const char *start = n->op == IR_PLACE_COLS && n->i0 == 1   ? "__builtin_inf()"
                         : n->op == IR_PLACE_COLS && n->i0 == 2 ? "-__builtin_inf()"
@@ -129,9 +123,17 @@ static void small_place(Emit *e, const IrNode *n) {
             emit_line(e, &e->body, "        %s = %s(%s, %s);", to, n->i0 == 1 ? "least_of" : "most_of", to, v);
     }
 }
+/* Each cell by itself. */
+static void small_cells(Emit *e, const IrNode *n) {
+    bool picks = n->op == IR_PICK || n->op == IR_PICK_COLS;
+    const char *columns =
+        picks ? arena_printf(e->arena, "f->%s", emit_bind(e, BIND_COLUMNS, n->table, n->block)) : NULL;
+    const char *cell = emit_text_small(e->arena, n, at, e, columns), *a[3];
+    for (int k = 0; !cell && k < n->nargs; k++) a[k] = at(e, n->args[k], "r", "c");
+    fill(e, n, cell ? cell : emit_operator(e, n, a));
+}
 void emit_small(Emit *e, const IrNode *n) {
     emit_line(e, &e->body, "/* %s */", emit_where(e, n));
-    const IrNode *x = n->nargs ? n->args[0] : NULL;
     switch (n->op) {
     case IR_MATMUL: small_product(e, n); break;
     case IR_SUM:
@@ -145,34 +147,10 @@ void emit_small(Emit *e, const IrNode *n) {
     case IR_ROWMAX:
     case IR_ROWARGMIN:
     case IR_ROWARGMAX: small_reduce(e, n); break;
-    case IR_TRANSPOSE: fill(e, n, at(e, x, "c", "r")); break;
     case IR_CBIND:
     case IR_RBIND: small_bind(e, n); break;
-    case IR_SLICE_COLS:
-        fill(e, n, emit_small_cell(e, x, "r", arena_printf(e->arena, "(c + %lld)", (long long)n->i0)));
-        break;
-    case IR_SLICE_ROWS:
-        fill(e, n, emit_small_cell(e, x, arena_printf(e->arena, "(r + %lld)", (long long)n->i0), "c"));
-        break;
-    case IR_ONEHOT: fill(e, n, arena_printf(e->arena, "(double)(%s == c + 1)", at(e, x, "r", "0"))); break;
-    case IR_EYE: fill(e, n, "(double)(r == c)"); break;
-    case IR_DIAG:
-        if (x->cols == 1 && x->rows == n->rows)
-            fill(e, n, arena_printf(e->arena, "(r == c ? %s : 0)", at(e, x, "r", "0")));
-        else if (x->rows == 1 && n->rows > 1)
-            fill(e, n, arena_printf(e->arena, "(r == c ? %s : 0)", at(e, x, "0", "r")));
-        else
-            fill(e, n, at(e, x, "r", "r"));
-        break;
-    case IR_PICK:
-    case IR_PICK_COLS: small_pick(e, n); break;
     case IR_PLACE:
     case IR_PLACE_COLS: small_place(e, n); break;
-    case IR_STORED: fill(e, n, at(e, x, "r", "c")); break;
-    default: {
-        const char *a[3];
-        for (int k = 0; k < n->nargs; k++) a[k] = at(e, n->args[k], "r", "c");
-        fill(e, n, emit_operator(e, n, a));
-    }
+    default: small_cells(e, n);
     }
 }

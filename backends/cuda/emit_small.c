@@ -2,10 +2,12 @@
  * each. Those with many independent cells are a kernel of many blocks, which consecutive ones share while each cell
  * needs the same cell of the others only. A cell that is a sum of many is made by a warp, or by a block of its own. */
 #include "backends/cuda/emit.h"
+#include "backends/emit_text.h"
 
 enum { DEEP = 256, DEEP_CELLS = 4096, WARP_DEEP = 32, WARP_CELLS = 128 };
 
-static const char *at(Cu *e, const IrNode *x, const char *r, const char *c) {
+static const char *at(void *emitter, const IrNode *x, const char *r, const char *c) {
+    Cu *e = emitter;
     return cu_small(e, x, x->rows == 1 ? "0" : r, x->cols == 1 ? "0" : c);
 }
 static bool is_wide(const IrNode *n) {
@@ -201,6 +203,14 @@ static bool in_one_block(const IrNode *n) {
     default: return false;
     }
 }
+/* Each cell by itself. */
+static void small_cells(Cu *e, const IrNode *n) {
+    bool picks = n->op == IR_PICK || n->op == IR_PICK_COLS;
+    const char *columns = picks ? cu_bind(e, BIND_COLUMNS, n->table, n->block) : NULL;
+    const char *cell = emit_text_small(e->arena, n, at, e, columns), *a[3];
+    for (int k = 0; !cell && k < n->nargs; k++) a[k] = at(e, n->args[k], "r", "c");
+    fill(e, n, cell ? cell : cu_operator(e, n, a));
+}
 void cu_small_node(Cu *e, const IrNode *n) {
     if (!n->rows || !n->cols) return;
     if (is_deep(n)) {
@@ -210,7 +220,6 @@ void cu_small_node(Cu *e, const IrNode *n) {
         begin(e, n, !in_one_block(n) && is_wide(n));
     }
     LINE("/* %s */", cu_where(e, n));
-    const IrNode *x = n->nargs ? n->args[0] : NULL;
     switch (n->op) {
     case IR_MATMUL: small_product(e, n); break;
     case IR_SUM:
@@ -224,35 +233,11 @@ void cu_small_node(Cu *e, const IrNode *n) {
     case IR_ROWMAX:
     case IR_ROWARGMIN:
     case IR_ROWARGMAX: small_reduce(e, n); break;
-    case IR_TRANSPOSE: fill(e, n, at(e, x, "c", "r")); break;
     case IR_CBIND:
     case IR_RBIND: small_bind(e, n); break;
-    case IR_SLICE_COLS: fill(e, n, cu_small(e, x, "r", arena_printf(e->arena, "(c + %lld)", (long long)n->i0))); break;
-    case IR_SLICE_ROWS: fill(e, n, cu_small(e, x, arena_printf(e->arena, "(r + %lld)", (long long)n->i0), "c")); break;
-    case IR_ONEHOT: fill(e, n, arena_printf(e->arena, "(double)(%s == c + 1)", at(e, x, "r", "0"))); break;
-    case IR_EYE: fill(e, n, "(double)(r == c)"); break;
-    case IR_DIAG:
-        if (x->cols == 1 && x->rows == n->rows)
-            fill(e, n, arena_printf(e->arena, "(r == c ? %s : 0)", at(e, x, "r", "0")));
-        else if (x->rows == 1 && n->rows > 1)
-            fill(e, n, arena_printf(e->arena, "(r == c ? %s : 0)", at(e, x, "0", "r")));
-        else
-            fill(e, n, at(e, x, "r", "r"));
-        break;
-    case IR_PICK:
-        fill(e, n, at(e, x, arena_printf(e->arena, "%s[r]", cu_bind(e, BIND_COLUMNS, n->table, n->block)), "c"));
-        break;
-    case IR_PICK_COLS:
-        fill(e, n, at(e, x, "r", arena_printf(e->arena, "%s[c]", cu_bind(e, BIND_COLUMNS, n->table, n->block))));
-        break;
     case IR_PLACE:
     case IR_PLACE_COLS: small_place(e, n); break;
-    case IR_STORED: fill(e, n, at(e, x, "r", "c")); break;
-    default: {
-        const char *a[3];
-        for (int k = 0; k < n->nargs; k++) a[k] = at(e, n->args[k], "r", "c");
-        fill(e, n, cu_operator(e, n, a));
-    }
+    default: small_cells(e, n);
     }
     end(e, n, is_cellwise(n));
 }

@@ -8,14 +8,6 @@
 
 #include <sys/mman.h>
 
-int64_t int_memory_available(void) {
-    FILE *f = fopen("/proc/meminfo", "r");
-    long long kb = -1;
-    char line[128];
-    while (f && kb < 0 && fgets(line, sizeof line, f)) (void)!sscanf(line, "MemAvailable: %lld", &kb);
-    if (f) fclose(f);
-    return kb < 0 ? INT64_MAX : kb * 1024;
-}
 bool int_given_up(IntState *s) {
     if (!work_given_up()) return false;
     if (!s->failed)

@@ -5,6 +5,7 @@
  * null where the fill has no such value (a onehot row of zeros) and for ids. A whole-number column turns into num when
  * its fill is none. A vector column becomes one num column a component. */
 #include "backends/runtime/integration_internal.h"
+#include "compiler/machine.h"
 
 static bool whole_type(TypeKind t) {
     return t == TY_INT || t == TY_BOOL || t == TY_ROWID;
@@ -205,7 +206,7 @@ Table *integration_export(Diags *ds, const Integration *in, bool provenance) {
     int64_t ncols = spec->ncols + spec->nroles;
     for (int j = 0; j < spec->ncols; j++)
         if (spec->cols[j].encoding == ENC_VECTOR) ncols += in->encoders[j].nfeatures;
-    if ((double)ncols * (double)in->rows * 8 > (double)int_memory_available() || ncols > INT32_MAX / 2) x.ok = false;
+    if (!machine_has_memory((double)ncols * (double)in->rows * 8) || ncols > INT32_MAX / 2) x.ok = false;
     x.cols = x.ok ? arena_array(x.arena, Column, ncols) : NULL;
     for (int j = 0; j < spec->ncols && x.ok; j++) {
         bool vector = spec->cols[j].encoding == ENC_VECTOR;

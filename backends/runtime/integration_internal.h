@@ -135,7 +135,6 @@ struct IntegrationState {
 };
 typedef struct IntegrationState IntState;
 
-int64_t int_memory_available(void);                              /* bytes; INT64_MAX when unknown */
 void int_no_memory(IntState *s, const char *what, int64_t rows); /* E402, sets failed */
 bool int_given_up(IntState *s);                                  /* true: ctrl-C; E460, sets failed */
 const Table *int_table(const IntState *s, int role);

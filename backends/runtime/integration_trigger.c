@@ -13,11 +13,12 @@
  * The number of rows is known before they are allocated: for tree-shaped joins by passing products of counts up the
  * tree (O(rows)), else by a walk that only counts, up to max_rows. */
 #include "backends/runtime/integration_walk.h"
+#include "compiler/machine.h"
 
 bool triggers_reserve(IntState *s, Triggers *t, uint64_t roles, int64_t n) {
     if (n <= t->cap && t->tgd) return true;
     int64_t cap = n < 16 ? 16 : n;
-    if ((double)cap * 4 * (1 + __builtin_popcountll(roles)) > (double)int_memory_available())
+    if (!machine_has_memory((double)cap * 4 * (1 + __builtin_popcountll(roles))))
         return int_no_memory(s, "target rows", n), false;
     t->nroles = s->spec->nroles;
     if (!t->row) t->row = arena_array(s->arena, int32_t *, t->nroles);

@@ -5,6 +5,7 @@
  * or CSR when under a quarter of the cells are non-zero. */
 #include "backends/runtime/integration_internal.h"
 #include "backends/runtime/kernels.h"
+#include "compiler/machine.h"
 #include <math.h>
 
 /* ---------------- parts ---------------- */
@@ -327,8 +328,7 @@ Integration *integration_materialize(Diags *ds, const Integration *in, int threa
     int64_t nnz = integration_materialized_nnz(in);
     bool sparse = is_sparse(in, nnz);
     double bytes = sparse ? (double)nnz * 12 + (double)(in->rows + 1) * 8 : (double)in->rows * (double)in->cols * 8;
-    bool fits = bytes <= (double)int_memory_available();
-    Matrix *m = !fits ? NULL : sparse ? sparse_all(in, nnz, threads) : dense_all(in, threads);
+    Matrix *m = !machine_has_memory(bytes) ? NULL : sparse ? sparse_all(in, nnz, threads) : dense_all(in, threads);
     if (work_given_up()) {
         mat_free(m);
         diag_error(ds, "E460", in->spec->span, "interrupted while target %s was materialized", in->spec->target);

@@ -4,6 +4,7 @@
  * Linux an allocation that cannot be backed succeeds and the process is killed later, which would leave the user
  * without the numbers. */
 #include "backends/runtime/kernels_private.h"
+#include "compiler/machine.h"
 
 int64_t kernel_parallel_work = 32768;
 
@@ -31,27 +32,9 @@ void *kernel_no_memory(KernelContext *k, double bytes, const char *what) {
                        "no memory: %s are wanted for %s", text, what);
 }
 
-/* What the system could give without swapping; -1 when it does not say. */
-static double memory_available(void) {
-    FILE *f = fopen("/proc/meminfo", "r");
-    if (!f) return -1;
-    char line[128];
-    double kb = -1;
-    while (kb < 0 && fgets(line, sizeof line, f))
-        if (sscanf(line, "MemAvailable: %lf kB", &kb) != 1) kb = -1;
-    fclose(f);
-    return kb < 0 ? -1 : kb * 1024;
-}
-
-static bool memory_fits(double bytes) {
-    if (bytes < 256e6) return true;
-    double available = memory_available();
-    return available < 0 || bytes < available;
-}
-
 Matrix *kernel_new_dense(KernelContext *k, int64_t rows, int64_t cols) {
     double bytes = (double)rows * (double)cols * sizeof(double);
-    Matrix *m = memory_fits(bytes) ? mat_new_dense(rows, cols) : NULL;
+    Matrix *m = machine_has_memory(bytes) ? mat_new_dense(rows, cols) : NULL;
     if (m) return m;
     char what[96];
     snprintf(what, sizeof what, "a dense matrix of %lld x %lld", (long long)rows, (long long)cols);
@@ -60,7 +43,7 @@ Matrix *kernel_new_dense(KernelContext *k, int64_t rows, int64_t cols) {
 
 Matrix *kernel_new_csr(KernelContext *k, int64_t rows, int64_t cols, int64_t nnz, bool pattern) {
     double bytes = (double)rows * sizeof(int64_t) + (double)nnz * (sizeof(int32_t) + (pattern ? 0 : sizeof(double)));
-    Matrix *m = memory_fits(bytes) ? mat_new_csr(rows, cols, nnz, pattern) : NULL;
+    Matrix *m = machine_has_memory(bytes) ? mat_new_csr(rows, cols, nnz, pattern) : NULL;
     if (m) return m;
     char what[128];
     snprintf(what, sizeof what, "a sparse matrix of %lld x %lld with %lld non-zeros", (long long)rows, (long long)cols,
@@ -75,7 +58,7 @@ Matrix *kernel_new_codes(KernelContext *k, int64_t rows, int64_t cols) {
 
 void *kernel_scratch(KernelContext *k, int64_t count, size_t size) {
     double bytes = (double)count * (double)size;
-    void *p = memory_fits(bytes) ? mem_try((size_t)(count > 0 ? count : 1), size) : NULL;
+    void *p = machine_has_memory(bytes) ? mem_try((size_t)(count > 0 ? count : 1), size) : NULL;
     return p ? p : kernel_no_memory(k, bytes, "intermediate results");
 }
 
@@ -83,7 +66,7 @@ const Matrix *kernel_dense(KernelContext *k, const Matrix *x, Matrix **made) {
     *made = NULL;
     if (!mat_is_sparse(x)) return x;
     double bytes = (double)x->rows * (double)x->cols * sizeof(double);
-    Matrix *d = memory_fits(bytes) ? mat_to_dense(x) : NULL;
+    Matrix *d = machine_has_memory(bytes) ? mat_to_dense(x) : NULL;
     if (!d) {
         char what[96];
         snprintf(what, sizeof what, "a dense copy of a sparse matrix of %lld x %lld", (long long)x->rows,

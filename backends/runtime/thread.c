@@ -16,13 +16,11 @@
  * Workers are made when first needed, at most nparts - 1 of them and never more than THREADS_MAX; when a thread cannot
  * be made the others do its parts. Nested calls, and calls while another thread uses the pool, run their parts one
  * after the other on the calling thread. */
-#define _GNU_SOURCE /* sched_getaffinity */
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
-#include <unistd.h>
 
 #include "backends/runtime/kernels_private.h"
+#include "compiler/machine.h"
 
 #define THREADS_MAX 256
 #define SPIN_SECONDS 200e-6
@@ -55,17 +53,10 @@ static Pool pool = {
 static _Thread_local bool inside;
 static atomic_int count_set;
 
-static int processors(void) {
-    cpu_set_t cpus;
-    int n = 0;
-    if (sched_getaffinity(0, sizeof cpus, &cpus) == 0) n = CPU_COUNT(&cpus);
-    if (n < 1) n = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n;
-}
 int thread_default_count(void) {
     int set = atomic_load(&count_set);
     if (set > 0) return set;
-    int n = processors();
+    int n = machine_processors();
     return n > THREADS_MAX ? THREADS_MAX : n;
 }
 
@@ -166,7 +157,7 @@ static void pool_grow(int workers) {
         pool.workers++;
     }
     pthread_attr_destroy(&attr);
-    atomic_store(&pool.spin, pool.workers < processors());
+    atomic_store(&pool.spin, pool.workers < machine_processors());
 }
 static void pool_wake(int workers) {
     int k = 0;

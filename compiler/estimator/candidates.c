@@ -1,8 +1,8 @@
 /* candidates.c: the ways to run a training (contract: candidates.h).
  *
- * Lowering and optimizing takes a few tenths of a millisecond, so that not all arrangements can have it. Their cost is
+ * Lowering and optimizing takes some tenths of a millisecond, so that not all arrangements can have it. Their cost is
  * estimated first from the program over T, which is the same for all of them, with each one's blocks in the place of
- * T's; the best go on. */
+ * T's; the best go on, from what simplifying made of the program over T. */
 #include "compiler/estimator/candidates.h"
 #include <math.h>
 
@@ -118,31 +118,45 @@ static void search(Search *z, int norders) {
 }
 
 /* ---- the candidates ---- */
-static IrFunc *lowered(Candidate *c, int threads, CandidateLower lower, void *user) {
-    c->func =
-        lower(user, &(CandidateProgram){
-                        .data = c->data, .strategy = c->materialize ? "materialized" : "factorized", .gram = c->gram});
-    if (c->func) c->cost = ir_cost(c->func, threads);
+IrFunc *candidate_optimize(const CandidateProgram *p, const IrFunc *f, PassOptions *o) {
+    o->disabled |= p->without;
+    ir_choose_gram(o, p->gram);
+    if (p->first) return ir_optimize_first(f, o);
+    return p->over_t ? ir_optimize_rest(ir_with_data(f, p->data), o) : ir_optimize(f, o);
+}
+typedef struct Lowering {
+    CandidateLower lower;
+    void *user;
+    int threads;
+    const IrFunc *over_t; /* simplified */
+} Lowering;
+static IrFunc *lowered(const Lowering *z, Candidate *c) {
+    c->func = z->lower(z->user, &(CandidateProgram){.data = c->data,
+                                                    .strategy = c->materialize ? "materialized" : "factorized",
+                                                    .gram = c->gram,
+                                                    .over_t = z->over_t});
+    if (c->func) c->cost = ir_cost(c->func, z->threads);
     return c->func;
 }
 /* The candidate with its loops on X'X where the analytic cost has them over the rows, or over the rows where they are
  * on X'X. false: reported. */
-static bool add_other_way(Arena *arena, Candidate *out, int *n, int of, int threads, CandidateLower lower, void *user) {
+static bool add_other_way(Arena *arena, const Lowering *z, Candidate *out, int *n, int of) {
     Candidate c = out[of];
     if (!c.func->residuals || *n >= CANDIDATES) return true;
     c.gram = c.func->on_gram ? GRAM_NEVER : GRAM_ALWAYS;
     c.name = arena_printf(arena, "%s %s", c.name, c.func->on_gram ? "without X'X" : "with X'X");
-    if (!lowered(&c, threads, lower, user)) return false;
+    if (!lowered(z, &c)) return false;
     out[(*n)++] = c;
     return true;
 }
-static int add_arranged(Arena *arena, const Integration *in, int threads, const CandidateScope *scope, int norders,
-                        CandidateLower lower, void *user, Candidate *out) {
-    Search z = {.arena = arena, .in = in, .threads = threads, .scope = scope, .order = {.a = {.sort_by = -1}}};
+static int add_arranged(Arena *arena, const Lowering *l, const Integration *in, const CandidateScope *scope,
+                        int norders, Candidate *out) {
+    Search z = {.arena = arena, .in = in, .threads = l->threads, .scope = scope, .order = {.a = {.sort_by = -1}}};
     z.copies = arena_array(arena, Matrix *, in->nblocks + 1);
     if (scope->absorbable || norders > scope->most) {
         uint64_t level2 = 1ull << IR_OFF_FACTORIZE | 1ull << IR_OFF_ROTATE;
-        z.over_t = lower(user, &(CandidateProgram){.data = in, .strategy = "factorized", .without = level2});
+        z.over_t = l->lower(
+            l->user, &(CandidateProgram){.data = in, .strategy = "factorized", .without = level2, .over_t = l->over_t});
         if (!z.over_t) return -1;
     }
     search(&z, norders);
@@ -150,8 +164,8 @@ static int add_arranged(Arena *arena, const Integration *in, int threads, const 
         out[k] = (Candidate){.name = strategy_arrangement_name(arena, in, z.best[k].a),
                              .arrangement = z.best[k].a,
                              .data = strategy_arranged_phantom(arena, in, z.best[k].a, z.copies),
-                             .make = strategy_arrange_seconds(in, z.best[k].a, threads)};
-        if (!lowered(&out[k], threads, lower, user)) return -1;
+                             .make = strategy_arrange_seconds(in, z.best[k].a, l->threads)};
+        if (!lowered(l, &out[k])) return -1;
     }
     return z.n;
 }
@@ -159,14 +173,17 @@ int candidates_of(Arena *arena, const Integration *in, int threads, const Candid
                   void *user, Candidate *out, const IrNode **by_place) {
     CandidateScope scope = *given;
     int norders = scope.norders, n = 0;
+    Lowering z = {lower, user, threads, NULL};
     *by_place = NULL;
+    z.over_t = lower(user, &(CandidateProgram){.data = in, .strategy = "factorized", .first = true});
+    if (!z.over_t) return 0;
     out[n++] = (Candidate){.name = "factorized", .arrangement = {.sort_by = -1}, .data = in};
-    if (!lowered(&out[0], threads, lower, user)) return 0;
+    if (!lowered(&z, &out[0])) return 0;
     bool other = scope.gram && out[0].func->residuals;
     if (other && scope.most > CANDIDATES - 5) scope.most = CANDIDATES - 5;
     if (norders && !ir_order_is_free(out[0].func, out[0].func->tables.data[0].target_space, by_place)) norders = 0;
     if (norders || scope.absorbable) {
-        int arranged = add_arranged(arena, in, threads, &scope, norders, lower, user, out + n);
+        int arranged = add_arranged(arena, &z, in, &scope, norders, out + n);
         if (arranged < 0) return 0;
         n += arranged;
     }
@@ -179,12 +196,12 @@ int candidates_of(Arena *arena, const Integration *in, int threads, const Candid
                              .arrangement = {.sort_by = -1},
                              .data = strategy_phantom(arena, in),
                              .make = strategy_join_seconds(in, false)};
-        if (!lowered(&out[n++], threads, lower, user)) return 0;
+        if (!lowered(&z, &out[n++])) return 0;
     }
     if (!other) return n;
-    if (!add_other_way(arena, out, &n, 0, threads, lower, user)) return 0;
-    if (scope.joined && !add_other_way(arena, out, &n, joined, threads, lower, user)) return 0;
-    return best < 0 || add_other_way(arena, out, &n, best, threads, lower, user) ? n : 0;
+    if (!add_other_way(arena, &z, out, &n, 0)) return 0;
+    if (scope.joined && !add_other_way(arena, &z, out, &n, joined)) return 0;
+    return best < 0 || add_other_way(arena, &z, out, &n, best) ? n : 0;
 }
 
 const Candidate *candidates_least(const Candidate *c, int n, const CandidateScope *scope) {

@@ -11,7 +11,11 @@ typedef struct CandidateProgram {
     const char *strategy;
     uint64_t without; /* passes, as PassOptions.disabled */
     IrGram gram;
+    bool first;           /* no more than ir_optimize_first(), */
+    const IrFunc *over_t; /* whose result this is: go on from it, over `data`; NULL: from the script */
 } CandidateProgram;
+/* Optimizes f: what was lowered, or over_t where it is given. */
+IrFunc *candidate_optimize(const CandidateProgram *p, const IrFunc *f, PassOptions *o);
 /* NULL: reported. */
 typedef IrFunc *(*CandidateLower)(void *user, const CandidateProgram *p);
 

@@ -67,6 +67,17 @@ void forest_differences(const Forest *f, const double *x, const double *z, doubl
 }
 
 /* ---- text ---- */
+/* The fewest digits that are this number and no other. A model is read when a training is compiled: each digit counts. */
+static void put_float(Buf *out, float v) {
+    char text[32];
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)v);
+        if (strtof(text, NULL) == v) break;
+    }
+    buf_puts(out, text);
+}
+/* A node in a line: "= value" for a leaf; else the feature, the value that it is compared with, and where it goes on:
+ * below the value with the next node and else with the third number's, or with the third's and the fourth's. */
 void forest_print(Buf *out, const char *name, const Forest *f) {
     buf_printf(out, "forest %s %d %.9g\n", name, f->count, f->base);
     for (int i = 0; i < f->count; i++) {
@@ -74,10 +85,14 @@ void forest_print(Buf *out, const char *name, const Forest *f) {
         buf_printf(out, "tree %d\n", t->count);
         for (int k = 0; k < t->count; k++) {
             const TreeNode *n = &t->nodes[k];
-            if (n->feature < 0)
-                buf_printf(out, "%.6g\n", (double)n->value);
-            else
-                buf_printf(out, "%d %.9g %d %d\n", n->feature, (double)n->value, n->yes, n->no);
+            if (n->feature < 0) {
+                buf_printf(out, "= %.5g\n", (double)n->value);
+                continue;
+            }
+            buf_printf(out, "%d ", n->feature);
+            put_float(out, n->value);
+            if (n->yes != k + 1) buf_printf(out, " %d", n->yes);
+            buf_printf(out, " %d\n", n->no);
         }
     }
 }
@@ -96,21 +111,17 @@ static void read_word(Reader *r, const char *word) {
 static const char *short_number(const char *at, double *v) {
     static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    int64_t digits = 0;
-    int n = 0, power = 0, more = 0;
-    bool minus = *at == '-', point = false, sign;
-    for (at += minus; (*at >= '0' && *at <= '9') || (*at == '.' && !point); at++) {
-        if (*at == '.') {
-            point = true;
-            continue;
-        }
-        digits = 10 * digits + (*at - '0');
-        power -= point;
-        if (++n > 15) return NULL;
-    }
-    if (!n) return NULL;
+    uint64_t digits = 0;
+    bool minus = *at == '-';
+    const char *begin = at += minus, *point = NULL;
+    for (; *at >= '0' && *at <= '9'; at++) digits = 10 * digits + (uint64_t)(*at - '0');
+    if (*at == '.')
+        for (point = at++; *at >= '0' && *at <= '9'; at++) digits = 10 * digits + (uint64_t)(*at - '0');
+    ptrdiff_t n = at - begin - (point != NULL);
+    if (n < 1 || n > 15) return NULL;
+    int power = point ? (int)(point + 1 - at) : 0, more = 0;
     if (*at == 'e') {
-        sign = at[1] == '-';
+        bool sign = at[1] == '-';
         at += sign || at[1] == '+' ? 2 : 1;
         if (*at < '0' || *at > '9') return NULL;
         for (; *at >= '0' && *at <= '9' && more < 100; at++) more = 10 * more + (*at - '0');
@@ -130,6 +141,14 @@ static double read_number(Reader *r) {
     double v = strtod(r->at, &end);
     if (end == r->at || !isfinite(v)) return r->ok = false, 0;
     r->at = end;
+    return v;
+}
+/* A whole number of at most four digits, which a node has most of. */
+static int read_index(Reader *r) {
+    int v = 0, digits = 0;
+    if (*r->at == ' ') r->at++;
+    for (; *r->at >= '0' && *r->at <= '9' && digits < 5; digits++) v = 10 * v + (*r->at++ - '0');
+    if (!digits || digits > 4) r->ok = false;
     return v;
 }
 static int read_count(Reader *r, int least, int most) {
@@ -174,17 +193,16 @@ bool forest_read(Arena *arena, const char **text, const char *name, int nfeature
         t->nodes = arena_array(arena, TreeNode, t->count);
         for (int k = 0; r.ok && k < t->count; k++) {
             TreeNode *n = &t->nodes[k];
-            double v[4];
-            int got = 0;
-            while (got < 4 && r.ok && *r.at != '\n') v[got++] = read_number(&r);
-            r.ok = r.ok && (got == 1 || got == 4) && line_ends(&r);
-            if (!r.ok) break;
-            if (got == 1)
-                *n = (TreeNode){-1, (float)v[0], 0, 0};
-            else if (v[0] >= 0 && v[0] < nfeatures && v[2] >= 0 && v[2] < 4096 && v[3] >= 0 && v[3] < 4096)
-                *n = (TreeNode){(int)v[0], (float)v[1], (int)v[2], (int)v[3]};
-            else
-                r.ok = false;
+            bool leaf = *r.at == '=';
+            if (leaf) r.at++;
+            n->feature = leaf ? -1 : read_index(&r);
+            n->value = (float)read_number(&r);
+            if (!leaf) {
+                n->yes = k + 1;
+                n->no = read_index(&r);
+                if (*r.at == ' ') n->yes = n->no, n->no = read_index(&r);
+            }
+            r.ok = r.ok && n->feature < nfeatures && line_ends(&r);
         }
         r.ok = r.ok && tree_sound(t);
     }

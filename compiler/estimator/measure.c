@@ -48,11 +48,9 @@ static Lowered *lower_on(Timing *t, const Integration *data) {
 }
 static IrFunc *lower_candidate(void *user, const CandidateProgram *p) {
     Timing *t = user;
-    Lowered *l = lower_on(t, p->data);
+    const Lowered *l = p->over_t ? NULL : lower_on(t, p->data);
     PassOptions o = passes_of(t, p->strategy);
-    o.disabled |= p->without;
-    ir_choose_gram(&o, p->gram);
-    return l ? ir_optimize(l->func, &o) : NULL;
+    return l || p->over_t ? candidate_optimize(p, l ? l->func : p->over_t, &o) : NULL;
 }
 static double least(const double *v, int n) {
     double best = v[0];

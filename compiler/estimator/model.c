@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define HEAD "amal estimator 3\n"
+#define HEAD "amal estimator 4\n"
 
 void model_inputs(const EffortSeconds *s, const double effort[ALL_EFFORTS], const double x[NFEATURES],
                   double out[NINPUTS]) {

@@ -419,6 +419,28 @@ def compile_time(ctx, warm):
     return row
 
 
+def choosing(ctx):
+    """What --strategy auto takes to choose, the model's reading included, where it weighs the most ways: a training whose loops may run on X'X."""
+    stars = {"one table": data.Star(20000, 10, [1000], [20], seed=3), "three tables": data.Star(20000, 10, [1000, 400, 100], [20, 10, 5], seed=3)}
+    row = Row("choosing how to run", "ms")
+    cache = tempfile.mkdtemp(dir=ctx.folder)
+
+    def sampler(name, star, algorithm):
+        script = ctx.amal.write(f"choose_{name.split()[0]}_{algorithm}", f"{scripts.star_tables(star, ctx.files(star))}train m = {algorithm}({LIBRARY[algorithm]}) on T;\n")
+        return lambda: ctx.amal.run(script, "--strategy", "auto", cache=cache).report["seconds"]["choose"]
+
+    try:
+        samplers = {f"{algorithm}, {name}": sampler(name, star, algorithm) for name, star in stars.items() for algorithm in LIBRARY}
+        for sample in samplers.values():
+            sample()
+        row.measure(samplers, ctx.rounds)
+    finally:
+        shutil.rmtree(cache, ignore_errors=True)
+    row.goals.append((None, 2))
+    row.notes.append("seconds.choose of the report, in a process that chooses once: lowering and costing every way, reading the model, asking it")
+    return row
+
+
 ROWS = {}
 for _algorithm in peers.ALGORITHMS:
     ROWS[f"dense-{_algorithm}"] = lambda ctx, a=_algorithm: dense(ctx, a)
@@ -431,3 +453,4 @@ for _algorithm in peers.ALGORITHMS:
 ROWS["memory-movie"] = memory_movie
 ROWS["compile-cold"] = lambda ctx: compile_time(ctx, False)
 ROWS["compile-warm"] = lambda ctx: compile_time(ctx, True)
+ROWS["choose"] = choosing

@@ -105,10 +105,9 @@ static void world_free(World *w) {
 static IrFunc *lower(void *user, const CandidateProgram *p) {
     World *w = user;
     const AlgorithmDecl *a = program_algorithm(w->p, w->train->train.algorithm.text);
-    Lowered *l = lower_fit(&w->env, a, w->nhyper, w->hyper, p->data, w->train->span, "m");
-    PassOptions o = {.threads = w->threads, .strategy = p->strategy, .verify = true, .disabled = p->without};
-    ir_choose_gram(&o, p->gram);
-    return l ? ir_optimize(l->func, &o) : NULL;
+    const Lowered *l = p->over_t ? NULL : lower_fit(&w->env, a, w->nhyper, w->hyper, p->data, w->train->span, "m");
+    PassOptions o = {.threads = w->threads, .strategy = p->strategy, .verify = true};
+    return l || p->over_t ? candidate_optimize(p, l ? l->func : p->over_t, &o) : NULL;
 }
 
 static IrFunc *lower_on(World *w, const Integration *data) {
