@@ -233,7 +233,7 @@ fuzz-run: $(FUZZ)
 	@set -e; for f in $(FUZZ); do echo "== $$f"; ASAN_OPTIONS=detect_leaks=0 $$f --seconds $(SECONDS_FUZZ); done
 
 fmt: ## formats the C sources
-	clang-format -i $(SOURCES) $(wildcard */*.h backends/*/*.h tests/*/*.c)
+	clang-format -i $(SOURCES) $(wildcard */*.h */*/*.h tests/*/*.c)
 
 clean: ## removes what was built (not build/deps)
 	rm -rf $(BUILD)/obj $(BUILD)/gen $(BUILD)/tests $(BUILD)/kernels $(BUILD)/asan $(BUILD)/ubsan $(BUILD)/cov $(LIBRARY) $(BUILD)/amal

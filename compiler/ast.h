@@ -36,7 +36,24 @@ typedef enum {
     EX_ELSE,      /* args[0] | args[1]        "x, else y" in head terms */
     EX_ERROR      /* recovered from: already reported */
 } ExprKind;
-typedef enum { OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_POW, OP_MATMUL, OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_AND, OP_OR, OP_NEG, OP_NOT } Op;
+typedef enum {
+    OP_ADD,
+    OP_SUB,
+    OP_MUL,
+    OP_DIV,
+    OP_POW,
+    OP_MATMUL,
+    OP_EQ,
+    OP_NE,
+    OP_LT,
+    OP_LE,
+    OP_GT,
+    OP_GE,
+    OP_AND,
+    OP_OR,
+    OP_NEG,
+    OP_NOT
+} Op;
 const char *op_text(Op op); /* "+", "@", "and" … as written */
 
 typedef struct NamedArg {
@@ -74,10 +91,10 @@ typedef struct SourceDecl {
     Name name, silo;
     const char *uri;
     Span uri_span;
-    NamedArgVec options;   /* delimiter quote header null skip encoding … */
-    bool has_columns;      /* false: schema inferred */
+    NamedArgVec options; /* delimiter quote header null skip encoding … */
+    bool has_columns;    /* false: schema inferred */
     ColumnDeclVec columns;
-    VEC(NameVec) keys;     /* key(a, b) inside the block */
+    VEC(NameVec) keys; /* key(a, b) inside the block */
     Span keys_span;
 } SourceDecl;
 
@@ -88,13 +105,13 @@ typedef struct AtomArg { /* positional: column.text == NULL */
 } AtomArg;
 typedef VEC(AtomArg) AtomArgVec;
 typedef struct Atom {
-    Name relation;  /* source or target */
-    Name role;      /* S as r; text NULL when absent */
+    Name relation; /* source or target */
+    Name role;     /* S as r; text NULL when absent */
     AtomArgVec args;
-    bool named;     /* S(a: x) rather than S(x) */
-    bool rest;      /* `...` closes the list */
-    bool optional;  /* A(…)? */
-    bool negated;   /* not A(…): always reported (E141 / unsupported) */
+    bool named;    /* S(a: x) rather than S(x) */
+    bool rest;     /* `...` closes the list */
+    bool optional; /* A(…)? */
+    bool negated;  /* not A(…): always reported (E141 / unsupported) */
     Span span;
 } Atom;
 typedef VEC(Atom *) AtomVec;
@@ -105,38 +122,38 @@ typedef struct AsofCond {
     Span span;
 } AsofCond;
 typedef struct TgdDecl {
-    Name label;             /* text NULL when absent */
+    Name label; /* text NULL when absent */
     bool has_forall;
     NameVec forall, exists;
     AtomVec body;
-    ExprVec conditions;     /* also bare calls of the text functions contains, starts, ends, matches */
-    VEC(AsofCond *) asofs;  /* parsed, "not supported yet" */
-    AtomVec head;           /* one atom over the target (several are parsed; resolve reports) */
+    ExprVec conditions;    /* also bare calls of the text functions contains, starts, ends, matches */
+    VEC(AsofCond *) asofs; /* parsed, "not supported yet" */
+    AtomVec head;          /* one atom over the target (several are parsed; resolve reports) */
     Span span;
 } TgdDecl;
 typedef enum { EGD_GENERAL, EGD_KEY, EGD_FD, EGD_FK } EgdKind;
 typedef struct EgdDecl {
     EgdKind kind;
-    Name label;             /* as of a tgd */
+    Name label; /* as of a tgd */
     bool has_forall;
     NameVec forall;
-    AtomVec body;           /* EGD_GENERAL: body -> left = right */
+    AtomVec body; /* EGD_GENERAL: body -> left = right */
     Expr *left, *right;
-    Name source;            /* key S(a,b) · fd S(a -> b) · fk S(a) -> R(b) */
+    Name source; /* key S(a,b) · fd S(a -> b) · fk S(a) -> R(b) */
     NameVec cols, cols2;
     Name source2;
     Span span;
 } EgdDecl;
 typedef struct MatchDecl {
-    NameVec roles;          /* match S1, S2 … */
-    NameVec on;             /* on n, m */
-    ExprVec on_exprs;       /* on S1.pid = S2.patient */
-    const char *via;        /* via "links.csv" */
+    NameVec roles;    /* match S1, S2 … */
+    NameVec on;       /* on n, m */
+    ExprVec on_exprs; /* on S1.pid = S2.patient */
+    const char *via;  /* via "links.csv" */
     Span via_span;
-    NamedArgVec via_args;   /* left right score */
-    bool fuzzy;             /* parsed, "not supported yet" */
-    NameVec fuzzy_clauses;  /* each clause of the block as text: "block year" */
-    const char *assign;     /* one_to_one | many_to_one | NULL */
+    NamedArgVec via_args;  /* left right score */
+    bool fuzzy;            /* parsed, "not supported yet" */
+    NameVec fuzzy_clauses; /* each clause of the block as text: "block year" */
+    const char *assign;    /* one_to_one | many_to_one | NULL */
     Span assign_span, span;
 } MatchDecl;
 
@@ -150,9 +167,9 @@ typedef struct TargetColumn {
     Encoding encoding; /* label/feature without one: ENC_NUM; feature vector: ENC_VECTOR; id: ENC_TEXT = as is */
     bool encoding_given;
     Span encoding_span;
-    const char *epoch;      /* days("…") */
-    int64_t buckets;        /* hash(n) */
-    Expr *base_category;    /* onehot(base = "1"): this category has no column (reference coding); NULL: all have */
+    const char *epoch;   /* days("…") */
+    int64_t buckets;     /* hash(n) */
+    Expr *base_category; /* onehot(base = "1"): this category has no column (reference coding); NULL: all have */
     MissingKind missing;
     Expr *missing_value;
     Span missing_span;
@@ -182,9 +199,9 @@ typedef struct FuncDecl { /* fit, predict or a metric */
 } FuncDecl;
 typedef struct AlgorithmDecl {
     Name name;
-    ParamVec hyper; /* algorithm ridge(lambda = 0.1) */
+    ParamVec hyper;          /* algorithm ridge(lambda = 0.1) */
     FuncDecl *fit, *predict; /* predict may be NULL */
-    const char *doc; /* the comment block directly above, or NULL */
+    const char *doc;         /* the comment block directly above, or NULL */
 } AlgorithmDecl;
 
 /* A reference to data: T or T.part. */
@@ -198,10 +215,33 @@ typedef struct SplitPart {
 } SplitPart;
 
 typedef enum {
-    ST_SOURCE, ST_SILO, ST_TGD, ST_EGD, ST_MATCH, ST_TARGET, ST_SPLIT, ST_ALGORITHM, ST_METRIC,
-    ST_LET, ST_PRINT, ST_TRAIN, ST_EVALUATE, ST_PREDICT, ST_SAVE, ST_LOAD, ST_OPTION, ST_FOR, ST_USE, ST_EXPORT, ST_PARAM,
+    ST_SOURCE,
+    ST_SILO,
+    ST_TGD,
+    ST_EGD,
+    ST_MATCH,
+    ST_TARGET,
+    ST_SPLIT,
+    ST_ALGORITHM,
+    ST_METRIC,
+    ST_LET,
+    ST_PRINT,
+    ST_TRAIN,
+    ST_EVALUATE,
+    ST_PREDICT,
+    ST_SAVE,
+    ST_LOAD,
+    ST_OPTION,
+    ST_FOR,
+    ST_USE,
+    ST_EXPORT,
+    ST_PARAM,
     /* inside fit / predict / metric bodies */
-    ST_ASSIGN, ST_REPEAT, ST_WHILE, ST_IF, ST_RETURN /* and ST_FOR */
+    ST_ASSIGN,
+    ST_REPEAT,
+    ST_WHILE,
+    ST_IF,
+    ST_RETURN /* and ST_FOR */
 } StmtKind;
 struct Stmt {
     StmtKind kind;
@@ -209,35 +249,87 @@ struct Stmt {
     bool blank_before; /* an empty line stands above it: the formatter keeps it */
     union {
         SourceDecl *source;
-        struct { Name name; const char *uri; ExprVec policies; } silo; /* policies: local, aggregate(k) */
+        struct {
+            Name name;
+            const char *uri;
+            ExprVec policies;
+        } silo; /* policies: local, aggregate(k) */
         TgdDecl *tgd;
         EgdDecl *egd;
         MatchDecl *match;
         TargetDecl *target;
-        struct { Name target; VEC(SplitPart) parts; Expr *seed; } split;
+        struct {
+            Name target;
+            VEC(SplitPart) parts;
+            Expr *seed;
+        } split;
         AlgorithmDecl *algorithm;
         FuncDecl *metric; /* metric rmse(y: [n,1], p: [n,1]) { return …; } */
-        struct { Name name; Expr *value; } let;     /* let, param */
+        struct {
+            Name name;
+            Expr *value;
+        } let; /* let, param */
         Expr *print;
-        struct { Name name, algorithm; NamedArgVec args; DataRef on; } train;
-        struct { Name model; DataRef on; NameVec metrics; } evaluate;
-        struct { Name model; DataRef on; const char *file; Span file_span; } predict;
-        struct { Name model; const char *file; Span file_span; } file; /* save, load */
-        struct { Name name; Expr *value; } option;
-        struct { Name var; Expr *over; StmtVec body; } loop_for; /* over: EX_SET or EX_RANGE */
-        struct { const char *file; Span file_span; } use;
-        struct { DataRef on; const char *file; Span file_span; bool provenance; } export_;
-        struct { Name name; Expr *value; } assign;
-        struct { Expr *count; StmtVec body; } repeat; /* while: count is the condition */
-        struct { Expr *cond; StmtVec then, otherwise; } if_;
+        struct {
+            Name name, algorithm;
+            NamedArgVec args;
+            DataRef on;
+        } train;
+        struct {
+            Name model;
+            DataRef on;
+            NameVec metrics;
+        } evaluate;
+        struct {
+            Name model;
+            DataRef on;
+            const char *file;
+            Span file_span;
+        } predict;
+        struct {
+            Name model;
+            const char *file;
+            Span file_span;
+        } file; /* save, load */
+        struct {
+            Name name;
+            Expr *value;
+        } option;
+        struct {
+            Name var;
+            Expr *over;
+            StmtVec body;
+        } loop_for; /* over: EX_SET or EX_RANGE */
+        struct {
+            const char *file;
+            Span file_span;
+        } use;
+        struct {
+            DataRef on;
+            const char *file;
+            Span file_span;
+            bool provenance;
+        } export_;
+        struct {
+            Name name;
+            Expr *value;
+        } assign;
+        struct {
+            Expr *count;
+            StmtVec body;
+        } repeat; /* while: count is the condition */
+        struct {
+            Expr *cond;
+            StmtVec then, otherwise;
+        } if_;
         ExprVec ret; /* return w, b; */
     };
 };
 
 typedef struct Comment { /* kept for the formatter */
     Span span;
-    const char *text;  /* with its marks */
-    bool own_line;     /* nothing but blanks before it on its line */
+    const char *text; /* with its marks */
+    bool own_line;    /* nothing but blanks before it on its line */
     bool blank_before;
 } Comment;
 typedef struct Token { /* kept for the formatter */
@@ -260,7 +352,7 @@ Script *parse_script(Arena *arena, Diags *ds, uint32_t file, const char *text, s
 /* A text that is one expression, with or without a `;`. NULL: it is not, which is reported. */
 Expr *parse_expression(Arena *arena, Diags *ds, uint32_t file, const char *text, size_t len);
 
-void ast_print_expr(Buf *out, const Expr *e);  /* canonical text, minimal parentheses */
+void ast_print_expr(Buf *out, const Expr *e);     /* canonical text, minimal parentheses */
 void ast_print_script(Buf *out, const Script *s); /* canonical text of the whole: parse(print(s)) prints the same */
 const char *type_text(TypeKind t);
 #endif

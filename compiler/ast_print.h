@@ -1,5 +1,5 @@
-/* ast_print.h: the pieces that ast_print.c (statements) and ast_print_expr.c (words and expressions) have for each other
- * and for documentation. */
+/* ast_print.h: the pieces that ast_print.c (statements) and ast_print_expr.c (words and expressions) have for each
+ * other and for documentation. */
 #ifndef AMAL_AST_PRINT_H
 #define AMAL_AST_PRINT_H
 #include "compiler/ast.h"
@@ -15,7 +15,7 @@ void ast_print_text(Buf *b, const char *s);
 void ast_print_number(Buf *b, double x);
 void ast_print_list(Buf *b, Expr *const *args, int n);
 void ast_print_level(Buf *b, const Expr *e, int least); /* operators looser than `least` get parentheses */
-void ast_print_params(Buf *b, const ParamVec *v); /* (a, X: [n, d], k = 3) */
+void ast_print_params(Buf *b, const ParamVec *v);       /* (a, X: [n, d], k = 3) */
 void ast_print_source_column(Buf *b, const ColumnDecl *c);
 void ast_print_target_column(Buf *b, const TargetColumn *c);
 #endif

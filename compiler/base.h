@@ -35,8 +35,8 @@ void *mem_try(size_t count, size_t size); /* zeroed, 64-byte aligned; NULL on ov
 void mem_free(void *p);                   /* for all three */
 void mem_on_exhaustion(void (*handler)(size_t bytes));
 _Noreturn void mem_exhausted(size_t bytes); /* calls the handler */
-void mem_fail_after(int64_t allocations); /* tests: the Nth allocation from now on fails; -1 turns it off */
-int64_t mem_count(void);                  /* allocations so far */
+void mem_fail_after(int64_t allocations);   /* tests: the Nth allocation from now on fails; -1 turns it off */
+int64_t mem_count(void);                    /* allocations so far */
 
 /* Has whoever waits for the work given up (ctrl-C)? Long work asks between its pieces, on any thread; then it ends with
  * E460. Nobody gives up until a function is set that says so. */

@@ -57,7 +57,7 @@ Program *command_open(Invocation *v, Diags *ds, int *code) {
     *code = 0;
     if (p && diag_error_count(ds) == 0) return p;
     const char *last = diag_last_code(ds);
-    *code = command_finish(ds, interrupt_requested()                        ? EXIT_INTERRUPTED
+    *code = command_finish(ds, interrupt_requested()                 ? EXIT_INTERRUPTED
                                : last && strncmp(last, "E6", 2) == 0 ? EXIT_MISSING
                                                                      : EXIT_WRONG);
     return NULL;

@@ -26,7 +26,7 @@ Diags *diags_new(Arena *arena);
 Diags *diags_child(Arena *arena, Diags *parent);
 /* Between two calls with true and false, warnings that were remembered are left out. */
 void diags_skip_remembered(Diags *child, bool skip);
-void diags_remember_warnings(const Diags *child); /* in its parent */
+void diags_remember_warnings(const Diags *child);                                  /* in its parent */
 uint32_t diag_add_file(Diags *ds, const char *path, const char *text, size_t len); /* text is copied */
 /* The same for lines of a longer text: the first of them is line number `first_line`. */
 uint32_t diag_add_lines(Diags *ds, const char *path, const char *text, size_t len, int first_line);
@@ -38,7 +38,8 @@ void diag_locate(const Diags *ds, Span s, int *line, int *column); /* 0,0 when n
  * throw-away). diag_data() is diag_error() whose place is a data file, printed "file:line:" (line/col 0 = unknown). */
 Diag *diag_error(Diags *ds, const char *code, Span at, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 Diag *diag_warn(Diags *ds, const char *code, Span at, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-Diag *diag_data(Diags *ds, const char *code, Span at, const char *file, int64_t line, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+Diag *diag_data(Diags *ds, const char *code, Span at, const char *file, int64_t line, const char *fmt, ...)
+    __attribute__((format(printf, 6, 7)));
 void diag_note(Diag *d, Span at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void diag_help(Diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -54,11 +55,13 @@ int diag_errors_within(const Diags *ds, Span range); /* those whose place lies i
 int diag_warning_count(const Diags *ds);
 int diag_raised(const Diags *ds); /* how often anything was said or would have been, switched-off warnings included */
 const char *diag_last_code(const Diags *ds);
-bool diag_set_warning(Diags *ds, const char *option); /* "W122", "no-W122", "error=W122", "error", "none"; false: unknown */
+bool diag_set_warning(Diags *ds,
+                      const char *option); /* "W122", "no-W122", "error=W122", "error", "none"; false: unknown */
 int diag_new_errors(const Diags *ds, const Diags *known);
-void diag_print(Diags *ds, FILE *out, bool colour);   /* prints what has not been printed yet */
-void diag_print_new(Diags *ds, const Diags *known, FILE *out, bool colour); /* without what is in `known` (may be NULL) */
-void diag_print_json(Diags *ds, Buf *out);            /* array of {code, level, file, line, column, message, notes, help} */
+void diag_print(Diags *ds, FILE *out, bool colour); /* prints what has not been printed yet */
+void diag_print_new(Diags *ds, const Diags *known, FILE *out,
+                    bool colour);          /* without what is in `known` (may be NULL) */
+void diag_print_json(Diags *ds, Buf *out); /* array of {code, level, file, line, column, message, notes, help} */
 /* One message as it was collected, for those who show it in their own way. */
 typedef struct DiagNote {
     Span at; /* file 0: nowhere */
@@ -75,8 +78,8 @@ typedef struct DiagView {
 } DiagView;
 int diag_count(const Diags *ds); /* messages kept */
 DiagView diag_view(const Diags *ds, int i);
-void diag_json_text(Buf *out, const char *s);         /* s as a JSON string, quotes included */
-bool diag_explain(const char *code, FILE *out);       /* false: no such code */
+void diag_json_text(Buf *out, const char *s);   /* s as a JSON string, quotes included */
+bool diag_explain(const char *code, FILE *out); /* false: no such code */
 /* Impossible states: prints E901 with file:line and aborts through the handler set by main (exit 70). */
 _Noreturn void internal_error_(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void diag_on_internal_error(void (*handler)(void)); /* main's way out; it does not return */

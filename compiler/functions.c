@@ -4,7 +4,8 @@
 enum { ANY_COUNT = 1 << 20 }; /* cbind and rbind take as many operands as are written */
 
 static const FuncInfo functions[] = {
-#define FN(KIND, name, least, most, last, usage, formula) {FN_##KIND, name, least, most, last, usage, formula, IR_COUNT_OF_OPS},
+#define FN(KIND, name, least, most, last, usage, formula)                                                              \
+    {FN_##KIND, name, least, most, last, usage, formula, IR_COUNT_OF_OPS},
 #include "compiler/functions.def"
 #undef FN
 };

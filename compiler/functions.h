@@ -15,8 +15,8 @@ typedef enum {
 typedef struct FuncInfo {
     FuncKind kind;
     const char *name;
-    int least, most;  /* arguments */
-    const char *last; /* the final argument may be given by this name; "" when none may */
+    int least, most;             /* arguments */
+    const char *last;            /* the final argument may be given by this name; "" when none may */
     const char *usage, *formula; /* how it is called (NULL for operators), what it gives */
     IrOp op;                     /* FN_OP */
 } FuncInfo;

@@ -330,7 +330,9 @@ static bool if_statement(Lower *l, const Stmt *s) {
             continue;
         }
         if (nx->cspace) {
-            Diag *d = diag_error(l->ds, "E137", x->def, "%s has a column for each row of the data and differs between the ways of an if", x->name);
+            Diag *d =
+                diag_error(l->ds, "E137", x->def,
+                           "%s has a column for each row of the data and differs between the ways of an if", x->name);
             diag_help(d, "keep its transpose in a variable: it has a row for each row of the data");
             return false;
         }

@@ -5,12 +5,13 @@
 #include "compiler/base.h"
 
 typedef struct MachineLimits {
-    double processors;  /* whose time the groups may take; INFINITY: all */
-    double memory;      /* bytes that they may have; INFINITY: all */
-    double memory_left; /* of them, now: what the system could take back from the cache of files is not counted as taken */
+    double processors; /* whose time the groups may take; INFINITY: all */
+    double memory;     /* bytes that they may have; INFINITY: all */
+    double
+        memory_left; /* of them, now: what the system could take back from the cache of files is not counted as taken */
 } MachineLimits;
-/* What the process's control groups allow, of version 1 and 2 (Linux: admin-guide/cgroup-v1, cgroup-v2), each with those
- * that it is in. root: "", or for tests a folder that stands for /. */
+/* What the process's control groups allow, of version 1 and 2 (Linux: admin-guide/cgroup-v1, cgroup-v2), each with
+ * those that it is in. root: "", or for tests a folder that stands for /. */
 MachineLimits machine_limits(const char *root);
 /* Threads that can run at a time: processors that the process may run on, no more than the quota's whole ones, 1 at
  * least. The quota is read once. */

@@ -1,7 +1,7 @@
-/* mapping_atoms.c: the bodies of tgds: atoms to roles and columns, variables to their occurrences, quantifiers, and what
- * connects atoms: a shared variable, an equality of two variables, or a match of their roles. mapping_expand.c makes
- * the tgds of a bound body.
- * Errors: E110, E112, E113, E120, E121, E130, E142, E150, E160, E161, E190; warnings W122, W123, W124. */
+/* mapping_atoms.c: the bodies of tgds: atoms to roles and columns, variables to their occurrences, quantifiers, and
+ * what connects atoms: a shared variable, an equality of two variables, or a match of their roles. mapping_expand.c
+ * makes the tgds of a bound body. Errors: E110, E112, E113, E120, E121, E130, E142, E150, E160, E161, E190; warnings
+ * W122, W123, W124. */
 #include "compiler/resolve_internal.h"
 
 /* ---------------- variables ---------------- */

@@ -1,8 +1,9 @@
 /* model.h: a trained model: what fit returned, and what is needed to apply it to other rows.
  *
- * File format (save/load): a text header (magic line "amal-model 1", amal's version, algorithm name and its source text, hyperparameters, target name, feature
- * names, encoders with dictionaries and fills, parameter names and shapes), the parameters as little-endian doubles, and a checksum of everything before it.
- * Refused with E45x: not a model, newer version, damaged (checksum or length), features that differ from the target's. */
+ * File format (save/load): a text header (magic line "amal-model 1", amal's version, algorithm name and its source
+ * text, hyperparameters, target name, feature names, encoders with dictionaries and fills, parameter names and shapes),
+ * the parameters as little-endian doubles, and a checksum of everything before it. Refused with E45x: not a model,
+ * newer version, damaged (checksum or length), features that differ from the target's. */
 #ifndef AMAL_MODEL_H
 #define AMAL_MODEL_H
 #include "backends/runtime/integration.h"
@@ -10,13 +11,13 @@
 
 typedef struct ModelParam {
     const char *name;
-    Matrix *value;      /* dense */
-    bool row_indexed;   /* a row per training row (in T's order), such as W of a factorization */
+    Matrix *value;    /* dense */
+    bool row_indexed; /* a row per training row (in T's order), such as W of a factorization */
 } ModelParam;
 typedef struct HyperValue {
     const char *name;
     double num;
-    bool is_number;     /* otherwise a matrix (given centres …) */
+    bool is_number; /* otherwise a matrix (given centres …) */
     Matrix *matrix;
 } HyperValue;
 typedef struct Model {
@@ -36,7 +37,7 @@ typedef struct Model {
     const char *strategy, *why, *backend;
     int64_t iterations, rows;
     double seconds_choose, seconds_compile, seconds_train;
-    bool loaded;        /* from a file: owns its dictionaries; otherwise they are the integration's */
+    bool loaded; /* from a file: owns its dictionaries; otherwise they are the integration's */
 } Model;
 bool model_save(Diags *ds, Span at, const Model *m, const char *path);
 Model *model_load(Arena *arena, Diags *ds, Span at, const char *path, const char *name); /* NULL: reported */

@@ -327,8 +327,9 @@ static bool trained_again(const Report *r, int i) {
 /* Of the whole run, and of each model, and what came from the cache; all on one line, so that the rest of a report can
  * be compared without it. */
 static void json_seconds(const Report *r, Buf *out, const ReportSeconds *s, const Data *data) {
-    buf_printf(out, "],\n \"seconds\": {\"read\": %.6f, \"match\": %.6f, \"choose\": %.6f, \"compile\": %.6f, \"train\": %.6f",
-               s->read, s->match, s->choose, s->compile, s->train);
+    buf_printf(
+        out, "],\n \"seconds\": {\"read\": %.6f, \"match\": %.6f, \"choose\": %.6f, \"compile\": %.6f, \"train\": %.6f",
+        s->read, s->match, s->choose, s->compile, s->train);
     buf_printf(out, ", \"total\": %.6f, \"models\": {", s->total);
     bool first = true;
     for (int i = 0; i < r->trained.len; i++) {

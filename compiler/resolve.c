@@ -635,7 +635,8 @@ Program *program_resolve_with(Arena *arena, Diags *ds, const Script *script, int
         if (c.stmts.data[i]->kind == ST_MATCH) attach_match(p, c.stmts.data[i]->match);
     resolve_settings(p, c.stmts.data, c.stmts.len);
     for (int i = 0; i < p->targets.len; i++)
-        if (p->targets.data[i].tgds.len || !(c.lost_tgd || options->partial)) (void)mapping_resolve(p, &p->targets.data[i]); /* reported */
+        if (p->targets.data[i].tgds.len || !(c.lost_tgd || options->partial))
+            (void)mapping_resolve(p, &p->targets.data[i]); /* reported */
     resolve_steps(p);
     return p;
 }

@@ -133,8 +133,7 @@ static bool spares_all(Run *r) {
     const char *json = r->o->json, *html = r->o->html;
     if (!spares_files(r, json) || !spares_files(r, html)) return false;
     if (!json || !html || strcmp(json, html)) return true;
-    diag_help(diag_error(r->ds, "E440", (Span){0}, "\"%s\" cannot be both, JSON and a page", json),
-              "name two files");
+    diag_help(diag_error(r->ds, "E440", (Span){0}, "\"%s\" cannot be both, JSON and a page", json), "name two files");
     return false;
 }
 

@@ -42,7 +42,8 @@ const char *script_folder(Arena *arena, const char *path);
 const char *script_source_file(Arena *arena, const char *base_dir, const char *uri);
 /* Both are there, and the same file, by whatever names; NULL is none. */
 bool script_is_one_file(const char *a, const char *b);
-/* What of the program is the file at `path`: "the script", "the file of the source `x`"; in the arena. NULL: nothing. */
+/* What of the program is the file at `path`: "the script", "the file of the source `x`"; in the arena. NULL: nothing.
+ */
 const char *script_part_at(Arena *arena, const Program *p, const char *path);
 /* `file` as the script means it: relative to the script's folder, in the arena. */
 const char *script_relative(Arena *arena, const char *base_dir, const char *file);

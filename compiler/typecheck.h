@@ -75,7 +75,7 @@ bool dim_clash_broadcast(const Tc *t, Dim a, Dim b); /* neither is 1 and they cl
 Dim dim_meet(const Tc *t, Dim a, Dim b);             /* the better known of two that do not clash */
 Dim dim_broadcast(const Tc *t, Dim a, Dim b);        /* of two that do not clash */
 const char *dim_text(Tc *t, const Dim *d);
-const char *shape_text(Tc *t, const TcValue *v); /* "n x d" */
+const char *shape_text(Tc *t, const TcValue *v);      /* "n x d" */
 void tc_note_shape(Tc *t, Span at, const TcValue *v); /* for editors, when they asked for it (Program.shapes_of) */
 
 /* ---- expressions: typecheck_expr.c, typecheck_call.c ---- */

@@ -12,7 +12,8 @@
 #include "backends/c/abi.h"
 #include "backends/c/target.h"
 
-/* What an emitted function begins with, at the start of a line: the file's own (prelude.h), unless it is compiled in units. */
+/* What an emitted function begins with, at the start of a line: the file's own (prelude.h), unless it is compiled in
+ * units. */
 #define COMPILE_FUNCTION "PASS void "
 
 typedef struct Loaded {

@@ -12,8 +12,8 @@ typedef struct CompilerRun {
     int said;     /* reads its standard error and output */
 } CompilerRun;
 void compiler_start(char *const *argv, CompilerRun *run);
-/* Waits; the first `most - 1` bytes of what it said are kept in `said`. Returns the exit status, -1 when it could not be
- * started, -2 when ctrl-C (which reaches it too) or a request to end stopped it. */
+/* Waits; the first `most - 1` bytes of what it said are kept in `said`. Returns the exit status, -1 when it could not
+ * be started, -2 when ctrl-C (which reaches it too) or a request to end stopped it. */
 int compiler_finish(CompilerRun *run, char *said, size_t most);
 int compiler_run(char *const *argv, char *said, size_t most); /* both */
 /* The first 511 bytes of what `cc --version` says; false: it cannot be started or fails. It is asked once and then

@@ -21,7 +21,8 @@ void emit_line(Emit *e, Buf *b, const char *fmt, ...) {
 
 static const char *numbered(Emit *e, const char *name, int id) {
     if (!name || !*name) return arena_printf(e->arena, "v_%d", id);
-    return arena_printf(e->arena, "%s%s_%d", isdigit((unsigned char)*name) ? "v" : "", emit_text_name(e->arena, name), id);
+    return arena_printf(e->arena, "%s%s_%d", isdigit((unsigned char)*name) ? "v" : "", emit_text_name(e->arena, name),
+                        id);
 }
 const char *emit_member(Emit *e, const IrNode *n) {
     if (n->op == IR_PROJ) {

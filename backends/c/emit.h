@@ -62,10 +62,10 @@ typedef struct Emit {
     VEC(const char *) copied;  /* small rows it keeps padded copies of */
     VEC(const char *) hoisted; /* frame members it reads, declared once at its top */
     VEC(const char *) hoisted_decl;
-    VEC(const char *) streams;   /* blocks whose rows are prefetched already */
-    int block;                   /* rows per block */
-    VEC(const IrNode *) packed;  /* values of which the pass has packed rows (emit_reduce.c) */
-    VEC(const IrNode *) filled;  /* those whose packed rows are the ones that this stage is at */
+    VEC(const char *) streams;  /* blocks whose rows are prefetched already */
+    int block;                  /* rows per block */
+    VEC(const IrNode *) packed; /* values of which the pass has packed rows (emit_reduce.c) */
+    VEC(const IrNode *) filled; /* those whose packed rows are the ones that this stage is at */
     int64_t packed_bytes;
     VEC(const IrNode *) widened; /* blocks in single precision of which this stage reads the rows it is at */
 } Emit;

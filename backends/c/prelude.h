@@ -148,9 +148,9 @@ INLINE vd extreme(const double *rows, int stride, int cols, int most, int at) {
     return at ? column : best;
 }
 
-/* g += x' y over the m rows of a block: k columns of x by w vectors of columns of y. Rows of x, y and g stand xs, ys and
- * gs numbers apart. A tile of sums stays in registers while the block passes; the last rows of tiles reach back over
- * cells that are added already, and leave those as they are. upper: of vectors left of the diagonal nobody reads a
+/* g += x' y over the m rows of a block: k columns of x by w vectors of columns of y. Rows of x, y and g stand xs, ys
+ * and gs numbers apart. A tile of sums stays in registers while the block passes; the last rows of tiles reach back
+ * over cells that are added already, and leave those as they are. upper: of vectors left of the diagonal nobody reads a
  * cell. */
 #if LANES == 8
 enum { TILE_ROWS = 8, TILE_VECTORS = 3 };
@@ -180,9 +180,12 @@ static __attribute__((noinline, unused)) void add_tiles(double *restrict g, int 
             double *to = g + (int64_t)r0 * gs + c * LANES;
             const double *column = y + c * LANES;
             take = w - c >= TILE_VECTORS && w - c != TILE_VECTORS + 1 ? TILE_VECTORS : w - c > 1 ? 2 : 1;
-            if (take == TILE_VECTORS) add_tile(to, gs, r - r0, x + r0, xs, column, ys, m, TILE_VECTORS);
-            else if (take == 2) add_tile(to, gs, r - r0, x + r0, xs, column, ys, m, 2);
-            else add_tile(to, gs, r - r0, x + r0, xs, column, ys, m, 1);
+            if (take == TILE_VECTORS)
+                add_tile(to, gs, r - r0, x + r0, xs, column, ys, m, TILE_VECTORS);
+            else if (take == 2)
+                add_tile(to, gs, r - r0, x + r0, xs, column, ys, m, 2);
+            else
+                add_tile(to, gs, r - r0, x + r0, xs, column, ys, m, 1);
         }
     }
 }
@@ -230,8 +233,10 @@ INLINE int64_t key_share(const int64_t *segments, int64_t keys, int part, int pa
     int64_t low = 0, high = keys;
     while (low < high) {
         const int64_t k = low + (high - low) / 2;
-        if (segments[k] + k < work) low = k + 1;
-        else high = k;
+        if (segments[k] + k < work)
+            low = k + 1;
+        else
+            high = k;
     }
     return low;
 }

@@ -277,7 +277,7 @@ const char *cu_gathered_rows(Cu *e, const IrNode *n, int64_t *distance);
 bool cu_in_pass(const Cu *e, const IrNode *n); /* a row value of the pass being emitted */
 bool cu_is_inline(const Cu *e, const IrNode *n);
 bool cu_is_local(const Cu *e, const IrNode *n);
-bool cu_is_kept(const Cu *e, const IrNode *n);  /* has a slot: stored, or read by a segment kernel */
+bool cu_is_kept(const Cu *e, const IrNode *n); /* has a slot: stored, or read by a segment kernel */
 const char *cu_index_column(Cu *e, const IrNode *n, const char *b);
 bool cu_is_csr(const Cu *e, const IrNode *n);
 bool cu_is_codes(const Cu *e, const IrNode *n);

@@ -105,7 +105,8 @@ static Matrix *eval_operator(KernelContext *k, const IrFunc *f, const IrNode *n,
     if (cls == IRC_BINARY) return kernel_binary(k, n->op, args[0], args[1]);
     switch (n->op) {
     case IR_RAND:
-    case IR_RANDN: return kernel_rand(k, n->op, n->rows, n->cols, mat_get(args[0], 0, 0), f->spaces.data[n->rspace].order);
+    case IR_RANDN:
+        return kernel_rand(k, n->op, n->rows, n->cols, mat_get(args[0], 0, 0), f->spaces.data[n->rspace].order);
     case IR_STORED: return eval_stored(k, args[0]);
     case IR_WHERE: return kernel_where(k, args[0], args[1], args[2]);
     case IR_MATMUL: return kernel_matmul(k, args[0], n->ta, args[1], n->tb);

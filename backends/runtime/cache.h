@@ -47,7 +47,7 @@ bool cache_parse_size(const char *text, int64_t *bytes);
 #define CACHE_WAITING_BYTES ((size_t)256 << 20)
 void cache_wait(Cache *c, Hash128 content, uint64_t what, void *data, size_t len);
 void *cache_take(Cache *c, Hash128 content, uint64_t what, size_t *len); /* NULL: it does not wait */
-void cache_close(Cache *c);                                             /* frees what nobody took */
+void cache_close(Cache *c);                                              /* frees what nobody took */
 
 /* ---- source files ---- */
 typedef struct FileStamp {

@@ -270,10 +270,9 @@ static Span equality_span(const MappingSpec *spec, const Column *col, const char
     return spec->span;
 }
 /* The letters that U+00C0 to U+017F are without their accents, `.` for those that are no accented letter. */
-static const char unaccented[] =
-    "aaaaaa.ceeeeiiii.nooooo..uuuuy..aaaaaa.ceeeeiiii.nooooo..uuuuy.y"
-    "aaaaaaccccccccdd..eeeeeeeeeegggggggghh..iiiiiiiii...jjkk.llllll."
-    "...nnnnnn...oooooo..rrrrrrsssssssstttt..uuuuuuuuuuuuwwyyyzzzzzz.";
+static const char unaccented[] = "aaaaaa.ceeeeiiii.nooooo..uuuuy..aaaaaa.ceeeeiiii.nooooo..uuuuy.y"
+                                 "aaaaaaccccccccdd..eeeeeeeeeegggggggghh..iiiiiiiii...jjkk.llllll."
+                                 "...nnnnnn...oooooo..rrrrrrsssssssstttt..uuuuuuuuuuuuwwyyyzzzzzz.";
 /* One text for all that differ only in blanks around them, the case of letters, or accents: an accented letter may be
  * one character or two (NFC, NFD), and often has lost its accent. */
 static int32_t plain_text(const char *s, int32_t len, char *out) {
@@ -323,8 +322,9 @@ static void warn_spelling(IntState *s, const JoinEq *eq) {
     if (!a->dict || !b->dict || a->dict == b->dict) return;
     int64_t n = near_misses(a->dict, b->dict, &example);
     if (!n) return;
-    Diag *d = diag_warn(s->ds, "W202", eq->span, "%lld text%s of %s.%s would be in %s.%s but for blanks, case or accents",
-                        (long long)n, n == 1 ? "" : "s", ta->name, a->name, tb->name, b->name);
+    Diag *d =
+        diag_warn(s->ds, "W202", eq->span, "%lld text%s of %s.%s would be in %s.%s but for blanks, case or accents",
+                  (long long)n, n == 1 ? "" : "s", ta->name, a->name, tb->name, b->name);
     diag_note(d, a->span, "for example \"%.*s\"", a->dict->len[example] < 60 ? a->dict->len[example] : 60,
               a->dict->text[example]);
     diag_help(d, "texts are joined byte by byte; clean the data first");

@@ -244,8 +244,7 @@ static void warn_disagreement(IntState *s, const KeyNode *a, const KeyNode *b) {
                         ra->name, rb->name, int_table(s, b->role)->cols[b->column].name, (long long)n,
                         n == 1 ? "" : "s", s->spec->target);
     diag_note(d, (Span){0}, "for example row %d of %s in target row %lld, and row %d of %s in target row %lld",
-              s->ci[a->role][one] + 1, ra->name, (long long)one, s->ci[b->role][other] + 1, rb->name,
-              (long long)other);
+              s->ci[a->role][one] + 1, ra->name, (long long)one, s->ci[b->role][other] + 1, rb->name, (long long)other);
     diag_help(d, "use different variables if they need not agree; the rows of one of them can be left out by making it "
                  "needed (no `?`)");
 }

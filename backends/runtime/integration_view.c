@@ -232,8 +232,7 @@ static void dense_part(void *ctx, int part, int nparts) {
 }
 static Matrix *dense_all(const Integration *in, int threads) {
     Matrix *m = mat_new_dense(in->rows, in->cols);
-    if (m)
-        thread_run(integration_parts(threads, (double)in->rows * (double)in->cols), dense_part, &(Fill){in, m});
+    if (m) thread_run(integration_parts(threads, (double)in->rows * (double)in->cols), dense_part, &(Fill){in, m});
     return m;
 }
 static inline int64_t append(Matrix *m, int64_t at, int64_t row_start, int32_t col, double value) {

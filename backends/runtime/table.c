@@ -203,7 +203,8 @@ static int hex_digit(char c) {
     return -1;
 }
 
-/* Undoes %xx; a plus stays one, as queries hold sums. NULL: a bad escape, or a NUL byte that a file name or a query cannot hold. */
+/* Undoes %xx; a plus stays one, as queries hold sums. NULL: a bad escape, or a NUL byte that a file name or a query
+ * cannot hold. */
 static const char *url_decode(Arena *arena, const char *text) {
     char *out = arena_strdup(arena, text), *to = out;
     for (const char *p = text; *p; p++) {

@@ -119,12 +119,13 @@ typedef struct FileBytes {
     bool hashed, inflated;
     Hash128 content; /* of the file, when hashed */
 } FileBytes;
-/* The whole file, as it was when it was read (another program may go on writing it), inflated when it is gzip (by its first bytes, whatever its name). false: reported. */
+/* The whole file, as it was when it was read (another program may go on writing it), inflated when it is gzip (by its
+ * first bytes, whatever its name). false: reported. */
 bool file_load(const Source *s, FileBytes *out);
 void file_unload(FileBytes *f);
 /* The same after a schema was read: an inflated text waits for the reading of the rows. */
 void file_unload_schema(FileBytes *f);
-enum { WAITING_TEXT = 0 }; /* cache_wait() */
+enum { WAITING_TEXT = 0 };                            /* cache_wait() */
 bool file_readable(const Source *s);                  /* reports E450 with the nearest name in the folder */
 bool name_ends(const char *name, const char *ending); /* ASCII case ignored */
 /* First byte that is not valid UTF-8, or NULL. Thread-safe. */
@@ -136,10 +137,11 @@ typedef struct TempFile {
     char *path;
 } TempFile;
 bool temp_create(Diags *ds, Span at, const char *path, TempFile *out, int *fd); /* fd NULL: only the name */
-/* Without a message: 0, or errno (EMFILE: all slots are taken). temp_forget() when the file was renamed by the caller. */
+/* Without a message: 0, or errno (EMFILE: all slots are taken). temp_forget() when the file was renamed by the caller.
+ */
 int temp_open(const char *path, TempFile *out, int *fd);
 void temp_forget(TempFile *t);
-bool temp_commit(Diags *ds, Span at, TempFile *t, const char *path);            /* fsync and rename */
+bool temp_commit(Diags *ds, Span at, TempFile *t, const char *path); /* fsync and rename */
 void temp_abandon(TempFile *t);
 int file_write_all(int fd, const void *data, size_t len); /* 0, or errno */
 bool duckdb_write_parquet(Diags *ds, Span at, const Table *t, const char *path, const char *shown);

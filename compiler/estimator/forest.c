@@ -1,10 +1,10 @@
 /* forest.c: predictions of boosted trees, and what makes two of them differ (contract: forest.h).
  *
- * Shapley values with one reference: a set of features takes its values from x, the others take theirs from z. On a path
- * of a tree only features that send x and z different ways matter; where such a one is met first, the walk goes both
- * ways, and a leaf that was reached with a features of x and b of z has its share of the (a + b)! orders in which they
- * may change (Lundberg and others, "From local explanations to global understanding with explainable AI for trees",
- * 2020, interventional feature perturbation). */
+ * Shapley values with one reference: a set of features takes its values from x, the others take theirs from z. On a
+ * path of a tree only features that send x and z different ways matter; where such a one is met first, the walk goes
+ * both ways, and a leaf that was reached with a features of x and b of z has its share of the (a + b)! orders in which
+ * they may change (Lundberg and others, "From local explanations to global understanding with explainable AI for
+ * trees", 2020, interventional feature perturbation). */
 #include "compiler/estimator/forest.h"
 #include "compiler/json.h"
 #include <math.h>
@@ -48,7 +48,8 @@ static void walk(Walk *w, int at) {
         add_leaf(w, n->value);
         return;
     }
-    int x = (float)w->x[n->feature] < n->value ? n->yes : n->no, z = (float)w->z[n->feature] < n->value ? n->yes : n->no;
+    int x = (float)w->x[n->feature] < n->value ? n->yes : n->no,
+        z = (float)w->z[n->feature] < n->value ? n->yes : n->no;
     int known = 0;
     while (known < w->met && w->feature[known] != n->feature) known++;
     if (x == z || known < w->met) {
@@ -67,7 +68,8 @@ void forest_differences(const Forest *f, const double *x, const double *z, doubl
 }
 
 /* ---- text ---- */
-/* The fewest digits that are this number and no other. A model is read when a training is compiled: each digit counts. */
+/* The fewest digits that are this number and no other. A model is read when a training is compiled: each digit counts.
+ */
 static void put_float(Buf *out, float v) {
     char text[32];
     for (int digits = 6; digits <= 9; digits++) {

@@ -121,7 +121,7 @@ bool xgboost_train(Arena *arena, Diags *ds, const BoostOptions *o, int n, int nf
                     : !api.XGBoosterUpdateOneIter(booster, i, matrix);
     ok = ok && !stopped && take_trees(arena, booster, nfeatures, out);
     out->base = classifies ? 0 : 0.5; /* base_score: as log-odds 0 */
-    if (!ok && !stopped) { /* an interruption is the command's to report */
+    if (!ok && !stopped) {            /* an interruption is the command's to report */
         const char *said = api.XGBGetLastError();
         diag_help(
             diag_error(ds, "E611", (Span){0}, "XGBoost failed: %s", said && *said ? said : "its trees cannot be read"),

@@ -178,11 +178,12 @@ static inline void cpu_mma(double *c, double left, double right) {
     int turn = cpu_give(left, right), first = threadIdx.x / 32 * 32, row = threadIdx.x % 32 / 4;
     for (int u = 0; u < 2; u++)
         for (int k = 0; k < 4; k++)
-            c[u] += cpu_exchange[turn][first + 4 * row + k] *
-                    cpu_second[turn][first + 4 * (threadIdx.x % 4 * 2 + u) + k];
+            c[u] +=
+                cpu_exchange[turn][first + 4 * row + k] * cpu_second[turn][first + 4 * (threadIdx.x % 4 * 2 + u) + k];
 }
 template <int EACH, class Number> static inline void cpu_fetch(Number *to, const Number *from) {
-    if (((uintptr_t)to | (uintptr_t)from) % (EACH * sizeof(Number))) cpu_fault("a copy of 16 bytes that is not aligned");
+    if (((uintptr_t)to | (uintptr_t)from) % (EACH * sizeof(Number)))
+        cpu_fault("a copy of 16 bytes that is not aligned");
     for (int k = 0; k < EACH; k++) to[k] = from[k];
 }
 static inline double atomicAdd(double *p, double v) {

@@ -1,7 +1,9 @@
-/* mapping_algebra.h: every factorized operator over the integration of a mapping against the same function over its dense cells.
+/* mapping_algebra.h: every factorized operator over the integration of a mapping against the same function over its
+ * dense cells.
  *
- * One function holds each operator of the language over T; now and then a random one (random_program.h) is compared too. The oracle runs level 1 in
- * the interpreter on a target of one dense block, made from the cells that the definition gives. */
+ * One function holds each operator of the language over T; now and then a random one (random_program.h) is compared
+ * too. The oracle runs level 1 in the interpreter on a target of one dense block, made from the cells that the
+ * definition gives. */
 #ifndef AMAL_MAPPING_ALGEBRA_H
 #define AMAL_MAPPING_ALGEBRA_H
 #include "tests/differential/random_program.h"
@@ -13,7 +15,8 @@ static IrFunc *every_operator(Arena *arena, Diags *ds, const Integration *in) {
     IrBuilder *b = ir_builder(f);
     Maker k = {.b = b, .n = in->rows, .d = in->cols, .space = space};
     IrNode *x = ir_table(b, t), *y = ir_input(b, yi), *one = ir_const(b, 1), *v[64];
-    IrNode *r = ir_rand(b, IR_RAND, in->rows, 2, space, ir_const(b, 3)), *w = ir_unary(b, IR_ABS, y), *m = small_matrix(&k, in->cols, 3);
+    IrNode *r = ir_rand(b, IR_RAND, in->rows, 2, space, ir_const(b, 3)), *w = ir_unary(b, IR_ABS, y),
+           *m = small_matrix(&k, in->cols, 3);
     int n = 0;
     v[n++] = ir_matmul(b, x, false, m, false);
     v[n++] = ir_matmul(b, x, false, small_matrix(&k, 2, in->cols), true);
@@ -22,14 +25,16 @@ static IrFunc *every_operator(Arena *arena, Diags *ds, const Integration *in) {
     v[n++] = ir_unary(b, IR_ROWSUMS, x);
     v[n++] = ir_unary(b, IR_COLSUMS, x);
     v[n++] = ir_unary(b, IR_SUM, x);
-    static const IrOp extremes[] = {IR_MINALL, IR_MAXALL, IR_COLMIN, IR_COLMAX, IR_ROWMIN, IR_ROWMAX, IR_ROWARGMIN, IR_ROWARGMAX};
+    static const IrOp extremes[] = {IR_MINALL, IR_MAXALL, IR_COLMIN,    IR_COLMAX,
+                                    IR_ROWMIN, IR_ROWMAX, IR_ROWARGMIN, IR_ROWARGMAX};
     for (int i = 0; i < 8; i++) v[n++] = ir_unary(b, extremes[i], x);
     v[n++] = ir_matmul(b, x, true, x, false);
     v[n++] = ir_matmul(b, x, true, ir_binary(b, IR_MUL, w, x), false);
     v[n++] = ir_matmul(b, ir_binary(b, IR_MUL, x, y), false, m, false);
     v[n++] = ir_unary(b, IR_COLSUMS, ir_binary(b, IR_MUL, x, y));
     /* functions with f(0) other than 0 */
-    IrNode *cosine = ir_unary(b, IR_COS, x), *shifted = ir_binary(b, IR_ADD, x, one), *is_zero = ir_binary(b, IR_EQ, x, ir_const(b, 0));
+    IrNode *cosine = ir_unary(b, IR_COS, x), *shifted = ir_binary(b, IR_ADD, x, one),
+           *is_zero = ir_binary(b, IR_EQ, x, ir_const(b, 0));
     v[n++] = ir_unary(b, IR_COLSUMS, cosine);
     v[n++] = ir_matmul(b, cosine, false, m, false);
     v[n++] = ir_matmul(b, cosine, true, r, false);
@@ -49,8 +54,10 @@ static IrFunc *every_operator(Arena *arena, Diags *ds, const Integration *in) {
         v[n++] = taken(&k, IR_TAKE_ROWS, ir_binary(b, IR_MUL, cosine, w), positions(&k, 3, in->rows));
     }
     /* standardized, with an intercept */
-    IrNode *rows = ir_const(b, (double)in->rows + 1), *mu = ir_binary(b, IR_DIV, ir_unary(b, IR_COLSUMS, x), rows), *sd = ir_binary(b, IR_ADD, ir_unary(b, IR_ABS, mu), one);
-    IrNode *z = ir_binary(b, IR_DIV, ir_binary(b, IR_SUB, x, mu), sd), *pair[2] = {one, z}, *design = ir_nary(b, IR_CBIND, 2, pair);
+    IrNode *rows = ir_const(b, (double)in->rows + 1), *mu = ir_binary(b, IR_DIV, ir_unary(b, IR_COLSUMS, x), rows),
+           *sd = ir_binary(b, IR_ADD, ir_unary(b, IR_ABS, mu), one);
+    IrNode *z = ir_binary(b, IR_DIV, ir_binary(b, IR_SUB, x, mu), sd), *pair[2] = {one, z},
+           *design = ir_nary(b, IR_CBIND, 2, pair);
     v[n++] = ir_matmul(b, z, false, m, false);
     v[n++] = ir_matmul(b, z, true, r, false);
     v[n++] = ir_matmul(b, z, true, z, false);
@@ -76,7 +83,8 @@ static bool algebra_run(const Backend *be, Diags *ds, IrFunc *f, Matrix *y, Matr
 static bool same_matrix(const Matrix *a, const Matrix *b) {
     if (a->rows != b->rows || a->cols != b->cols) return false;
     double scale = 1;
-    for (int64_t i = 0; i < a->rows * a->cols; i++) scale = isfinite(a->data[i]) ? fmax(scale, fabs(a->data[i])) : scale;
+    for (int64_t i = 0; i < a->rows * a->cols; i++)
+        scale = isfinite(a->data[i]) ? fmax(scale, fabs(a->data[i])) : scale;
     for (int64_t i = 0; i < a->rows * a->cols; i++) {
         double p = a->data[i], q = b->data[i];
         if (p != q && !(isnan(p) && isnan(q)) && !(fabs(p - q) <= 1e-9 * scale)) return false;
@@ -84,7 +92,8 @@ static bool same_matrix(const Matrix *a, const Matrix *b) {
     return true;
 }
 /* NULL, or what is wrong. `make` draws the same function for both targets. */
-static const char *compare_algebra(const Integration *in, double *dense, uint64_t seed, IrFunc *(*make)(Arena *, Diags *, const Integration *), bool compiled) {
+static const char *compare_algebra(const Integration *in, double *dense, uint64_t seed,
+                                   IrFunc *(*make)(Arena *, Diags *, const Integration *), bool compiled) {
     static char wrong[200];
     enum { MOST = 80 };
     Arena *arena = arena_new();
@@ -94,9 +103,23 @@ static const char *compare_algebra(const Integration *in, double *dense, uint64_
     for (int64_t c = 0; c < in->cols; c++) cols[c] = (int32_t)c;
     for (int64_t i = 0; i < in->rows; i++) count[i] = 1;
     IntSpace own = {.name = "dense", .role = -1, .rows = in->rows};
-    Indicator same = {.rows = in->rows, .identity = true, .total = true, .ascending = true, .injective = true, .used = in->rows, .count = count};
+    Indicator same = {.rows = in->rows,
+                      .identity = true,
+                      .total = true,
+                      .ascending = true,
+                      .injective = true,
+                      .used = in->rows,
+                      .count = count};
     IntBlock block = {.data = mat_wrap_dense(in->rows, in->cols, dense), .target_cols = cols, .label = "dense"};
-    Integration whole = {.rows = in->rows, .cols = in->cols, .kind = "dense", .nspaces = 1, .spaces = &own, .nindicators = 1, .indicators = &same, .nblocks = 1, .blocks = &block};
+    Integration whole = {.rows = in->rows,
+                         .cols = in->cols,
+                         .kind = "dense",
+                         .nspaces = 1,
+                         .spaces = &own,
+                         .nindicators = 1,
+                         .indicators = &same,
+                         .nblocks = 1,
+                         .blocks = &block};
     draw_seed = seed;
     draw_at = 0;
     IrFunc *level1 = make(arena, ds, &whole);
@@ -110,10 +133,12 @@ static const char *compare_algebra(const Integration *in, double *dense, uint64_
     const char *result = NULL;
     if (!algebra_run(&backend_interp, ds, level1, y, a)) result = "level 1 failed";
     for (int way = 0; way < 1 + compiled && !result; way++) {
-        if (!algebra_run(way ? &backend_c : &backend_interp, ds, g, y, b)) result = way ? "emitted C failed" : "level 2 failed";
+        if (!algebra_run(way ? &backend_c : &backend_interp, ds, g, y, b))
+            result = way ? "emitted C failed" : "level 2 failed";
         for (int k = 0; k < level1->body->results.len; k++) {
             if (!result && !same_matrix(a[k], b[k])) {
-                snprintf(wrong, sizeof wrong, "%s: result %d of %s (algebra seed %llu)", way ? "emitted C" : "level 2", k, f->name, (unsigned long long)seed);
+                snprintf(wrong, sizeof wrong, "%s: result %d of %s (algebra seed %llu)", way ? "emitted C" : "level 2",
+                         k, f->name, (unsigned long long)seed);
                 result = wrong;
             }
             mat_free(b[k]);

@@ -1,8 +1,9 @@
-/* random_program.h: random functions over a target: values over T's rows, T-like values and small values, combined by every operator that accepts
- * them, in loops, while loops and conditionals, nested, with carried values that trade places.
+/* random_program.h: random functions over a target: values over T's rows, T-like values and small values, combined by
+ * every operator that accepts them, in loops, while loops and conditionals, nested, with carried values that trade
+ * places.
  *
- * Operators that jump (floor, comparisons, argmin …) get only operands whose value does not depend on the order of sums, so that two right answers
- * never differ by more than rounding. */
+ * Operators that jump (floor, comparisons, argmin …) get only operands whose value does not depend on the order of
+ * sums, so that two right answers never differ by more than rounding. */
 #ifndef AMAL_RANDOM_PROGRAM_H
 #define AMAL_RANDOM_PROGRAM_H
 #include <math.h>
@@ -12,9 +13,15 @@
 
 static uint64_t draw_seed, draw_at;
 static bool draw_exact = true; /* the target's numbers are multiples of small powers of two */
-static double uniform(void) { return rng_uniform(draw_seed, 1, draw_at++); }
-static int64_t up_to(int64_t n) { return n > 0 ? (int64_t)(uniform() * (double)n) : 0; } /* 0 .. n - 1 */
-static bool maybe(double p) { return uniform() < p; }
+static double uniform(void) {
+    return rng_uniform(draw_seed, 1, draw_at++);
+}
+static int64_t up_to(int64_t n) {
+    return n > 0 ? (int64_t)(uniform() * (double)n) : 0;
+} /* 0 .. n - 1 */
+static bool maybe(double p) {
+    return uniform() < p;
+}
 
 typedef struct Pool {
     IrNode *v[64];
@@ -31,13 +38,25 @@ static IrNode *put(Pool *p, IrNode *n) {
     if (p->n < 64) p->v[p->n++] = n;
     return n;
 }
-static IrNode *pick(const Pool *p) { return p->v[up_to(p->n)]; }
+static IrNode *pick(const Pool *p) {
+    return p->v[up_to(p->n)];
+}
 
 /* Whether all sums that lead to it are exact: multiples of small powers of two, no functions that round. */
 static bool is_exact(const IrNode *n) {
     switch (n->op) {
-    case IR_EXP: case IR_SIGMOID: case IR_TANH: case IR_COS: case IR_DIV: case IR_SOLVE: case IR_EIGVALS: case IR_EIGVECS: case IR_RANDN: case IR_SQRT:
-    case IR_ARG: case IR_PROJ: return false;
+    case IR_EXP:
+    case IR_SIGMOID:
+    case IR_TANH:
+    case IR_COS:
+    case IR_DIV:
+    case IR_SOLVE:
+    case IR_EIGVALS:
+    case IR_EIGVECS:
+    case IR_RANDN:
+    case IR_SQRT:
+    case IR_ARG:
+    case IR_PROJ: return false;
     case IR_TABLE: return draw_exact;
     default: break;
     }
@@ -45,7 +64,9 @@ static bool is_exact(const IrNode *n) {
         if (!is_exact(n->args[i])) return false;
     return true;
 }
-static IrNode *number(Maker *k, double v) { return ir_const(k->b, v); }
+static IrNode *number(Maker *k, double v) {
+    return ir_const(k->b, v);
+}
 /* Multiples of 1/8 in [-1, 1): a function of the seed alone, also when a loop's index is in the seed. */
 static IrNode *eighths(Maker *k, IrNode *random) {
     IrNode *v = ir_unary(k->b, IR_FLOOR, ir_binary(k->b, IR_MUL, random, number(k, 16)));
@@ -55,15 +76,19 @@ static IrNode *small_matrix(Maker *k, int64_t rows, int64_t cols) {
     return eighths(k, ir_rand(k->b, IR_RAND, rows, cols, 0, number(k, (double)up_to(1000) - 20)));
 }
 /* Keeps powers of values small, and finite. */
-static IrNode *tame(Maker *k, IrNode *v) { return ir_unary(k->b, IR_TANH, v); }
+static IrNode *tame(Maker *k, IrNode *v) {
+    return ir_unary(k->b, IR_TANH, v);
+}
 static IrNode *random_unary(Maker *k, IrNode *v) {
-    static const IrOp smooth[] = {IR_EXP, IR_SQUARE, IR_ABS, IR_NEG, IR_SIGMOID, IR_COS, IR_TANH}, jumps[] = {IR_SIGN, IR_NOT, IR_FLOOR, IR_CEIL, IR_ROUND};
+    static const IrOp smooth[] = {IR_EXP, IR_SQUARE, IR_ABS, IR_NEG, IR_SIGMOID, IR_COS, IR_TANH},
+                      jumps[] = {IR_SIGN, IR_NOT, IR_FLOOR, IR_CEIL, IR_ROUND};
     if (is_exact(v) && maybe(0.4)) return ir_unary(k->b, jumps[up_to(5)], v);
     IrNode *r = ir_unary(k->b, smooth[up_to(7)], v);
     return r->op == IR_EXP || !is_exact(v) ? tame(k, r) : r;
 }
 static IrNode *random_binary(Maker *k, IrNode *v, IrNode *w) {
-    static const IrOp smooth[] = {IR_ADD, IR_SUB, IR_MUL, IR_MIN2, IR_MAX2}, jumps[] = {IR_LT, IR_GE, IR_EQ, IR_NE, IR_AND, IR_OR};
+    static const IrOp smooth[] = {IR_ADD, IR_SUB, IR_MUL, IR_MIN2, IR_MAX2},
+                      jumps[] = {IR_LT, IR_GE, IR_EQ, IR_NE, IR_AND, IR_OR};
     if (is_exact(v) && is_exact(w) && maybe(0.4)) return ir_binary(k->b, jumps[up_to(6)], v, w);
     return ir_binary(k->b, smooth[up_to(5)], v, w);
 }
@@ -75,7 +100,8 @@ static IrNode *taken(Maker *k, IrOp op, IrNode *v, IrNode *index) {
 static IrNode *positions(Maker *k, int64_t count, int64_t most) {
     IrNode *v = ir_rand(k->b, IR_RAND, maybe(0.5) ? count : 1, 1, 0, number(k, (double)up_to(1000)));
     if (v->rows == 1 && count > 1) v = ir_rand(k->b, IR_RAND, 1, count, 0, number(k, (double)up_to(1000)));
-    return ir_binary(k->b, IR_ADD, ir_unary(k->b, IR_FLOOR, ir_binary(k->b, IR_MUL, v, number(k, (double)most))), number(k, 1));
+    return ir_binary(k->b, IR_ADD, ir_unary(k->b, IR_FLOOR, ir_binary(k->b, IR_MUL, v, number(k, (double)most))),
+                     number(k, 1));
 }
 /* Another T-like value. */
 static IrNode *grow_like(Maker *k) {
@@ -84,10 +110,10 @@ static IrNode *grow_like(Maker *k) {
     case 0: return random_unary(k, v);
     case 1: return random_binary(k, v, number(k, floor(uniform() * 5) - 2));
     case 2: return random_binary(k, v, small_matrix(k, 1, v->cols));
-    case 3:
-        w = pick(&k->like);
-        return w->cols == v->cols ? random_binary(k, v, w) : NULL;
-    case 4: return ir_binary(k->b, maybe(0.6) ? IR_MUL : IR_SUB, v, maybe(0.5) ? k->y : k->weights); /* rows scaled, or shifted */
+    case 3: w = pick(&k->like); return w->cols == v->cols ? random_binary(k, v, w) : NULL;
+    case 4:
+        return ir_binary(k->b, maybe(0.6) ? IR_MUL : IR_SUB, v,
+                         maybe(0.5) ? k->y : k->weights); /* rows scaled, or shifted */
     case 5: {
         if (v->cols < 2) return NULL;
         int64_t c0 = up_to(v->cols), c1 = c0 + up_to(v->cols - c0 + 1);
@@ -104,10 +130,13 @@ static IrNode *grow_rows(Maker *k) {
     IrNode *v = maybe(0.6) ? pick(&k->like) : pick(&k->rows), *r = pick(&k->rows), *q = pick(&k->rows);
     int64_t width = maybe(0.9) ? 1 + up_to(12) : 30 + up_to(41);
     switch (up_to(16)) {
-    case 0: case 1: case 2: return ir_matmul(k->b, v, false, small_matrix(k, v->cols, width), false);
+    case 0:
+    case 1:
+    case 2: return ir_matmul(k->b, v, false, small_matrix(k, v->cols, width), false);
     case 3: return ir_matmul(k->b, v, false, small_matrix(k, width, v->cols), true);
     case 4: return ir_unary(k->b, IR_ROWSUMS, v);
-    case 5: case 6: {
+    case 5:
+    case 6: {
         static const IrOp ops[] = {IR_ROWMIN, IR_ROWMAX, IR_ROWARGMIN, IR_ROWARGMAX};
         return v->cols && is_exact(v) ? ir_unary(k->b, ops[up_to(4)], v) : NULL;
     }
@@ -143,7 +172,8 @@ static IrNode *grow_rows(Maker *k) {
 static IrNode *grow_small(Maker *k) {
     IrNode *v = maybe(0.7) ? pick(&k->like) : pick(&k->rows), *r = pick(&k->rows), *s = pick(&k->small);
     switch (up_to(16)) {
-    case 0: case 1: return ir_matmul(k->b, v, true, r, false);
+    case 0:
+    case 1: return ir_matmul(k->b, v, true, r, false);
     case 2: return ir_matmul(k->b, r, true, v, false);
     case 3: return ir_matmul(k->b, v, true, pick(&k->like), false);
     case 4: return ir_unary(k->b, IR_COLSUMS, v);
@@ -163,10 +193,12 @@ static IrNode *grow_small(Maker *k) {
         IrNode *w = ir_binary(k->b, IR_MUL, v, maybe(0.5) ? k->weights : k->y);
         return ir_matmul(k->b, v, true, w, false);
     }
-    case 11: case 12: { /* ridge, and eigenvalues: of a matrix that is surely positive definite */
+    case 11:
+    case 12: { /* ridge, and eigenvalues: of a matrix that is surely positive definite */
         if (!is_exact(v) || v->cols > 20 || !v->cols) return NULL;
         IrNode *bounded = v->op == IR_ONEHOT ? v : tame(k, v), *gram = ir_matmul(k->b, bounded, true, bounded, false);
-        gram = ir_binary(k->b, IR_ADD, gram, ir_binary(k->b, IR_MUL, number(k, (double)k->n + 1), ir_eye(k->b, v->cols)));
+        gram =
+            ir_binary(k->b, IR_ADD, gram, ir_binary(k->b, IR_MUL, number(k, (double)k->n + 1), ir_eye(k->b, v->cols)));
         if (maybe(0.3)) return ir_unary(k->b, IR_EIGVALS, gram);
         return ir_binary(k->b, IR_SOLVE, gram, ir_matmul(k->b, bounded, true, tame(k, r), false));
     }
@@ -186,16 +218,20 @@ static IrNode *grow_small(Maker *k) {
 }
 
 /* ---- control ---- */
-/* Descent: a small carried value, one over the rows, a T-like one that only grows by scaling; now and then they trade places. */
+/* Descent: a small carried value, one over the rows, a T-like one that only grows by scaling; now and then they trade
+ * places. */
 static void loop_descent(Maker *k, Pool *out) {
     IrBuilder *b = k->b;
     int64_t c = 1 + up_to(3);
     bool swap = maybe(0.4), small_start = maybe(0.4);
-    IrNode *init[4] = {small_matrix(k, k->d, c), ir_full(b, 0.5, k->n, c, small_start ? 0 : k->space), small_matrix(k, k->d, c), ir_binary(b, IR_MUL, k->x, number(k, 0.5))};
+    IrNode *init[4] = {small_matrix(k, k->d, c), ir_full(b, 0.5, k->n, c, small_start ? 0 : k->space),
+                       small_matrix(k, k->d, c), ir_binary(b, IR_MUL, k->x, number(k, 0.5))};
     int carried = maybe(0.3) ? 4 : 3;
     IrRegion *r = ir_region_begin(b, REGION_LOOP);
-    IrNode *i = ir_region_param(b, 1, 1, 0, "i"), *w = ir_region_param(b, k->d, c, 0, "w"), *h = ir_region_param(b, k->n, c, k->space, "h");
-    IrNode *u = ir_region_param(b, k->d, c, 0, "u"), *t = carried == 4 ? ir_region_param(b, k->n, k->d, k->space, "t") : NULL;
+    IrNode *i = ir_region_param(b, 1, 1, 0, "i"), *w = ir_region_param(b, k->d, c, 0, "w"),
+           *h = ir_region_param(b, k->n, c, k->space, "h");
+    IrNode *u = ir_region_param(b, k->d, c, 0, "u"),
+           *t = carried == 4 ? ir_region_param(b, k->n, k->d, k->space, "t") : NULL;
     IrNode *z = ir_matmul(b, k->x, false, w, false), *e = ir_binary(b, IR_SUB, ir_unary(b, IR_SIGMOID, z), h);
     IrNode *g = ir_matmul(b, k->x, true, e, false);
     IrNode *step = ir_binary(b, IR_DIV, number(k, 0.01), ir_binary(b, IR_ADD, i, number(k, (double)k->n)));
@@ -203,7 +239,9 @@ static void loop_descent(Maker *k, Pool *out) {
     results[0] = swap ? u : next;
     results[1] = ir_binary(b, IR_MUL, number(k, 0.5), ir_binary(b, IR_ADD, h, ir_unary(b, IR_TANH, z)));
     results[2] = swap ? next : ir_binary(b, IR_ADD, u, ir_binary(b, IR_MUL, number(k, 0.125), w));
-    if (t) results[3] = maybe(0.5) ? ir_binary(b, IR_MUL, t, number(k, 0.5)) : ir_unary(b, IR_TANH, ir_binary(b, IR_SUB, t, k->x));
+    if (t)
+        results[3] =
+            maybe(0.5) ? ir_binary(b, IR_MUL, t, number(k, 0.5)) : ir_unary(b, IR_TANH, ir_binary(b, IR_SUB, t, k->x));
     ir_region_end(b, carried, results);
     IrNode *loop = ir_loop(b, number(k, floor(uniform() * 9) / 2), r, carried, init);
     for (int p = 0; p < carried; p++) put(out, ir_proj(b, loop, p));
@@ -213,20 +251,28 @@ static void loop_factors(Maker *k, Pool *out) {
     IrBuilder *b = k->b;
     int64_t c = 1 + up_to(maybe(0.8) ? 4 : 20);
     IrNode *x = ir_unary(b, IR_ABS, k->x), *eps = number(k, 1);
-    IrNode *init[2] = {ir_rand(b, IR_RAND, k->n, c, k->space, number(k, 3)), ir_rand(b, IR_RAND, k->d, c, 0, number(k, 4))};
+    IrNode *init[2] = {ir_rand(b, IR_RAND, k->n, c, k->space, number(k, 3)),
+                       ir_rand(b, IR_RAND, k->d, c, 0, number(k, 4))};
     IrRegion *r = ir_region_begin(b, REGION_LOOP);
     ir_region_param(b, 1, 1, 0, "i");
     IrNode *w = ir_region_param(b, k->n, c, k->space, "W"), *h = ir_region_param(b, k->d, c, 0, "H"), *results[2];
-    IrNode *hn = ir_binary(b, IR_MUL, h, ir_binary(b, IR_DIV, ir_matmul(b, x, true, w, false), ir_binary(b, IR_ADD, ir_matmul(b, h, false, ir_matmul(b, w, true, w, false), false), eps)));
+    IrNode *hn =
+        ir_binary(b, IR_MUL, h,
+                  ir_binary(b, IR_DIV, ir_matmul(b, x, true, w, false),
+                            ir_binary(b, IR_ADD, ir_matmul(b, h, false, ir_matmul(b, w, true, w, false), false), eps)));
     IrNode *of = maybe(0.5) ? h : hn;
-    results[0] = ir_binary(b, IR_MUL, w, ir_binary(b, IR_DIV, ir_matmul(b, x, false, of, false), ir_binary(b, IR_ADD, ir_matmul(b, w, false, ir_matmul(b, of, true, of, false), false), eps)));
+    results[0] = ir_binary(
+        b, IR_MUL, w,
+        ir_binary(b, IR_DIV, ir_matmul(b, x, false, of, false),
+                  ir_binary(b, IR_ADD, ir_matmul(b, w, false, ir_matmul(b, of, true, of, false), false), eps)));
     results[1] = hn;
     ir_region_end(b, 2, results);
     IrNode *loop = ir_loop(b, number(k, (double)up_to(4)), r, 2, init);
     put(out, ir_proj(b, loop, 0));
     put(out, ir_proj(b, loop, 1));
 }
-/* while s < limit: a counter beside values that trade places, with a conditional in the body, whose sides give what they were given or more. */
+/* while s < limit: a counter beside values that trade places, with a conditional in the body, whose sides give what
+ * they were given or more. */
 static void loop_while(Maker *k, Pool *out) {
     IrBuilder *b = k->b;
     IrNode *start = pick(&k->rows);
@@ -268,7 +314,9 @@ static void loop_nested(Maker *k, Pool *out) {
     ir_region_param(b, 1, 1, 0, "j");
     IrNode *h = ir_region_param(b, k->n, 1, k->space, "h"), *v = ir_region_param(b, k->d, 1, 0, "v"), *results[2];
     results[0] = ir_binary(b, IR_MUL, ir_binary(b, IR_ADD, h, z), number(k, 0.25));
-    results[1] = ir_binary(b, IR_ADD, v, ir_binary(b, IR_DIV, ir_matmul(b, k->x, true, h, false), ir_binary(b, IR_ADD, i, number(k, 10 * (double)k->n + 10))));
+    results[1] = ir_binary(b, IR_ADD, v,
+                           ir_binary(b, IR_DIV, ir_matmul(b, k->x, true, h, false),
+                                     ir_binary(b, IR_ADD, i, number(k, 10 * (double)k->n + 10))));
     ir_region_end(b, 2, results);
     IrNode *loop = ir_loop(b, maybe(0.5) ? i : number(k, 2), inner, 2, inner_init), *next = ir_proj(b, loop, 1);
     if (maybe(0.5)) next = ir_binary(b, IR_ADD, next, ir_unary(b, IR_SUM, ir_proj(b, loop, 0)));

@@ -1,6 +1,7 @@
-/* random_target.h: random targets as sums over blocks, made directly: dense, CSR and one-hot blocks; identity, range, masked and repeated
- * indicators; columns that two tables share (each row reads the first that has it: masked column classes); several indicators a table; fills; no
- * rows, one row; 1 to 70 columns. Every cell has one owner. All numbers are multiples of 1/8, so that sums are exact in any order. */
+/* random_target.h: random targets as sums over blocks, made directly: dense, CSR and one-hot blocks; identity, range,
+ * masked and repeated indicators; columns that two tables share (each row reads the first that has it: masked column
+ * classes); several indicators a table; fills; no rows, one row; 1 to 70 columns. Every cell has one owner. All numbers
+ * are multiples of 1/8, so that sums are exact in any order. */
 #ifndef AMAL_RANDOM_TARGET_H
 #define AMAL_RANDOM_TARGET_H
 #include <stdlib.h>
@@ -17,8 +18,10 @@ static void fill_count(Indicator *ind, int64_t space_rows) {
     ind->total = ind->injective = true;
     for (int64_t i = 0; i < ind->rows; i++) {
         int64_t r = indicator_row(ind, i);
-        if (r < 0) ind->total = false;
-        else if (ind->count[r]++ > 0) ind->injective = false;
+        if (r < 0)
+            ind->total = false;
+        else if (ind->count[r]++ > 0)
+            ind->injective = false;
     }
     for (int64_t r = 0; r < space_rows; r++) ind->used += ind->count[r] > 0;
 }
@@ -71,7 +74,8 @@ static void random_indicator(Indicator *ind, int64_t table_rows, int kind) {
         ind->idx = idx;
     }
 }
-/* Table s's own indicator where `free` rows want it; those rows are then owned. A new masked indicator unless it takes all of its rows. */
+/* Table s's own indicator where `free` rows want it; those rows are then owned. A new masked indicator unless it takes
+ * all of its rows. */
 static int take_rows_of(Integration *in, int s, bool *owned) {
     const Indicator *base = &in->indicators[s];
     int32_t *idx = mem_alloc(sizeof *idx * (size_t)(in->rows + 1));

@@ -279,8 +279,10 @@ int main(int argc, char **argv) {
     if (argc == 4 && strcmp(argv[1], "get") == 0) {
         const Json *j = lookup(parse_file(argv[2]), argv[3]);
         if (!j || j->kind == J_NULL) return 1;
-        if (j->kind == J_TEXT) puts(j->text);
-        else printf("%.17g\n", j->kind == J_ARRAY || j->kind == J_OBJECT ? j->len : j->num);
+        if (j->kind == J_TEXT)
+            puts(j->text);
+        else
+            printf("%.17g\n", j->kind == J_ARRAY || j->kind == J_OBJECT ? j->len : j->num);
         return 0;
     }
     fputs("json_tool compare A B TOLERANCE | check OUT EXPECT DATA | get FILE PATH\n", stderr);

@@ -300,9 +300,9 @@ static void test_explanations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arena),      cmocka_unit_test(test_mem_try),
-        cmocka_unit_test(test_exhaustion), cmocka_unit_test(test_buf),     cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_range),      cmocka_unit_test(test_numbers),    cmocka_unit_test(test_layout),  cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_arena),      cmocka_unit_test(test_mem_try), cmocka_unit_test(test_exhaustion),
+        cmocka_unit_test(test_buf),        cmocka_unit_test(test_nearest), cmocka_unit_test(test_range),
+        cmocka_unit_test(test_numbers),    cmocka_unit_test(test_layout),  cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_collecting), cmocka_unit_test(test_flood),   cmocka_unit_test(test_explanations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -355,7 +355,13 @@ static void a_seed_decides_the_data(void **state) {
 /* ---- trees ---- */
 enum { K = 4 };
 static TreeNode tree_nodes[][7] = {
-    {{0, 0.5f, 1, 2}, {1, 0.3f, 3, 4}, {-1, 2.5f, 0, 0}, {-1, -1, 0, 0}, {0, 0.2f, 5, 6}, {-1, 4, 0, 0}, {-1, 0.5f, 0, 0}},
+    {{0, 0.5f, 1, 2},
+     {1, 0.3f, 3, 4},
+     {-1, 2.5f, 0, 0},
+     {-1, -1, 0, 0},
+     {0, 0.2f, 5, 6},
+     {-1, 4, 0, 0},
+     {-1, 0.5f, 0, 0}},
     {{2, 0.1f, 1, 2}, {-1, 1, 0, 0}, {3, 0.9f, 3, 4}, {-1, -2, 0, 0}, {-1, 7, 0, 0}},
 };
 static Tree trees[] = {{7, tree_nodes[0]}, {5, tree_nodes[1]}};
@@ -764,8 +770,7 @@ static void the_machine_is_measured(void **state) {
  * cost where the feature is less than AT, else e^ABOVE. */
 static int print_model(char **a) {
     Estimator e = example();
-    TreeNode nodes[] = {
-        {0, strtof(a[1], NULL), 1, 2}, {-1, strtof(a[2], NULL), 0, 0}, {-1, strtof(a[3], NULL), 0, 0}};
+    TreeNode nodes[] = {{0, strtof(a[1], NULL), 1, 2}, {-1, strtof(a[2], NULL), 0, 0}, {-1, strtof(a[3], NULL), 0, 0}};
     Tree tree = {3, nodes};
     for (int k = 0; k < NFEATURES; k++)
         if (!strcmp(feature_rows[k].name, a[0])) nodes[0].feature = k;
