@@ -16,6 +16,7 @@ typedef struct Planned { /* a training */
     IrFunc *func;        /* optimized */
     FusePlan *plan;
     IrCost *each; /* by node id */
+    int unfused;  /* node ids before fusing, which is how many the interpreter knows */
     const AlgorithmDecl *algorithm;
     double predicted, seconds; /* seconds: measured */
     const RunProfile *profile; /* NULL: the backend has none */
@@ -229,10 +230,12 @@ bool explain_training(Run *r, const char *key, const Stmt *s, const Integration 
         buf_puts(out, i ? ", " : "");
         report_text(out, p->func->notes.data[i]);
     }
-    p->each = arena_array(r->arena, IrCost, p->func->next_id + 1);
-    IrCost all = ir_cost_each(p->func, r->o->threads, p->each);
+    IrCost all = ir_cost(p->func, r->o->threads);
     p->predicted = all.seconds;
+    p->unfused = p->func->next_id;
     p->plan = run_training_backend(r)->plain_passes ? ir_fuse_plain(p->func) : ir_fuse(p->func);
+    p->each = arena_array(r->arena, IrCost, p->func->next_id + 1); /* fusing may add nodes */
+    (void)ir_cost_each(p->func, r->o->threads, p->each);
     buf_puts(out, "],\n \"estimate\": ");
     put_cost(out, &all);
     buf_puts(out, ", \"passes\": ");
@@ -308,7 +311,8 @@ void explain_measured(Explain *e, const RunResult *res, const RunProfile *m) {
     report_number(out, res->seconds_compile);
     p->seconds = res->seconds;
     bool passes = m && m->npasses == p->plan->passes.len; /* else: operators one by one */
-    if (m && m->passes && m->nkernels == p->func->next_id && (passes || !m->npasses)) {
+    bool ours = m && (m->nkernels == p->func->next_id || (!m->npasses && m->nkernels == p->unfused));
+    if (ours && m->passes && (passes || !m->npasses)) {
         LineTimes *lines = &p->lines;
         p->profile = m;
         double in_passes = 0, in_kernels = 0;

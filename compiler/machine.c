@@ -42,26 +42,28 @@ static double read_line_of(const char *path, const char *word) {
 static void limit_processors(MachineLimits *m, double quota, double period) {
     if (quota > 0 && period > 0) m->processors = fmin(m->processors, quota / period);
 }
-static void limit_memory(MachineLimits *m, const char *dir, double limit, const char *used, const char *inactive) {
+static void limit_memory(MachineLimits *m, const char *dir, double limit, const char *used, const char *inactive,
+                         const char *active) {
     if (!(limit < NO_LIMIT_V1)) return;
     char path[PATH_BYTES];
     if (snprintf(path, sizeof path, "%s/memory.stat", dir) >= (int)sizeof path) return;
-    double taken = read_number(dir, used), back = read_line_of(path, inactive);
+    double taken = read_number(dir, used), back = read_line_of(path, inactive), more = read_line_of(path, active);
     m->memory = fmin(m->memory, limit);
-    m->memory_left = fmin(m->memory_left, fmax(0, limit - fmax(0, taken) + fmax(0, back)));
+    m->memory_left = fmin(m->memory_left, fmax(0, limit - fmax(0, taken) + fmax(0, back) + fmax(0, more)));
 }
 static void look_v2(MachineLimits *m, const char *dir) {
     char text[64];
     double quota, period;
     if (read_words(dir, "cpu.max", text, sizeof text) && sscanf(text, "%lf %lf", &quota, &period) == 2)
         limit_processors(m, quota, period);
-    limit_memory(m, dir, read_number(dir, "memory.max"), "memory.current", "inactive_file ");
+    limit_memory(m, dir, read_number(dir, "memory.max"), "memory.current", "inactive_file ", "active_file ");
 }
 static void look_v1_cpu(MachineLimits *m, const char *dir) {
     limit_processors(m, read_number(dir, "cpu.cfs_quota_us"), read_number(dir, "cpu.cfs_period_us"));
 }
 static void look_v1_memory(MachineLimits *m, const char *dir) {
-    limit_memory(m, dir, read_number(dir, "memory.limit_in_bytes"), "memory.usage_in_bytes", "total_inactive_file ");
+    limit_memory(m, dir, read_number(dir, "memory.limit_in_bytes"), "memory.usage_in_bytes", "total_inactive_file ",
+                 "total_active_file ");
 }
 /* A group and those that it is in, up to where they are mounted. Within a container the path may be one that only the
  * host has: then the mounted one is the container's. */

@@ -5,9 +5,11 @@
  *                over several a value computed per target row
  *   x | y        the alternatives of x, then those of y; it also orders the roles (L_j of semantics.md)
  *   x | 0        x, and 0 where x's role is absent or x is null: the constant goes into the role's own column, unless
- * the target says `conflict nonnull`, where the run time takes the first alternative that is not null z, null
- * existential: no value In a body made by leaving atoms out, alternatives that need them fall away; a term without any
- * is existential there. Errors: E120, E122, E210. */
+ *                the target says `conflict nonnull`, where the run time takes the first alternative that is not null
+ *   z, null      existential: no value
+ *
+ * In a body made by leaving atoms out, alternatives that need them fall away; a term without any is existential there.
+ * Errors: E120, E122, E210. */
 #include "backends/runtime/rowexpr_internal.h"
 #include "compiler/resolve_internal.h"
 

@@ -155,6 +155,7 @@ static void weigh_gpu(Weighing *w, const Candidate *c) {
     PassOptions passes = run_passes(r, c->materialize ? "materialized" : "factorized");
     BackendOptions o = run_backend_options(r, &passes);
     o.carried = r->o->carried;
+    double running = ir_cost_gpu(c->func, &speeds).seconds; /* before it is fused, as on the CPU */
     CudaForesight ahead = cuda_foresee(c->func, &o);
     double inputs = input_bytes(c->func), own = from == c->data ? 0 : ir_array_bytes(c->data, NULL, NULL);
     double memory = ir_array_bytes(from, NULL, NULL) + own + inputs;
@@ -167,8 +168,7 @@ static void weigh_gpu(Weighing *w, const Candidate *c) {
     y->making = (c->there ? 0 : c->make) + (c->materialize && from == w->in ? 2 * own / w->gpu.bytes : 0);
     y->compiling = ahead.compiled ? 0 : w->gpu.compile + w->gpu.compile_byte * (double)ahead.text_bytes;
     y->starting = cuda_device_is_open() || r->sent.len ? 0 : w->gpu.start;
-    y->analytic = y->seconds =
-        ir_cost_gpu(c->func, &speeds).seconds + y->copying + y->making + y->compiling + y->starting;
+    y->analytic = y->seconds = running + y->copying + y->making + y->compiling + y->starting;
 }
 static const Way *least(const Weighing *w, bool gpu) {
     const Way *best = NULL;

@@ -494,24 +494,35 @@ bool fuse_is_code(const FusePlan *p, const IrNode *n) {
     return true;
 }
 /* A one-hot row that is kept, or that something in its pass reads as numbers, has as many of them as columns, although
- * readers that add up by codes want none. Each of those gets one of its own, which its pass makes of the column of
+ * readers that add up by codes want none. Those of a pass get one of their own, which the pass makes of the column of
  * codes: only that one crosses passes. Then a row adds to its own code's sums only, as the interpreter has it, also
  * where it is not finite. */
+typedef struct OwnOneHot { /* made for the readers of `of` in a pass */
+    const IrNode *of;
+    int pass;
+    IrNode *own;
+} OwnOneHot;
 static bool split_one_hot(const FusePlan *p, IrRegion *r) {
     IrFunc *f = p->func;
     IrNodeVec nodes = {0};
+    VEC(OwnOneHot) made = {0};
     bool split = false;
     for (int i = 0; i < r->nodes.len; i++) {
         IrNode *n = r->nodes.data[i];
         for (int a = 0; a < n->nargs && FUSE(n)->kind == FUSE_REDUCE && reads_code(n); a++) {
             const IrNode *u = n->args[a];
             if (u->op != IR_ONEHOT || FUSE(u)->kind != FUSE_ROW || fuse_is_code(p, u)) continue;
-            IrNode *own = arena_new_of(f->arena, IrNode);
-            *own = *u;
-            own->id = f->next_id++;
-            own->home = r;
-            vec_push(f->arena, &nodes, own);
-            n->args[a] = own;
+            int k = 0;
+            while (k < made.len && (made.data[k].of != u || made.data[k].pass != FUSE(n)->pass)) k++;
+            if (k == made.len) {
+                IrNode *own = arena_new_of(f->arena, IrNode);
+                *own = *u;
+                own->id = f->next_id++;
+                own->home = r;
+                vec_push(f->arena, &nodes, own);
+                vec_push(f->arena, &made, ((OwnOneHot){u, FUSE(n)->pass, own}));
+            }
+            n->args[a] = made.data[k].own;
             split = true;
         }
         vec_push(f->arena, &nodes, n);

@@ -6,10 +6,13 @@
  *
  * Rows are the maximal provenance vectors of semantics.md, in tgd order (or base order). Every cell (i, j) of the
  * feature matrix X is owned by exactly one block, so that X = sum over blocks b of G_b D_b M_b', where G_b is the 0/1
- * matrix of block b's indicator: X[i, block.target_cols[c]] = D_b[idx_b[i], c]   when idx_b[i] >= 0 Absent optional
- * rows and fills: where a column has one owner role in all tgds, its block's D gets one extra last row that holds the
- * fill values, and the indicator points there, so that it is total; fills of overlapped columns and constants of a tgd
- * are a block over the pseudo-table "fill" with a row a tgd. */
+ * matrix of block b's indicator:
+ *
+ *     X[i, block.target_cols[c]] = D_b[idx_b[i], c]   when idx_b[i] >= 0
+ *
+ * Absent optional rows and fills: where a column has one owner role in all tgds, its block's D gets one extra last row
+ * that holds the fill values, and the indicator points there, so that it is total; fills of overlapped columns and
+ * constants of a tgd are a block over the pseudo-table "fill" with a row a tgd. */
 #ifndef AMAL_INTEGRATION_H
 #define AMAL_INTEGRATION_H
 #include "backends/runtime/rowexpr.h"

@@ -8,11 +8,11 @@
  * Errors: E453 with the line for everything the format forbids (a bad banner, out-of-range or repeated entries, too few
  * or too many), E454 when the declared width is not the file's, E456 for columns of other types. */
 #include "backends/runtime/table_private.h"
+#include "compiler/machine.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <strings.h>
-#include <unistd.h>
 
 typedef enum { MTX_GENERAL, MTX_SYMMETRIC, MTX_SKEW } MtxSymmetry;
 typedef struct MtxFile {
@@ -178,11 +178,12 @@ static bool mtx_no_memory(const MtxFile *f, size_t bytes) {
     return false;
 }
 
-/* A file of few bytes may promise any number of rows: more than the machine's memory is refused before it is asked for.
+/* A file of few bytes may promise any number of rows: more than the memory that there is is refused before it is asked
+ * for.
  */
 static bool mtx_plausible(const MtxFile *f, double bytes) {
-    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-    if (pages <= 0 || size <= 0 || bytes <= (double)pages * (double)size) return true;
+    double memory = machine_memory();
+    if (memory <= 0 || bytes <= memory) return true;
     return mtx_no_memory(f, bytes < 1e18 ? (size_t)bytes : SIZE_MAX);
 }
 

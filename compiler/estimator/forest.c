@@ -150,7 +150,7 @@ static int read_index(Reader *r) {
     int v = 0, digits = 0;
     if (*r->at == ' ') r->at++;
     for (; *r->at >= '0' && *r->at <= '9' && digits < 5; digits++) v = 10 * v + (*r->at++ - '0');
-    if (!digits || digits > 4) r->ok = false;
+    if (!digits || digits > 4 || (*r->at != ' ' && *r->at != '\n')) r->ok = false;
     return v;
 }
 static int read_count(Reader *r, int least, int most) {

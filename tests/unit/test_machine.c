@@ -55,7 +55,8 @@ static void version_2(void **state) {
     put("sys/fs/cgroup/service/cpu.max", "250000 100000\n");
     put("sys/fs/cgroup/service/memory.max", "8000000000\n");
     put("sys/fs/cgroup/service/memory.current", "7000000000\n");
-    put("sys/fs/cgroup/service/memory.stat", "anon 5000000000\nfile 2000000000\ninactive_file 1500000000\n");
+    put("sys/fs/cgroup/service/memory.stat",
+        "anon 5000000000\nfile 2000000000\ninactive_file 1100000000\nactive_file 400000000\n");
     put("sys/fs/cgroup/service/job/cpu.max", "400000 100000\n");
     put("sys/fs/cgroup/service/job/memory.max", "4000000000\n");
     put("sys/fs/cgroup/service/job/memory.current", "1000000000\n");
@@ -74,7 +75,8 @@ static void a_container(void **state) {
     put("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n");
     put("sys/fs/cgroup/memory/memory.limit_in_bytes", "2000000000\n");
     put("sys/fs/cgroup/memory/memory.usage_in_bytes", "500000000\n");
-    put("sys/fs/cgroup/memory/memory.stat", "cache 9\ninactive_file 7\ntotal_inactive_file 100000000\n");
+    put("sys/fs/cgroup/memory/memory.stat",
+        "cache 9\ninactive_file 7\ntotal_inactive_file 60000000\ntotal_active_file 40000000\n");
     MachineLimits m = machine_limits(root);
     assert_float_equal(m.processors, 1.5, 0);
     assert_float_equal(m.memory, 2e9, 0);
