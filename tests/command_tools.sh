@@ -156,6 +156,7 @@ expect 0 "in operators, one by one" run descend.amal --backend interp --profile
 cp "$tmp/stdout" "$tmp/command/profile.txt"
 holds "the interpreter's profile: a line of the script" grep -qE "^ +11 +[0-9.]+ (us|ms|s)  r = sigmoid" profile.txt
 holds "no time without a place" sh -c '! grep -qE "^ +0 +[0-9.]+ (us|ms|s)" profile.txt'
+expect 0 "in operators, one by one" run "$PWD/tests/differential/codes_apart.amal" --backend interp --strategy factorize --profile # fused, its plan has more nodes
 # with rows enough for several threads, a table whose rows repeat, and sums that are added up apart
 awk 'BEGIN { print "id,k,j,a,y"; for (i = 0; i < 9000; i++) printf "%d,%d,%d,%g,%g\n", i, i * 7919 % 90, i * 31 % 77, i % 13 / 13, i % 7 / 7 }' >"$tmp/command/many.csv"
 awk 'BEGIN { print "k,b,c"; for (i = 0; i < 90; i++) printf "%d,%g,%g\n", i, i % 11 / 11, i % 5 }' >"$tmp/command/few.csv"
