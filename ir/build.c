@@ -32,6 +32,16 @@ int ir_add_table(IrFunc *f, const Integration *data, const char *name) {
     vec_push(f->arena, &f->tables, t);
     return table;
 }
+IrNode *ir_insert(IrFunc *f, IrRegion *r, int at, const IrNode *as) {
+    IrNode *n = arena_new_of(f->arena, IrNode);
+    *n = *as;
+    n->id = f->next_id++;
+    n->home = r;
+    vec_push(f->arena, &r->nodes, n);
+    for (int i = r->nodes.len - 1; i > at; i--) r->nodes.data[i] = r->nodes.data[i - 1];
+    r->nodes.data[at] = n;
+    return n;
+}
 IrFunc *ir_with_data(const IrFunc *f, const Integration *data) {
     IrFunc *g = arena_new_of(f->arena, IrFunc);
     *g = *f;

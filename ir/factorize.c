@@ -539,23 +539,18 @@ static bool mentions_table(const IrNode *v) {
     return false;
 }
 static IrNode *wrap_stored(IrFunc *f, IrRegion *r, int at, IrNode *v) {
-    IrNode *s = arena_new_of(f->arena, IrNode);
-    *s = (IrNode){.op = IR_STORED,
-                  .id = f->next_id++,
-                  .rows = v->rows,
-                  .cols = v->cols,
-                  .rspace = v->rspace,
-                  .cspace = v->cspace,
-                  .nargs = 1,
-                  .home = r,
-                  .span = v->span,
-                  .name = v->name};
-    s->args = arena_array(f->arena, IrNode *, 1);
-    s->args[0] = v;
-    vec_push(f->arena, &r->nodes, s);
-    for (int i = r->nodes.len - 1; i > at; i--) r->nodes.data[i] = r->nodes.data[i - 1];
-    r->nodes.data[at] = s;
-    return s;
+    IrNode **args = arena_array(f->arena, IrNode *, 1);
+    args[0] = v;
+    return ir_insert(f, r, at,
+                     &(IrNode){.op = IR_STORED,
+                               .rows = v->rows,
+                               .cols = v->cols,
+                               .rspace = v->rspace,
+                               .cspace = v->cspace,
+                               .nargs = 1,
+                               .args = args,
+                               .span = v->span,
+                               .name = v->name});
 }
 static void store_leaving(IrFunc *f, IrRegion *r) {
     for (int i = 0; i < r->nodes.len; i++) {

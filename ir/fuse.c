@@ -504,7 +504,6 @@ typedef struct OwnOneHot { /* made for the readers of `of` in a pass */
 } OwnOneHot;
 static bool split_one_hot(const FusePlan *p, IrRegion *r) {
     IrFunc *f = p->func;
-    IrNodeVec nodes = {0};
     VEC(OwnOneHot) made = {0};
     bool split = false;
     for (int i = 0; i < r->nodes.len; i++) {
@@ -515,20 +514,14 @@ static bool split_one_hot(const FusePlan *p, IrRegion *r) {
             int k = 0;
             while (k < made.len && (made.data[k].of != u || made.data[k].pass != FUSE(n)->pass)) k++;
             if (k == made.len) {
-                IrNode *own = arena_new_of(f->arena, IrNode);
-                *own = *u;
-                own->id = f->next_id++;
-                own->home = r;
-                vec_push(f->arena, &nodes, own);
-                vec_push(f->arena, &made, ((OwnOneHot){u, FUSE(n)->pass, own}));
+                OwnOneHot own = {u, FUSE(n)->pass, ir_insert(f, r, i++, u)};
+                vec_push(f->arena, &made, own);
             }
             n->args[a] = made.data[k].own;
             split = true;
         }
-        vec_push(f->arena, &nodes, n);
         for (int k = 0; k < n->nregions; k++) split = split_one_hot(p, n->regions[k]) || split;
     }
-    r->nodes = nodes;
     return split;
 }
 

@@ -174,6 +174,8 @@ typedef struct IrBuilder {
 } IrBuilder;
 IrFunc *ir_func_new(Arena *arena, Diags *ds, const char *name);
 int ir_add_table(IrFunc *f, const Integration *data, const char *name); /* adds the target space; block spaces too */
+/* A node like `as`, with an id of its own, put before what stands at `at` in r: for passes that add to a function. */
+IrNode *ir_insert(IrFunc *f, IrRegion *r, int at, const IrNode *as);
 /* f, of one table and at level 1, over other blocks of the same target: a function that shares f's nodes. */
 IrFunc *ir_with_data(const IrFunc *f, const Integration *data);
 int ir_add_input(IrFunc *f, const char *name, int64_t rows, int64_t cols, int rspace, Span span);
