@@ -18,6 +18,11 @@ static inline double least_of(double x, double y) {
 static inline double most_of(double x, double y) {
     return x > y || x != x ? x : y;
 }
+/* A function takes both values before it picks, so that compilers compare and pick vectors at a time; a conditional
+ * expression would read its operands only where they are wanted. */
+static inline double where_of(double x, double y, double z) {
+    return x != 0 ? y : z;
+}
 static inline double mod_of(double x, double y) {
     return x - y * floor(x / y);
 }

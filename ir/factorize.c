@@ -321,8 +321,22 @@ static IrNode *norm_transposed_times(Factorizer *z, const Norm *n, IrNode *r, bo
 static bool is_sparse_value(const Factorizer *z, const Norm *n, int part) {
     return norm_data(z, n)->blocks[n->parts[part].block].data->kind != MAT_DENSE;
 }
+/* Whether the n rows of T that take x (dense, kx columns) should take their rows of y as well (dense, ky columns of
+ * `ind`'s table) and multiply, instead of adding x up for each row of y. Adding up reads and writes a row of sums that
+ * lies anywhere, of sums that are cleared and read once more; the products are fewer by as much as rows of y are read
+ * repeatedly. */
+static bool rows_meet(const Integration *in, const Indicator *ind, const IrNode *x, const IrNode *y) {
+    if (ind->segments || ind->ascending) return false; /* sums lie in order then */
+    double n = (double)in->rows, rows = (double)y->rows, kx = (double)x->cols, ky = (double)y->cols;
+    double speed = ir_product_speed(fmax(kx, ky));
+    double sum_flops = ir_product_flops(kx, rows, ky), sum_bytes = 2 * ir_index_bytes(n, kx) + 3 * 8 * rows * kx;
+    double meet_flops = ir_product_flops(kx, n, ky), meet_bytes = ir_index_bytes(n, ky);
+    return ir_seconds(meet_flops / speed, 0, 1) + ir_seconds(0, meet_bytes, 1) <
+           ir_seconds(sum_flops / speed, 0, 1) + ir_seconds(0, sum_bytes, 1);
+}
 /* One block of U' diag(w) V. */
 static IrNode *norm_cross_block(Factorizer *z, const Norm *u, int p, const Norm *v, int q, IrNode *w) {
+    const Integration *in = norm_data(z, u);
     int bp = indicator_of(z, u, p), bq = indicator_of(z, v, q);
     IrNode *x = part_value(u, p), *y = part_value(v, q);
     bool tp = in_target_space(z, u, p), tq = in_target_space(z, v, q);
@@ -348,10 +362,14 @@ static IrNode *norm_cross_block(Factorizer *z, const Norm *u, int p, const Norm 
     if (move_y) {
         IrNode *rows = gather(z, v, q, y, 0);
         if (w) rows = ir_binary(z->b, IR_MUL, w, rows);
+        if (!is_sparse_value(z, u, p) && !is_sparse_value(z, v, q) && rows_meet(in, &in->indicators[bp], rows, x))
+            return ir_matmul(z->b, gather(z, u, p, x, 0), true, rows, false);
         return ir_matmul(z->b, x, true, scatter(z, u, p, rows), false);
     }
     IrNode *rows = gather(z, u, p, x, 0);
     if (w) rows = ir_binary(z->b, IR_MUL, w, rows);
+    if (!is_sparse_value(z, u, p) && !is_sparse_value(z, v, q) && rows_meet(in, &in->indicators[bq], rows, y))
+        return ir_matmul(z->b, rows, true, gather(z, v, q, y, 0), false);
     return ir_matmul(z->b, scatter(z, v, q, rows), true, y, false);
 }
 static IrNode *norm_cross(Factorizer *z, const Norm *u, const Norm *v) {

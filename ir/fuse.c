@@ -1,5 +1,5 @@
 /* fuse.c: see fuse.h. */
-#include "ir/fuse.h"
+#include "ir/fuse_internal.h"
 
 const IntBlock *fuse_block(const IrFunc *f, const IrNode *n) {
     return &f->tables.data[n->table].data->blocks[n->block];
@@ -199,7 +199,7 @@ static bool goes_through(const FusePlan *p, const IrNode *n, int target) {
     return s && n->table == s->table && n->indicator == s->indicator;
 }
 /* A gather of x, made in the same region row by row over the sorted-by table; a scatter into it. */
-static bool gathers_segments(const FusePlan *p, const IrNode *n) {
+bool fuse_gathers_segments(const FusePlan *p, const IrNode *n) {
     return n->op == IR_GATHER && FUSE(n)->kind == FUSE_ROW && goes_through(p, n, n->rspace);
 }
 static bool scatters_segments(const FusePlan *p, const IrNode *n) {
@@ -215,7 +215,7 @@ static const FusePass *pass_of(const FusePlan *p, const IrNode *n) {
 bool fuse_is_from_block(const FusePlan *p, const IrNode *n) {
     const FusePass *pass = pass_of(p, n);
     const FuseInfo *fu = n->nargs ? FUSE(n->args[0]) : NULL;
-    return pass && pass->segments && gathers_segments(p, n) && fu->kind == FUSE_ROW && fu->pass == pass->id &&
+    return pass && pass->segments && fuse_gathers_segments(p, n) && fu->kind == FUSE_ROW && fu->pass == pass->id &&
            !fu->stored;
 }
 bool fuse_is_to_block(const FusePlan *p, const IrNode *n) {
@@ -260,7 +260,7 @@ static int after_operand(const FusePlan *p, const IrNode *n, const IrNode *u) {
     const FuseInfo *fu = FUSE(u);
     int space = fuse_space(n);
     if (fu->kind == FUSE_ROW && u->rspace == space && n->op != IR_GATHER) return point(fu->time, fu->stage);
-    if (fu->kind == FUSE_ROW && gathers_segments(p, n) && fu->stage == 0) return point(fu->time, 1);
+    if (fu->kind == FUSE_ROW && fuse_gathers_segments(p, n) && fu->stage == 0) return point(fu->time, 1);
     if (scatters_segments(p, u) && u->rspace == space && n->op != IR_GATHER) return point(fu->time, 2);
     return point(even_after(fu->time), first_stage(p, space));
 }
@@ -286,21 +286,20 @@ static int before_use(const FusePlan *p, const IrNode *n, const IrNode *u) {
     const FuseInfo *fi = FUSE(n);
     if (fi->kind != FUSE_ROW && fi->kind != FUSE_REDUCE) return -2;
     if (fuse_space(n) == u->rspace && n->op != IR_GATHER) return point(fi->time, fi->stage);
-    return gathers_segments(p, n) ? point(fi->time, 0) : -2;
+    return fuse_gathers_segments(p, n) ? point(fi->time, 0) : -2;
 }
 
-/* Does a user in the same pass find u in the block? */
-static bool in_block(const FusePlan *p, const IrNode *n, const IrNode *u) {
+bool fuse_in_block(const FusePlan *p, const IrNode *n, const IrNode *u) {
     if (FUSE(n)->pass != FUSE(u)->pass) return false;
     if (FUSE(u)->kind == FUSE_REDUCE) return scatters_segments(p, u) && n->op != IR_GATHER;
-    return n->op != IR_GATHER || gathers_segments(p, n);
+    return n->op != IR_GATHER || fuse_gathers_segments(p, n);
 }
 static void count_use(const FusePlan *p, IrNode *v, IrNode *user, const IrRegion *where) {
     FuseInfo *fi = FUSE(v);
     fi->uses++;
     fi->only_user = fi->uses == 1 ? user : NULL;
     bool kept = fi->kind == FUSE_ROW || (fi->kind == FUSE_REDUCE && fuse_is_to_block(p, v));
-    if (kept && (v->home != where || !user || !in_block(p, user, v))) fi->stored = true;
+    if (kept && (v->home != where || !user || !fuse_in_block(p, user, v))) fi->stored = true;
 }
 static void count_region_uses(const FusePlan *p, IrRegion *r) {
     for (int i = 0; i < r->nodes.len; i++) {
@@ -329,7 +328,7 @@ static bool share_segments(const FusePlan *p, const FuseSegments *s, const IrReg
         const IrNode *n = r->nodes.data[i];
         if (FUSE(n)->time != time || fuse_space(n) != s->target) continue;
         if (scatters_segments(p, n)) return true;
-        if (gathers_segments(p, n) && in_region(n->args[0], r) && FUSE(n->args[0])->kind == FUSE_ROW &&
+        if (fuse_gathers_segments(p, n) && in_region(n->args[0], r) && FUSE(n->args[0])->kind == FUSE_ROW &&
             FUSE(n->args[0])->time == time)
             return true;
     }
@@ -478,8 +477,7 @@ static void mark_in_place(const FusePlan *p, IrRegion *r) {
 }
 
 /* ---- one-hot rows of several passes ---- */
-/* A reader that takes a one-hot row as its code. */
-static bool reads_code(const IrNode *user) {
+bool fuse_reads_code(const IrNode *user) {
     return user->op == IR_SCATTER || user->op == IR_COLSUMS ||
            (user->op == IR_MATMUL && user->ta && user->args[0] != user->args[1]);
 }
@@ -489,42 +487,10 @@ bool fuse_is_code(const FusePlan *p, const IrNode *n) {
     for (int i = 0; i < pass->nodes.len; i++) {
         const IrNode *u = pass->nodes.data[i];
         for (int a = 0; a < u->nargs; a++)
-            if (u->args[a] == n && !reads_code(u)) return false;
+            if (u->args[a] == n && !fuse_reads_code(u)) return false;
     }
     return true;
 }
-/* A one-hot row that is kept, or that something in its pass reads as numbers, has as many of them as columns, although
- * readers that add up by codes want none. Those of a pass get one of their own, which the pass makes of the column of
- * codes: only that one crosses passes. Then a row adds to its own code's sums only, as the interpreter has it, also
- * where it is not finite. */
-typedef struct OwnOneHot { /* made for the readers of `of` in a pass */
-    const IrNode *of;
-    int pass;
-    IrNode *own;
-} OwnOneHot;
-static bool split_one_hot(const FusePlan *p, IrRegion *r) {
-    IrFunc *f = p->func;
-    VEC(OwnOneHot) made = {0};
-    bool split = false;
-    for (int i = 0; i < r->nodes.len; i++) {
-        IrNode *n = r->nodes.data[i];
-        for (int a = 0; a < n->nargs && FUSE(n)->kind == FUSE_REDUCE && reads_code(n); a++) {
-            const IrNode *u = n->args[a];
-            if (u->op != IR_ONEHOT || FUSE(u)->kind != FUSE_ROW || fuse_is_code(p, u)) continue;
-            int k = 0;
-            while (k < made.len && (made.data[k].of != u || made.data[k].pass != FUSE(n)->pass)) k++;
-            if (k == made.len) {
-                OwnOneHot own = {u, FUSE(n)->pass, ir_insert(f, r, i++, u)};
-                vec_push(f->arena, &made, own);
-            }
-            n->args[a] = made.data[k].own;
-            split = true;
-        }
-        for (int k = 0; k < n->nregions; k++) split = split_one_hot(p, n->regions[k]) || split;
-    }
-    return split;
-}
-
 static FusePlan *schedule(IrFunc *f, bool segments) {
     FusePlan *p = arena_new_of(f->arena, FusePlan);
     p->func = f;
@@ -538,7 +504,7 @@ static FusePlan *schedule(IrFunc *f, bool segments) {
 }
 static FusePlan *fuse(IrFunc *f, bool segments) {
     FusePlan *p = schedule(f, segments);
-    if (split_one_hot(p, f->body)) {
+    if (fuse_own(p)) {
         ir_dead_code(f);
         p = schedule(f, segments);
     }
@@ -562,7 +528,7 @@ void fuse_verify(const FusePlan *p) {
                 const IrNode *u = n->args[a];
                 const FuseInfo *fu = FUSE(u);
                 if (u->home != pass->region || fu->kind == FUSE_LEAF) continue;
-                bool same = fu->pass == pass->id && in_block(p, n, u) &&
+                bool same = fu->pass == pass->id && fuse_in_block(p, n, u) &&
                             (u->op == IR_SCATTER          ? FUSE(n)->stage == 2
                              : fuse_space(n) == u->rspace ? fu->stage <= FUSE(n)->stage
                                                           : fu->stage == 0);

@@ -131,6 +131,8 @@ static void features_follow_their_formulas(void **state) {
     assert_int_equal(n, 3); /* as it is, sorted by D, joined */
     assert_string_equal(c[1].name, "sorted by D");
     features_of(w.in, c, n, 2, &machine, x);
+    IrCost cost[3]; /* of the programs as they run: passes make some values again that they had for each other */
+    for (int i = 0; i < n; i++) cost[i] = ir_cost(c[i].func, 2);
     for (int i = 0; i < n; i++) {
         assert_float_equal(x[i][FEATURE_rows], log10(801), 1e-12);
         assert_float_equal(x[i][FEATURE_cols], log10(5), 1e-12);
@@ -140,14 +142,14 @@ static void features_follow_their_formulas(void **state) {
         assert_float_equal(x[i][FEATURE_selectivity], 40.0 / 41, 0.03);   /* one row of fills may stand below */
         assert_float_equal(x[i][FEATURE_threads], 2, 0);
         assert_float_equal(x[i][FEATURE_density], 1, 1e-12);
-        assert_float_equal(x[i][FEATURE_seconds], log10(c[i].cost.seconds), 1e-9);
+        assert_float_equal(x[i][FEATURE_seconds], log10(cost[i].seconds), 1e-9);
         assert_float_equal(x[i][FEATURE_materialized], i == 2, 0);
         assert_float_equal(x[i][FEATURE_sorted], i == 1, 0);
         double shares = 0;
         for (int k = FEATURE_scalar; k <= FEATURE_small; k++) shares += x[i][k];
         assert_float_equal(shares, 1, 1e-9); /* every operator is of one kind */
-        assert_float_equal(x[i][FEATURE_complexity_ratio], log10(c[2].cost.flops / c[0].cost.flops), 1e-9);
-        assert_float_equal(x[i][FEATURE_own_bytes], log10(c[i].cost.bytes / c[2].cost.bytes), 1e-9);
+        assert_float_equal(x[i][FEATURE_complexity_ratio], log10(cost[2].flops / cost[0].flops), 1e-9);
+        assert_float_equal(x[i][FEATURE_own_bytes], log10(cost[i].bytes / cost[2].bytes), 1e-9);
     }
     assert_true(x[0][FEATURE_index] > 0 && x[0][FEATURE_random_bytes] > 0);
     assert_float_equal(x[1][FEATURE_random_bytes], 0, 0); /* rows stand in the order of the index */
