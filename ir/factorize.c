@@ -450,7 +450,7 @@ static IrNode *norm_extreme(Factorizer *z, const Norm *n, IrOp op) {
     IrNode **parts = arena_array(z->arena, IrNode *, n->nparts);
     for (int p = 0; p < n->nparts; p++) {
         IrNode *v = part_value(n, p), *m = multiplicity(z, n, p, NULL);
-        IrNode *counted = ir_onehot_extreme(z->b, both, none, v, m);
+        IrNode *counted = ir_sparse_extreme(z->b, both, none, v, m);
         if (m && !counted) v = ir_where(z->b, m, v, ir_const(z->b, none));
         blocks[p] = n->parts[p].block;
         parts[p] = counted ? counted : ir_unary(z->b, least ? IR_COLMIN : IR_COLMAX, v);

@@ -92,8 +92,8 @@ struct IrNode {
     int64_t rows, cols;
     int rspace, cspace; /* 0 small; else index into Func.spaces */
     double num;         /* CONST, FULL; GATHER: value for absent rows */
-    int64_t i0, i1; /* SLICE_*, ONEHOT, PROJ, INPUT (index), ARG (index), PLACE_COLS (0 sum, 1 min, 2 max), CROSS (0 no
-                       weights, 1 last operand), cell by cell (1: ir_at_stored) */
+    int64_t i0, i1; /* SLICE_*, ONEHOT, PROJ, INPUT (index), ARG (index), PLACE_COLS (0 sum, 1 min, 2 max), EXTREME (1,
+                       2), CROSS (0 no weights, 1 last operand), cell by cell (1: ir_at_stored) */
     int table;      /* TABLE DATA COUNT GATHER SCATTER PICK* PLACE* EXPAND T_ROWS CROSS: index into Func.tables */
     int block;      /* DATA, PICK, PICK_COLS */
     int indicator;  /* COUNT GATHER SCATTER */

@@ -61,9 +61,9 @@ double ir_region_weight(const IrRegion *r);
  * numbers; each row counts as often as `multiplicity` (a count for each row of the block's table; NULL: once) says.
  * NULL: v is something else, or as sparse as its block is. */
 IrNode *ir_sparse_colsums(IrBuilder *b, IrNode *v, IrNode *multiplicity);
-/* The least or the greatest in each column, of a one-hot block only: both is IR_MIN2 or IR_MAX2, none what an empty
- * column gives. */
-IrNode *ir_onehot_extreme(IrBuilder *b, IrOp both, double none, IrNode *v, IrNode *multiplicity);
+/* The least or the greatest in each column of the same, of rows whose multiplicity is not 0: both is IR_MIN2 or
+ * IR_MAX2, none what an empty column gives. NULL also for a block as it is, all of whose rows count. */
+IrNode *ir_sparse_extreme(IrBuilder *b, IrOp both, double none, IrNode *v, IrNode *multiplicity);
 
 /* simplify.c: as ir_simplify, but without the groups in `skip` (bits as in PassOptions.disabled). */
 IrFunc *ir_simplify_without(const IrFunc *f, const PassOptions *o, uint64_t skip);

@@ -52,6 +52,7 @@ static void print_attributes(Buf *b, const IrFunc *f, const IrNode *n) {
         buf_printf(b, " by %s#%d", in->spaces[in->indicators[n->indicator].space].name, n->indicator);
         break;
     }
+    case IR_EXTREME:
     case IR_PLACE_COLS:
         if (n->i0) buf_puts(b, n->i0 == 1 ? " min" : " max");
         break;

@@ -6,7 +6,8 @@
  * stored cells of m_i f(x_ic, r_c) + (s - h_c) f(0, r_c). The stored cells of a one-hot block are ones: their part is
  * h_c f(1, r_c). Those of a sparse block are gone through by f's operators themselves, at stored cells only
  * (ir_at_stored). Terms that no row has are left out: f may be infinite there. The least and the greatest in a one-hot
- * column are those of the two values that some row has. */
+ * column are those of the two values that some row has, in a sparse one those of f(0), if some row has it, and of the
+ * stored cells. */
 #include "ir/level1.h"
 
 enum { DEEPEST = 16 }; /* operators over the block; shared operands are gone through again */
@@ -80,9 +81,17 @@ IrNode *ir_sparse_colsums(IrBuilder *b, IrNode *v, IrNode *multiplicity) {
                               : where_any(b, c.hits, ir_binary(b, IR_MUL, c.hits, c.one), nothing);
     return ir_binary(b, IR_ADD, stored, where_any(b, c.misses, ir_binary(b, IR_MUL, c.misses, c.zero), nothing));
 }
-IrNode *ir_onehot_extreme(IrBuilder *b, IrOp both, double none, IrNode *v, IrNode *multiplicity) {
+/* The least or the greatest of f at the stored cells of the rows that count, by columns. */
+static IrNode *stored_extreme(IrBuilder *b, IrOp both, IrNode *v, IrNode *multiplicity) {
+    IrNode *rows = multiplicity ? multiplicity : ir_full(b, 1, v->rows, 1, v->rspace);
+    IrNode *args[2] = {at_stored(b, v), rows};
+    return ir_make(b, &(IrNode){.op = IR_EXTREME, .i0 = both == IR_MIN2 ? 1 : 2, .nargs = 2, .span = b->span}, args);
+}
+IrNode *ir_sparse_extreme(IrBuilder *b, IrOp both, double none, IrNode *v, IrNode *multiplicity) {
     Counts c;
-    if (!count(b, v, multiplicity, &c) || c.sparse) return NULL;
+    if (v->op == IR_DATA && !multiplicity) return NULL; /* a kernel that knows of zeros */
+    if (!count(b, v, multiplicity, &c)) return NULL;
     IrNode *bound = ir_const(b, none);
-    return ir_binary(b, both, where_any(b, c.hits, c.one, bound), where_any(b, c.misses, c.zero, bound));
+    IrNode *stored = c.sparse ? stored_extreme(b, both, v, multiplicity) : where_any(b, c.hits, c.one, bound);
+    return ir_binary(b, both, stored, where_any(b, c.misses, c.zero, bound));
 }

@@ -131,6 +131,7 @@ static Matrix *eval_operator(KernelContext *k, const IrFunc *f, const IrNode *n,
     case IR_ROWARGMIN:
     case IR_ROWARGMAX:
     case IR_RANK: return kernel_reduce(k, n->op, args[0]);
+    case IR_EXTREME: return kernel_extreme(k, args[0], args[1], n->i0 == 1);
     case IR_SOLVE: return kernel_solve(k, args[0], args[1]);
     case IR_CHOLESKY: return kernel_cholesky(k, args[0]);
     case IR_EIGVALS: return kernel_eigen(k, args[0], false);

@@ -41,6 +41,9 @@ Matrix *kernel_transpose(KernelContext *k, const Matrix *x);
 Matrix *kernel_reduce(
     KernelContext *k, IrOp op,
     const Matrix *x); /* SUM ROWSUMS COLSUMS MINALL MAXALL ROWMIN ROWMAX COLMIN COLMAX ROWARGMIN ROWARGMAX RANK */
+/* The least (or the greatest) of the cells that each column of a sparse x stores in rows where `rows` (one column) is
+ * not 0: 1 x cols; infinite where there are none. */
+Matrix *kernel_extreme(KernelContext *k, const Matrix *x, const Matrix *rows, bool least);
 Matrix *kernel_cbind(KernelContext *k, int n, const Matrix *const *x);
 Matrix *kernel_rbind(KernelContext *k, int n, const Matrix *const *x);
 Matrix *kernel_slice_rows(KernelContext *k, const Matrix *x, int64_t i0, int64_t i1);

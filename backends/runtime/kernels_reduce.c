@@ -42,6 +42,10 @@ static inline double lesser(double best, double x) {
     return x < best || x != x ? x : best;
 } /* keeps a NaN: nothing is less */
 
+/* The extreme whose sign was changed: 0 stays 0, not -0. */
+static inline double signed_back(double sign, double v) {
+    return sign * v + 0.0;
+}
 /* The least cell of sign * row, and its column; +inf and 0 when there is none. The value is NaN when a cell is. */
 static double row_least(const RowView *v, int64_t cols, double sign, int64_t *where) {
     double best = INFINITY;
@@ -65,7 +69,7 @@ static void rowleast_part(void *ctx, int part, int nparts) {
     part_range(j->x->rows, part, nparts, &begin, &end);
     for (int64_t r = begin; r < end; r++) {
         RowView v = row_view(j->x, r);
-        j->out->data[r] = j->sign * row_least(&v, j->x->cols, j->sign, &at);
+        j->out->data[r] = signed_back(j->sign, row_least(&v, j->x->cols, j->sign, &at));
     }
 }
 static void rowarg_part(void *ctx, int part, int nparts) {
@@ -143,6 +147,46 @@ static void colleast_part(void *ctx, int part, int nparts) {
     }
 }
 
+/* ---- of stored cells ---- */
+typedef struct ExtremeJob {
+    ReduceJob reduce;
+    const Matrix *rows;
+} ExtremeJob;
+static void extreme_part(void *ctx, int part, int nparts) {
+    const ExtremeJob *e = ctx;
+    const ReduceJob *j = &e->reduce;
+    int64_t begin, end;
+    part_range(j->x->rows, part, nparts, &begin, &end);
+    double *best = j->parts + part * j->width;
+    for (int64_t c = 0; c < j->width; c++) best[c] = INFINITY;
+    for (int64_t r = begin; r < end; r++) {
+        if (e->rows->data[r * e->rows->ld] == 0) continue;
+        RowView v = row_view(j->x, r);
+        for (int64_t i = 0; i < v.n; i++) best[v.cols[i]] = lesser(best[v.cols[i]], j->sign * view_value(&v, i));
+    }
+}
+Matrix *kernel_extreme(KernelContext *k, const Matrix *x, const Matrix *rows, bool least) {
+    if (!mat_is_sparse(x) || rows->rows != x->rows || rows->cols != 1) internal_error("extreme: shapes");
+    Matrix *out = kernel_new_dense(k, 1, x->cols);
+    if (!out) return NULL;
+    int parts = kernel_parts_private(k, (double)mat_nnz(x) + (double)x->rows, x->cols);
+    ReduceJob j = {.x = x, .out = out, .sign = least ? 1 : -1, .width = x->cols};
+    j.parts = kernel_scratch(k, parts * j.width, sizeof(double));
+    if (!j.parts) {
+        mat_free(out);
+        return NULL;
+    }
+    ExtremeJob e = {j, rows};
+    thread_run(parts, extreme_part, &e);
+    for (int64_t c = 0; c < j.width; c++) {
+        double v = j.parts[c];
+        for (int part = 1; part < parts; part++) v = lesser(v, j.parts[part * j.width + c]);
+        out->data[c] = signed_back(j.sign, v);
+    }
+    mem_free(j.parts);
+    return out;
+}
+
 static Matrix *reduce_columns(KernelContext *k, IrOp op, const Matrix *x, double sign) {
     bool sum = op == IR_COLSUMS || op == IR_SUM, all = op == IR_SUM || op == IR_MINALL || op == IR_MAXALL;
     int64_t width = all ? 1 : x->cols;
@@ -169,7 +213,7 @@ static Matrix *reduce_columns(KernelContext *k, IrOp op, const Matrix *x, double
             if (j.stored) stored += j.stored[part * width + c];
         }
         if (stored < x->rows && 0 < v) v = 0;
-        out->data[c] = sum ? v : sign * v;
+        out->data[c] = sum ? v : signed_back(sign, v);
     }
     mem_free(j.parts);
     mem_free(j.stored);

@@ -226,7 +226,7 @@ static double pair_parts(const Counting *c, const IrNode *n, IrCost once) {
 }
 static void count_kernel(Counting *c, const IrNode *n, IrCost once) {
     add(c, EFFORT_kernel, 1);
-    if (ir_at_stored(n)) {
+    if (ir_at_stored(n) || n->op == IR_EXTREME) {
         add(c, EFFORT_stored, stored_entries(c, n) / c->threads);
         return;
     }

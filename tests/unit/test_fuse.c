@@ -47,14 +47,21 @@ static void test_segments(void **state) {
     world_free(&w);
 }
 
-/* Column sums of a function of T: a one-hot block is counted, a sparse one gone through by its stored cells; neither is
- * laid out (what no pass can do would be a kernel on its cells). */
+/* Column sums, least and greatest of a function of T: a one-hot block is counted, a sparse one gone through by its
+ * stored cells; neither is laid out (what no pass can do would be a kernel on its cells). */
 static void test_sparse_sums(void **state) {
     (void)state;
     World w = world_new(90, false);
-    static const char *const texts[] = {"colsums(square(X - r))",  "colsums(exp(X / q))",
-                                        "colsums(log(X + 1) * s)", "colsums(where(X, X - r, q))",
-                                        "colsums(1 / X)",          "colsums(pmax(X, r) * q)"};
+    static const char *const texts[] = {"colsums(square(X - r))",
+                                        "colsums(exp(X / q))",
+                                        "colsums(log(X + 1) * s)",
+                                        "colsums(where(X, X - r, q))",
+                                        "colsums(1 / X)",
+                                        "colsums(pmax(X, r) * q)",
+                                        "colmax(X)",
+                                        "colmin(X - r)",
+                                        "colmax(where(X, q, r))",
+                                        "colmin(r - exp(X))"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         PassOptions o = {.threads = 1, .verify = true};
         IrFunc *f = text_function(&w, texts[i]), *g = ir_optimize(f, &o);
@@ -64,7 +71,9 @@ static void test_sparse_sums(void **state) {
         mat_free(b);
         for (int k = 0; k < g->body->nodes.len; k++) {
             const IrNode *n = g->body->nodes.data[k];
-            const IntBlock *block = n->nargs && n->args[0]->op == IR_DATA ? fuse_block(g, n->args[0]) : NULL;
+            const IntBlock *block = NULL;
+            for (int i = 0; i < n->nargs; i++)
+                if (n->args[i]->op == IR_DATA) block = fuse_block(g, n->args[i]);
             bool keeps = n->nargs == 1 && ir_op_has(n->op, 'Z') && block && block->data->kind == MAT_CSR;
             bool lays_out = block && block->data->kind != MAT_DENSE && ir_is_elementwise(n->op) && !ir_at_stored(n);
             lays_out = lays_out && !keeps;

@@ -626,6 +626,32 @@ static void test_no_memory(void **state) {
     mat_free(y);
 }
 
+/* Of what a sparse matrix stores, in rows that count. */
+static void test_extremes(void **state) {
+    (void)state;
+    KernelContext k = {.threads = 3};
+    for (int seed = 0; seed < 20; seed++) {
+        Matrix *x = random_matrix(seed % 3 ? S_CSR : S_CODES, 40, 7), *rows = mat_new_dense(40, 1);
+        for (int64_t i = 0; i < 40; i++) rows->data[i] = seed && test_below(3) ? 2 : 0; /* of seed 0 none */
+        for (int least = 0; least < 2; least++) {
+            double want[7], sign = least ? 1 : -1;
+            for (int c = 0; c < 7; c++) want[c] = INFINITY;
+            for (int64_t i = 0; i < 40; i++)
+                for (int64_t e = seed % 3 ? x->rowptr[i] : 0; e < (seed % 3 ? x->rowptr[i + 1] : 1); e++) {
+                    int32_t c = seed % 3 ? x->colidx[e] : x->codes[i];
+                    double v = sign * (seed % 3 && x->values ? x->values[e] : 1);
+                    if (rows->data[i] != 0 && c >= 0 && !(want[c] < v)) want[c] = v;
+                }
+            Matrix *got = kernel_extreme(&k, x, rows, least);
+            assert_true(got->rows == 1 && got->cols == 7);
+            for (int c = 0; c < 7; c++) assert_true(got->data[c] == sign * want[c]);
+            mat_free(got);
+        }
+        mat_free(x);
+        mat_free(rows);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),        cmocka_unit_test(test_threads_that_sleep),
@@ -636,7 +662,7 @@ int main(void) {
         cmocka_unit_test(test_bind),           cmocka_unit_test(test_slice_take),
         cmocka_unit_test(test_made),           cmocka_unit_test(test_solve),
         cmocka_unit_test(test_singular),       cmocka_unit_test(test_eigen),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_extremes),       cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
