@@ -33,6 +33,7 @@ void *mem_alloc(size_t bytes);            /* zeroed */
 void *mem_realloc(void *p, size_t bytes); /* of mem_alloc() or mem_realloc() */
 void *mem_try(size_t count, size_t size); /* zeroed, 64-byte aligned; NULL on overflow or exhaustion */
 void mem_free(void *p);                   /* for all three */
+void mem_trim(void *p, size_t bytes);     /* gives back whole pages of an array of mem_try() behind its first bytes */
 void mem_on_exhaustion(void (*handler)(size_t bytes));
 _Noreturn void mem_exhausted(size_t bytes); /* calls the handler */
 void mem_fail_after(int64_t allocations);   /* tests: the Nth allocation from now on fails; -1 turns it off */

@@ -241,6 +241,13 @@ void *mem_try(size_t count, size_t size) {
     return p;
 }
 
+void mem_trim(void *p, size_t bytes) {
+    LargeHead *h = p ? large_head(p) : NULL;
+    size_t size = (bytes + sizeof(LargeHead) + PAGE - 1) / PAGE * PAGE;
+    if (!h || size >= h->mapped) return;
+    (void)munmap((char *)h + size, h->mapped - size);
+    h->mapped = size;
+}
 void mem_free(void *p) {
     LargeHead *h = p ? large_head(p) : NULL;
     Piece *piece = p && !h ? medium_head(p) : NULL;

@@ -68,8 +68,8 @@ typedef struct FusePlan {
     VEC(FuseSegments) segments;
 } FusePlan;
 
-/* Puts copies of one-hot nodes beside what reads them as codes in other passes: f changes, and what it gives does not.
- */
+/* Gives passes copies of nodes that are cheaper made again than kept (fuse_own.c): f changes, and what it gives does
+ * not. */
 FusePlan *ir_fuse(IrFunc *f);
 /* Without segments: every pass runs over the rows of one space, also where those of a target are sorted. */
 FusePlan *ir_fuse_plain(IrFunc *f);

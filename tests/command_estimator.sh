@@ -78,7 +78,7 @@ print m.w;
 END
 model() { # FEATURE AT BELOW ABOVE TEXT [OPTION …]
     local text=$5
-    "$build/tests/unit/test_estimator" --model "$1" "$2" "$3" "$4" >"$tmp/command/tree.model"
+    "$build/tests/unit/test_estimator_model" --model "$1" "$2" "$3" "$4" >"$tmp/command/tree.model"
     shift 5
     export AMAL_ESTIMATOR=tree.model
     expect 0 "$text" run two.amal "$@" --json tree.json

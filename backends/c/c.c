@@ -175,7 +175,6 @@ typedef struct Host {
     Matrix **outputs;
     Matrix **opaque; /* by node id */
     void **blocks;
-    size_t *sizes;
     int nblocks, cap;
     bool *watched; /* by node id of a carried value: finite before its loop */
     bool failed;
@@ -190,7 +189,6 @@ static void *host_alloc(AmalRt *rt, int64_t count) {
     if (h->nblocks == h->cap) {
         h->cap = h->cap ? 2 * h->cap : 32;
         h->blocks = mem_realloc(h->blocks, sizeof *h->blocks * (size_t)h->cap);
-        h->sizes = mem_realloc(h->sizes, sizeof *h->sizes * (size_t)h->cap);
     }
     size_t bytes = sizeof(double) * (size_t)(count > 0 ? count : 1);
     void *p = count < 0 ? NULL : mem_try((size_t)(count > 0 ? count : 1), sizeof(double));
@@ -201,8 +199,7 @@ static void *host_alloc(AmalRt *rt, int64_t count) {
         h->failed = true;
         return NULL;
     }
-    h->blocks[h->nblocks] = p;
-    h->sizes[h->nblocks++] = bytes;
+    h->blocks[h->nblocks++] = p;
     return p;
 }
 static void host_run(int parts, void (*pass)(void *, int, int), void *frame) {
@@ -323,17 +320,41 @@ static int host_carried(AmalRt *rt, int loop, int64_t at, int64_t of, int k, con
     h->failed = true;
     return 1;
 }
+static void move_rows(double *to, const double *from, const IrNode *n, int64_t stride) {
+    for (int64_t i = 0; i < n->rows && (to != from || stride != n->cols); i++)
+        memmove(to + i * n->cols, from + i * stride, sizeof(double) * (size_t)n->cols);
+}
+/* A result of many rows in the array that it was made in, where that is the run's own: its rows move together, and no
+ * second array of new memory is filled. NULL: it is another's, or no memory. */
+static Matrix *result_in_place(Host *h, const IrNode *n, const void *v) {
+    int64_t bytes = (int64_t)sizeof(double) * n->rows * n->cols;
+    for (int i = 0; bytes >= MEM_MAPPED && i < h->nblocks; i++) {
+        if (h->blocks[i] != v) continue;
+        Matrix *m = mat_wrap_dense(n->rows, n->cols, h->blocks[i]);
+        if (!m) return NULL;
+        move_rows(m->data, m->data, n, value_stride(n));
+        mem_trim(m->data, (size_t)bytes);
+        m->owned = true;
+        h->blocks[i] = NULL;
+        return m;
+    }
+    return NULL;
+}
+/* Whether a result before k has this array. */
+static bool is_taken(const Host *h, int k, const void *v) {
+    bool taken = false;
+    for (int i = 0; i < k; i++) taken = taken || (h->outputs[i] && h->outputs[i]->data == v);
+    return taken;
+}
 static void host_output(AmalRt *rt, int k, const void *v) {
     Host *h = (Host *)rt;
     const IrNode *n = h->x->func->body->results.data[k];
     if (!v) {
         h->outputs[k] = h->opaque[n->id] ? mat_to_dense(h->opaque[n->id]) : NULL;
-    } else {
+    } else if (!(h->outputs[k] = result_in_place(h, n, v))) {
         h->outputs[k] = mat_new_dense(n->rows, n->cols);
-        if (h->outputs[k])
-            for (int64_t i = 0; i < n->rows; i++)
-                memcpy(h->outputs[k]->data + i * n->cols, (const double *)v + i * value_stride(n),
-                       sizeof(double) * (size_t)n->cols);
+        int64_t stride = is_taken(h, k, v) ? n->cols : value_stride(n);
+        if (h->outputs[k]) move_rows(h->outputs[k]->data, v, n, stride);
     }
     if (!h->outputs[k]) {
         diag_error(h->rc->diags, "E402", n->span, "no memory for a result of %lld x %lld", (long long)n->rows,
@@ -380,7 +401,6 @@ static bool c_run(Executable *x, RunContext *rc, Matrix *const *inputs, Matrix *
         }
     for (int i = 0; i < h.nblocks; i++) mem_free(h.blocks[i]);
     mem_free(h.blocks);
-    mem_free(h.sizes);
     for (int i = 0; i < x->func->next_id; i++) mat_free(h.opaque[i]);
     mem_free(h.opaque);
     mem_free(h.watched);

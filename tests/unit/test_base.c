@@ -55,6 +55,26 @@ static void test_mem_try(void **state) {
     mem_fail_after(-1);
 }
 
+/* What is behind the first bytes of an array goes back to the system where it is whole pages, whatever its size. */
+static void test_mem_trim(void **state) {
+    (void)state;
+    static const size_t cells[] = {10, 40000, 700000}; /* an array of the C library's, one of a region, one by itself */
+    for (size_t k = 0; k < 3; k++) {
+        double *p = mem_try(cells[k], sizeof *p);
+        assert_non_null(p);
+        for (size_t i = 0; i < cells[k]; i++) p[i] = (double)i;
+        mem_trim(p, cells[k] / 3 * sizeof *p);
+        mem_trim(p, cells[k] / 2 * sizeof *p); /* what is gone stays so */
+        double *q = mem_try(cells[k], sizeof *q);
+        assert_non_null(q);
+        for (size_t i = 0; i < cells[k]; i++) assert_true(q[i] == 0);
+        for (size_t i = 0; i < cells[k] / 3; i++) assert_true(p[i] == (double)i);
+        mem_free(p);
+        mem_free(q);
+    }
+    mem_trim(NULL, 0);
+}
+
 static jmp_buf exhausted;
 static size_t refused;
 static void leave(size_t bytes) {
@@ -300,9 +320,10 @@ static void test_explanations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arena),      cmocka_unit_test(test_mem_try), cmocka_unit_test(test_exhaustion),
-        cmocka_unit_test(test_buf),        cmocka_unit_test(test_nearest), cmocka_unit_test(test_range),
-        cmocka_unit_test(test_numbers),    cmocka_unit_test(test_layout),  cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_collecting), cmocka_unit_test(test_flood),   cmocka_unit_test(test_explanations)};
+        cmocka_unit_test(test_arena),       cmocka_unit_test(test_mem_try),    cmocka_unit_test(test_mem_trim),
+        cmocka_unit_test(test_exhaustion),  cmocka_unit_test(test_buf),        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_range),       cmocka_unit_test(test_numbers),    cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_long_lines),  cmocka_unit_test(test_collecting), cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_explanations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
