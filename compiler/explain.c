@@ -15,8 +15,9 @@ typedef struct Planned { /* a training */
     Buf json;            /* what is known before it runs, without the closing brace */
     IrFunc *func;        /* optimized */
     FusePlan *plan;
-    IrCost *each; /* by node id */
-    int unfused;  /* node ids before fusing, which is how many the interpreter knows */
+    IrCost *each;    /* by node id */
+    int unfused;     /* node ids before fusing, which is how many the interpreter knows */
+    IrNodeVec nodes; /* before fusing, which leaves out what it does otherwise */
     const AlgorithmDecl *algorithm;
     double predicted, seconds; /* seconds: measured */
     const RunProfile *profile; /* NULL: the backend has none */
@@ -89,6 +90,13 @@ static double pass_seconds(const Planned *p, const FusePass *pass) {
     return s;
 }
 
+static void list_nodes(Arena *arena, const IrRegion *region, IrNodeVec *out) {
+    for (int i = 0; i < region->nodes.len; i++) {
+        IrNode *n = region->nodes.data[i];
+        vec_push(arena, out, n);
+        for (int k = 0; k < n->nregions; k++) list_nodes(arena, n->regions[k], out);
+    }
+}
 static void put_passes(Buf *out, const Planned *p) {
     const IrFunc *f = p->func;
     buf_puts(out, "[");
@@ -233,6 +241,7 @@ bool explain_training(Run *r, const char *key, const Stmt *s, const Integration 
     IrCost all = ir_cost(p->func, r->o->threads);
     p->predicted = all.seconds;
     p->unfused = p->func->next_id;
+    list_nodes(r->arena, p->func->body, &p->nodes);
     p->plan = run_training_backend(r)->plain_passes ? ir_fuse_plain(p->func) : ir_fuse(p->func);
     p->each = arena_array(r->arena, IrCost, p->func->next_id + 1); /* fusing may add nodes */
     (void)ir_cost_each(p->func, r->o->threads, p->each);
@@ -269,12 +278,11 @@ static void spread_pass(Arena *arena, LineTimes *v, const Planned *p, const Fuse
     }
 }
 
-static void spread_kernels(Arena *arena, LineTimes *v, const Planned *p, const IrRegion *region, const RunProfile *m) {
-    for (int i = 0; i < region->nodes.len; i++) {
-        const IrNode *n = region->nodes.data[i];
+static void spread_kernels(Arena *arena, LineTimes *v, const Planned *p, const RunProfile *m) {
+    for (int i = 0; i < p->nodes.len; i++) {
+        const IrNode *n = p->nodes.data[i];
         if (n->id < m->nkernels && m->kernels[n->id].calls)
             add_line_time(arena, v, p->func, n, m->kernels[n->id].seconds);
-        for (int k = 0; k < n->nregions; k++) spread_kernels(arena, v, p, n->regions[k], m);
     }
 }
 
@@ -325,7 +333,7 @@ void explain_measured(Explain *e, const RunResult *res, const RunProfile *m) {
             spread_pass(e->arena, lines, p, p->plan->passes.data[i], m->passes[i].seconds);
         }
         for (int i = 0; i < m->nkernels; i++) in_kernels += m->kernels[i].seconds;
-        spread_kernels(e->arena, lines, p, p->func->body, m);
+        spread_kernels(e->arena, lines, p, m);
         if (passes) {
             buf_puts(out, "], \"in_passes\": ");
             report_number(out, in_passes);

@@ -34,6 +34,7 @@ typedef struct Weighing {
     const char *absent; /* explain: the GPU is not on this machine: why */
     CandidateScope scope;
     Candidate c[CANDIDATES];
+    double running[CANDIDATES]; /* on the GPU, seconds; before any is fused, which changes what it is made of */
     int n, arranged;
     Way way[WAYS];
     int nways;
@@ -150,12 +151,10 @@ static void weigh_gpu(Weighing *w, const Candidate *c) {
     Run *r = w->r;
     Way *y = &w->way[w->nways++];
     const Integration *from = travelling(w, c);
-    IrGpu speeds = gpu_speeds_ir(&w->gpu);
     *y = (Way){.c = c, .gpu = true};
     PassOptions passes = run_passes(r, c->materialize ? "materialized" : "factorized");
     BackendOptions o = run_backend_options(r, &passes);
     o.carried = r->o->carried;
-    double running = ir_cost_gpu(c->func, &speeds).seconds; /* before it is fused, as on the CPU */
     CudaForesight ahead = cuda_foresee(c->func, &o);
     double inputs = input_bytes(c->func), own = from == c->data ? 0 : ir_array_bytes(c->data, NULL, NULL);
     double memory = ir_array_bytes(from, NULL, NULL) + own + inputs;
@@ -168,7 +167,7 @@ static void weigh_gpu(Weighing *w, const Candidate *c) {
     y->making = (c->there ? 0 : c->make) + (c->materialize && from == w->in ? 2 * own / w->gpu.bytes : 0);
     y->compiling = ahead.compiled ? 0 : w->gpu.compile + w->gpu.compile_byte * (double)ahead.text_bytes;
     y->starting = cuda_device_is_open() || r->sent.len ? 0 : w->gpu.start;
-    y->analytic = y->seconds = running + y->copying + y->making + y->compiling + y->starting;
+    y->analytic = y->seconds = w->running[c - w->c] + y->copying + y->making + y->compiling + y->starting;
 }
 static const Way *least(const Weighing *w, bool gpu) {
     const Way *best = NULL;
@@ -250,6 +249,8 @@ static StrategyChoice weigh(Weighing *w, const StrategyChoice *cpu, bool automat
     const Candidate *ours = find_candidates(w, cpu);
     if (!ours) return (StrategyChoice){0};
     const Way *on_cpu = NULL;
+    IrGpu speeds = gpu_speeds_ir(&w->gpu);
+    for (int i = 0; i < w->n; i++) w->running[i] = ir_cost_gpu(w->c[i].func, &speeds).seconds;
     for (int i = 0; automatic && i < w->n; i++)
         if (is_free(w, cpu, &w->c[i])) {
             weigh_cpu(w, cpu, &w->c[i], &w->c[i] == ours);

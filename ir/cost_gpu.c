@@ -56,6 +56,7 @@ static double launches_of(const IrNode *n) {
     case IR_EIGVECS:
     case IR_RANK:
     case IR_CROSS:
+    case IR_EXTREME:
     case IR_T_ROWS: return 2 + WAIT_LAUNCHES;
     case IR_MATMUL: return n->ta && n->args[0]->rspace ? 1 : 0;
     default: return ir_ops[n->op].cls == IRC_REDUCE && n->args[0]->rspace ? 1 : 0;

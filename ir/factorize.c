@@ -7,11 +7,14 @@
  *
  *   V Z        sum_b  gather(V_b pick(Z, b))                     V' R      place_b(V_b' scatter_b(R))
  *   rowsums V  sum_b  gather(rowsums V_b)                        colsums V place_b(n_b' V_b)
- *   U' V       blocks (b, e): same indicator  U_b' (n_b * V_b);  otherwise U_b' scatter_b(gather_e V_e), or counted
- * co-occurrences min, max   over the rows that T uses                         V[rows, ] a small copy A dense block no
- * row of which is used twice (a part of a fact table, say) is read row by row where T's rows are, instead of by a table
- * of its products: gather_b V_b is then the row value itself. diag(c) is folded into R, the scattered weights, or the
- * result. Anything else gets EXPAND: rows of V assembled per row block, and a note.
+ *   U' V       blocks (b, e): same indicator  U_b' (n_b * V_b);  otherwise U_b' scatter_b(gather_e V_e),
+ *              gather_b(U_b)' gather_e(V_e) where that is less, or counted co-occurrences
+ *   min, max   over the rows that T uses
+ *   V[rows, ]  a small copy
+ *
+ * A dense block no row of which is used twice (a part of a fact table, say) is read row by row where T's rows are,
+ * instead of by a table of its products: gather_b V_b is then the row value itself. diag(c) is folded into R, the
+ * scattered weights, or the result. Anything else gets EXPAND: rows of V assembled per row block, and a note.
  *
  * Requires: simplified level-1 function (products already freed of row scalings and shifts where that pays).
  * Breaks: TABLE and placeholders over it are no longer reachable from results. */
@@ -359,16 +362,19 @@ static IrNode *norm_cross_block(Factorizer *z, const Norm *u, int p, const Norm 
     }
     /* rows of the narrower side travel: U_b' scatter_b(gather_e V_e) */
     bool move_y = tq || (!tp && y->cols <= x->cols);
+    /* where a row is absent, sums leave out what it is multiplied by, which may not be finite */
+    bool dense = !is_sparse_value(z, u, p) && !is_sparse_value(z, v, q) && (tp || in->indicators[bp].total) &&
+                 (tq || in->indicators[bq].total);
     if (move_y) {
         IrNode *rows = gather(z, v, q, y, 0);
         if (w) rows = ir_binary(z->b, IR_MUL, w, rows);
-        if (!is_sparse_value(z, u, p) && !is_sparse_value(z, v, q) && rows_meet(in, &in->indicators[bp], rows, x))
+        if (dense && rows_meet(in, &in->indicators[bp], rows, x))
             return ir_matmul(z->b, gather(z, u, p, x, 0), true, rows, false);
         return ir_matmul(z->b, x, true, scatter(z, u, p, rows), false);
     }
     IrNode *rows = gather(z, u, p, x, 0);
     if (w) rows = ir_binary(z->b, IR_MUL, w, rows);
-    if (!is_sparse_value(z, u, p) && !is_sparse_value(z, v, q) && rows_meet(in, &in->indicators[bq], rows, y))
+    if (dense && rows_meet(in, &in->indicators[bq], rows, y))
         return ir_matmul(z->b, rows, true, gather(z, v, q, y, 0), false);
     return ir_matmul(z->b, scatter(z, v, q, rows), true, y, false);
 }

@@ -189,6 +189,11 @@ static void find_segments(FusePlan *p) {
         }
     }
 }
+static bool has_segments(IrFunc *f) {
+    FusePlan p = {.func = f, .arena = f->arena};
+    find_segments(&p);
+    return p.segments.len > 0;
+}
 static const FuseSegments *segments_of(const FusePlan *p, int target) {
     for (int i = 0; i < p->segments.len; i++)
         if (p->segments.data[i].target == target) return &p->segments.data[i];
@@ -199,7 +204,7 @@ static bool goes_through(const FusePlan *p, const IrNode *n, int target) {
     return s && n->table == s->table && n->indicator == s->indicator;
 }
 /* A gather of x, made in the same region row by row over the sorted-by table; a scatter into it. */
-bool fuse_gathers_segments(const FusePlan *p, const IrNode *n) {
+static bool gathers_segments(const FusePlan *p, const IrNode *n) {
     return n->op == IR_GATHER && FUSE(n)->kind == FUSE_ROW && goes_through(p, n, n->rspace);
 }
 static bool scatters_segments(const FusePlan *p, const IrNode *n) {
@@ -215,7 +220,7 @@ static const FusePass *pass_of(const FusePlan *p, const IrNode *n) {
 bool fuse_is_from_block(const FusePlan *p, const IrNode *n) {
     const FusePass *pass = pass_of(p, n);
     const FuseInfo *fu = n->nargs ? FUSE(n->args[0]) : NULL;
-    return pass && pass->segments && fuse_gathers_segments(p, n) && fu->kind == FUSE_ROW && fu->pass == pass->id &&
+    return pass && pass->segments && gathers_segments(p, n) && fu->kind == FUSE_ROW && fu->pass == pass->id &&
            !fu->stored;
 }
 bool fuse_is_to_block(const FusePlan *p, const IrNode *n) {
@@ -260,7 +265,7 @@ static int after_operand(const FusePlan *p, const IrNode *n, const IrNode *u) {
     const FuseInfo *fu = FUSE(u);
     int space = fuse_space(n);
     if (fu->kind == FUSE_ROW && u->rspace == space && n->op != IR_GATHER) return point(fu->time, fu->stage);
-    if (fu->kind == FUSE_ROW && fuse_gathers_segments(p, n) && fu->stage == 0) return point(fu->time, 1);
+    if (fu->kind == FUSE_ROW && gathers_segments(p, n) && fu->stage == 0) return point(fu->time, 1);
     if (scatters_segments(p, u) && u->rspace == space && n->op != IR_GATHER) return point(fu->time, 2);
     return point(even_after(fu->time), first_stage(p, space));
 }
@@ -286,13 +291,13 @@ static int before_use(const FusePlan *p, const IrNode *n, const IrNode *u) {
     const FuseInfo *fi = FUSE(n);
     if (fi->kind != FUSE_ROW && fi->kind != FUSE_REDUCE) return -2;
     if (fuse_space(n) == u->rspace && n->op != IR_GATHER) return point(fi->time, fi->stage);
-    return fuse_gathers_segments(p, n) ? point(fi->time, 0) : -2;
+    return gathers_segments(p, n) ? point(fi->time, 0) : -2;
 }
 
 bool fuse_in_block(const FusePlan *p, const IrNode *n, const IrNode *u) {
     if (FUSE(n)->pass != FUSE(u)->pass) return false;
     if (FUSE(u)->kind == FUSE_REDUCE) return scatters_segments(p, u) && n->op != IR_GATHER;
-    return n->op != IR_GATHER || fuse_gathers_segments(p, n);
+    return n->op != IR_GATHER || gathers_segments(p, n);
 }
 static void count_use(const FusePlan *p, IrNode *v, IrNode *user, const IrRegion *where) {
     FuseInfo *fi = FUSE(v);
@@ -328,7 +333,7 @@ static bool share_segments(const FusePlan *p, const FuseSegments *s, const IrReg
         const IrNode *n = r->nodes.data[i];
         if (FUSE(n)->time != time || fuse_space(n) != s->target) continue;
         if (scatters_segments(p, n)) return true;
-        if (fuse_gathers_segments(p, n) && in_region(n->args[0], r) && FUSE(n->args[0])->kind == FUSE_ROW &&
+        if (gathers_segments(p, n) && in_region(n->args[0], r) && FUSE(n->args[0])->kind == FUSE_ROW &&
             FUSE(n->args[0])->time == time)
             return true;
     }
@@ -476,7 +481,7 @@ static void mark_in_place(const FusePlan *p, IrRegion *r) {
     }
 }
 
-/* ---- one-hot rows of several passes ---- */
+/* ---- plans ---- */
 bool fuse_reads_code(const IrNode *user) {
     return user->op == IR_SCATTER || user->op == IR_COLSUMS ||
            (user->op == IR_MATMUL && user->ta && user->args[0] != user->args[1]);
@@ -502,12 +507,22 @@ static FusePlan *schedule(IrFunc *f, bool segments) {
     count_region_uses(p, f->body);
     return p;
 }
-static FusePlan *fuse(IrFunc *f, bool segments) {
-    FusePlan *p = schedule(f, segments);
-    if (fuse_own(p)) {
+/* The plain plan of f, after values that passes had better make for themselves were given to them: once, whatever plans
+ * of f are made, so that all of them are of the same nodes. */
+static FusePlan *own_values(IrFunc *f) {
+    FusePlan *p = schedule(f, false);
+    if (f->owned) return p;
+    f->owned = true;
+    for (FuseOwn step = FUSE_OWN_GATHERS; step <= FUSE_OWN_COPIES; step++) {
+        if (!fuse_own(p, step)) continue;
         ir_dead_code(f);
-        p = schedule(f, segments);
+        p = schedule(f, false);
     }
+    return p;
+}
+static FusePlan *fuse(IrFunc *f, bool segments) {
+    FusePlan *p = own_values(f);
+    if (segments && has_segments(f)) p = schedule(f, true);
     mark_in_place(p, f->body);
     fuse_verify(p);
     return p;

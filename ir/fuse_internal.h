@@ -3,13 +3,16 @@
 #define AMAL_FUSE_INTERNAL_H
 #include "ir/fuse.h"
 
-/* n gathers x, made in the same region row by row, over the table that its rows are sorted by. */
-bool fuse_gathers_segments(const FusePlan *p, const IrNode *n);
 /* Does a user in the same pass find u in the block? */
 bool fuse_in_block(const FusePlan *p, const IrNode *n, const IrNode *u);
 /* A reader that takes a one-hot row as its code. */
 bool fuse_reads_code(const IrNode *user);
-/* Gives passes values of their own, where making them again is cheaper than keeping them for other passes. Changes the
- * function; true: something did, and p is to be scheduled anew. */
-bool fuse_own(const FusePlan *p);
+
+typedef enum FuseOwn {
+    FUSE_OWN_GATHERS, /* gathers of values that are cheaply made of the data become values of gathers */
+    FUSE_OWN_COPIES   /* passes make such values, and one-hot rows, themselves: by the plan after the gathers */
+} FuseOwn;
+/* Gives passes values of their own, where making them again is cheaper than keeping them for other passes; p has no
+ * segments. Changes the function; true: something did, and it is to be scheduled anew. */
+bool fuse_own(const FusePlan *p, FuseOwn step);
 #endif

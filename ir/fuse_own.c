@@ -51,33 +51,50 @@ static bool wants_codes(const Owning *o, const IrNode *n, const IrNode *u) {
 }
 
 /* ---- cells ---- */
-/* Operators that make v's cells of leaves and small values; too many: it cannot be made again, or not cheaply. */
-static int operators_of(const Owning *o, const IrNode *v) {
-    if (ir_is_small(v)) return FUSE(v)->opaque ? MOST_MADE_AGAIN + 1 : 0;
-    if (FUSE(v)->kind == FUSE_LEAF) /* what a loop carries may be overwritten in place */
-        return v->op == IR_ARG || fuse_is_sparse(o->f, v) ? MOST_MADE_AGAIN + 1 : 0;
+typedef struct Formula {
+    int operators;
+    int64_t cols; /* of its leaves over rows, each counted once */
+    const IrNode *leaf[MOST_MADE_AGAIN + 1];
+    int leaves;
+} Formula;
+/* Adds what makes v's cells of leaves and small values. false: v cannot be made again, or not cheaply. */
+static bool formula_of(const Owning *o, const IrNode *v, Formula *out) {
+    if (ir_is_small(v)) return !FUSE(v)->opaque;
+    if (FUSE(v)->kind == FUSE_LEAF) {
+        if (v->op == IR_ARG || fuse_is_sparse(o->f, v)) return false; /* what a loop carries may be overwritten */
+        for (int i = 0; i < out->leaves; i++)
+            if (out->leaf[i] == v) return true;
+        if (out->leaves > MOST_MADE_AGAIN) return false;
+        out->leaf[out->leaves++] = v;
+        out->cols += v->cols;
+        return true;
+    }
     bool cheap = FUSE(v)->kind == FUSE_ROW && ir_is_elementwise(v->op) && !ir_at_stored(v) && v->home == o->r &&
                  ir_cell_kind(v->op) == CELL_PLAIN;
-    int sum = cheap ? 1 : MOST_MADE_AGAIN + 1;
-    for (int i = 0; i < v->nargs && sum <= MOST_MADE_AGAIN; i++) sum += operators_of(o, v->args[i]);
-    return sum;
+    bool known = cheap && ++out->operators <= MOST_MADE_AGAIN;
+    for (int i = 0; i < v->nargs && known; i++) known = formula_of(o, v->args[i], out);
+    return known;
 }
-static bool may_make_again(const Owning *o, const IrNode *n, const IrNode *u) {
+static bool may_make_again(const Owning *o, const IrNode *n, const IrNode *u, const Formula *made) {
     const FuseInfo *fi = FUSE(n);
     if (fi->kind != FUSE_ROW && fi->kind != FUSE_REDUCE) return false;
-    if (n->op != IR_GATHER || fuse_gathers_segments(o->plan, n)) return true;
+    if (n->op != IR_GATHER) return fuse_space(n) == u->rspace;
     const Indicator *ind = &o->f->tables.data[n->table].data->indicators[n->indicator];
-    return ind->total && n->rows <= MOST_READERS * u->rows; /* a row that is absent would be 0 before u, not after */
+    /* a row that is absent would be 0 before u, not after */
+    return ind->total && made->leaves == 1 && n->rows <= MOST_READERS * u->rows;
 }
-/* u is kept, only for passes of its region that may make it again. */
+/* u is kept, only for passes of its region that may make it again, and has as many cells as its leaves, but for a
+ * column. */
 static bool is_made_again(const Owning *o, const IrNode *u) {
-    if (FUSE(u)->kind != FUSE_ROW || !FUSE(u)->stored || operators_of(o, u) > MOST_MADE_AGAIN) return false;
+    Formula made = {0};
+    if (FUSE(u)->kind != FUSE_ROW || !FUSE(u)->stored || !formula_of(o, u, &made) || made.cols > u->cols + 1)
+        return false;
     int uses = 0;
     for (int i = 0; i < o->r->nodes.len; i++) {
         const IrNode *n = o->r->nodes.data[i];
         for (int a = 0; a < n->nargs; a++) {
             if (n->args[a] != u) continue;
-            if (!fuse_in_block(o->plan, n, u) && !may_make_again(o, n, u)) return false;
+            if (!fuse_in_block(o->plan, n, u) && !may_make_again(o, n, u, &made)) return false;
             uses++;
         }
     }
@@ -95,45 +112,43 @@ static IrNode *made_again(Owning *o, int *at, IrNode *v) {
 static IrNode *gathered(Owning *o, int *at, const IrNode *gather, IrNode *v) {
     if (ir_is_small(v)) return v;
     bool leaf = FUSE(v)->kind == FUSE_LEAF;
+    Own *known = leaf ? own_of(o, v, -gather->id) : NULL; /* one gather of a leaf, however often it stands there */
+    if (known && known->own) return known->own;
     IrNode like = leaf ? *gather : *v;
     like.rows = gather->rows;
     like.cols = v->cols;
     like.rspace = gather->rspace;
     IrNode *n = insert(o, at, &like);
+    if (known) known->own = n;
     int last = *at - 1;
     for (int i = 0; i < n->nargs; i++) n->args[i] = leaf ? v : gathered(o, &last, gather, v->args[i]);
     *at = last + 1;
     return n;
 }
-
 /* n, which gathers u, becomes what u is, of gathers. */
-static void gather_leaves(Owning *o, int *at, IrNode *n, const IrNode *u) {
-    IrNode **args = arena_array(o->f->arena, IrNode *, u->nargs);
-    for (int i = 0; i < u->nargs; i++) args[i] = gathered(o, at, n, u->args[i]);
-    IrNode was = *n;
-    *n = *u;
-    n->args = args;
+static void gather_leaves(Owning *o, int *at, IrNode *n, IrNode *u) {
+    IrNode *made = gathered(o, at, n, u), was = *n;
+    *n = *made;
     n->id = was.id;
-    n->rows = was.rows;
-    n->rspace = was.rspace;
     n->note = was.note;
     n->span = was.span;
 }
 
-static bool own_values(const FusePlan *p, IrRegion *r) {
+static bool own_values(const FusePlan *p, IrRegion *r, FuseOwn step) {
     Owning o = {.plan = p, .f = p->func, .r = r};
     o.again = arena_array(o.f->arena, bool, o.f->next_id);
     for (int i = 0; i < r->nodes.len; i++) o.again[r->nodes.data[i]->id] = is_made_again(&o, r->nodes.data[i]);
     bool changed = false;
     for (int i = 0; i < r->nodes.len; i++) {
         IrNode *n = r->nodes.data[i];
-        for (int k = 0; k < n->nregions; k++) changed = own_values(p, n->regions[k]) || changed;
+        for (int k = 0; k < n->nregions; k++) changed = own_values(p, n->regions[k], step) || changed;
         for (int a = 0; a < n->nargs; a++) {
             IrNode *u = n->args[a];
-            bool code = wants_codes(&o, n, u);
+            bool code = wants_codes(&o, n, u), gather = n->op == IR_GATHER && !code;
             if (!code && (u->home != r || !o.again[u->id] || fuse_in_block(p, n, u))) continue;
+            if (gather != (step == FUSE_OWN_GATHERS)) continue;
             changed = true;
-            if (n->op == IR_GATHER && !fuse_gathers_segments(p, n)) {
+            if (gather) {
                 gather_leaves(&o, &i, n, u);
                 break;
             }
@@ -144,6 +159,6 @@ static bool own_values(const FusePlan *p, IrRegion *r) {
     }
     return changed;
 }
-bool fuse_own(const FusePlan *p) {
-    return own_values(p, p->func->body);
+bool fuse_own(const FusePlan *p, FuseOwn step) {
+    return own_values(p, p->func->body, step);
 }

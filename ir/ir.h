@@ -157,6 +157,7 @@ typedef struct IrFunc {
     IrRegion *body; /* results = outputs */
     int next_id;
     bool factorized;        /* level 2 */
+    bool owned;             /* passes have values of their own (fuse.c) */
     int residuals, on_gram; /* that can be made on products of invariants, and that are (chain) */
     bool numbers_named; /* of built programs: emitted code names numbers that rewrites have no use for, 2 and a half too
                          */

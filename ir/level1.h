@@ -62,7 +62,7 @@ double ir_region_weight(const IrRegion *r);
  * NULL: v is something else, or as sparse as its block is. */
 IrNode *ir_sparse_colsums(IrBuilder *b, IrNode *v, IrNode *multiplicity);
 /* The least or the greatest in each column of the same, of rows whose multiplicity is not 0: both is IR_MIN2 or
- * IR_MAX2, none what an empty column gives. NULL also for a block as it is, all of whose rows count. */
+ * IR_MAX2, none what an empty column gives. NULL also for a sparse block as it is, all of whose rows count. */
 IrNode *ir_sparse_extreme(IrBuilder *b, IrOp both, double none, IrNode *v, IrNode *multiplicity);
 
 /* simplify.c: as ir_simplify, but without the groups in `skip` (bits as in PassOptions.disabled). */

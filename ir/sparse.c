@@ -89,7 +89,7 @@ static IrNode *stored_extreme(IrBuilder *b, IrOp both, IrNode *v, IrNode *multip
 }
 IrNode *ir_sparse_extreme(IrBuilder *b, IrOp both, double none, IrNode *v, IrNode *multiplicity) {
     Counts c;
-    if (v->op == IR_DATA && !multiplicity) return NULL; /* a kernel that knows of zeros */
+    if (v->op == IR_DATA && !multiplicity && kind_of(b, v) == MAT_CSR) return NULL; /* a kernel that knows of zeros */
     if (!count(b, v, multiplicity, &c)) return NULL;
     IrNode *bound = ir_const(b, none);
     IrNode *stored = c.sparse ? stored_extreme(b, both, v, multiplicity) : where_any(b, c.hits, c.one, bound);

@@ -321,7 +321,8 @@ static int host_carried(AmalRt *rt, int loop, int64_t at, int64_t of, int k, con
     return 1;
 }
 static void move_rows(double *to, const double *from, const IrNode *n, int64_t stride) {
-    for (int64_t i = 0; i < n->rows && (to != from || stride != n->cols); i++)
+    if (to == from && stride == n->cols) return;
+    for (int64_t i = 0; i < n->rows; i++)
         memmove(to + i * n->cols, from + i * stride, sizeof(double) * (size_t)n->cols);
 }
 /* A result of many rows in the array that it was made in, where that is the run's own: its rows move together, and no

@@ -42,10 +42,6 @@ static inline double lesser(double best, double x) {
     return x < best || x != x ? x : best;
 } /* keeps a NaN: nothing is less */
 
-/* The extreme whose sign was changed: 0 stays 0, not -0. */
-static inline double signed_back(double sign, double v) {
-    return sign * v + 0.0;
-}
 /* The least cell of sign * row, and its column; +inf and 0 when there is none. The value is NaN when a cell is. */
 static double row_least(const RowView *v, int64_t cols, double sign, int64_t *where) {
     double best = INFINITY;
@@ -59,7 +55,7 @@ static double row_least(const RowView *v, int64_t cols, double sign, int64_t *wh
         if (x < best) best = x, at = c;
     }
     if (gap < 0 && v->n < cols) gap = v->n;
-    if (gap >= 0 && (0 < best || (best == 0 && gap < at))) best = 0, at = gap;
+    if (gap >= 0 && (0 < best || (best == 0 && gap < at))) best = sign * 0.0, at = gap; /* 0, not -0 */
     *where = at;
     return nan ? (double)NAN : best;
 }
@@ -69,7 +65,7 @@ static void rowleast_part(void *ctx, int part, int nparts) {
     part_range(j->x->rows, part, nparts, &begin, &end);
     for (int64_t r = begin; r < end; r++) {
         RowView v = row_view(j->x, r);
-        j->out->data[r] = signed_back(j->sign, row_least(&v, j->x->cols, j->sign, &at));
+        j->out->data[r] = j->sign * row_least(&v, j->x->cols, j->sign, &at);
     }
 }
 static void rowarg_part(void *ctx, int part, int nparts) {
@@ -181,7 +177,7 @@ Matrix *kernel_extreme(KernelContext *k, const Matrix *x, const Matrix *rows, bo
     for (int64_t c = 0; c < j.width; c++) {
         double v = j.parts[c];
         for (int part = 1; part < parts; part++) v = lesser(v, j.parts[part * j.width + c]);
-        out->data[c] = signed_back(j.sign, v);
+        out->data[c] = j.sign * v;
     }
     mem_free(j.parts);
     return out;
@@ -212,8 +208,8 @@ static Matrix *reduce_columns(KernelContext *k, IrOp op, const Matrix *x, double
             v = sum ? v + w : lesser(v, w);
             if (j.stored) stored += j.stored[part * width + c];
         }
-        if (stored < x->rows && 0 < v) v = 0;
-        out->data[c] = sum ? v : signed_back(sign, v);
+        if (stored < x->rows && 0 < v) v = sign * 0.0; /* a cell that is not stored is 0, not -0 */
+        out->data[c] = sum ? v : sign * v;
     }
     mem_free(j.parts);
     mem_free(j.stored);

@@ -1,4 +1,6 @@
 /* estimator_testing.h: what both programs of estimator tests begin with. */
+#ifndef AMAL_ESTIMATOR_TESTING_H
+#define AMAL_ESTIMATOR_TESTING_H
 #include "compiler/data.h"
 #include "compiler/estimator/consult.h"
 #include <math.h>
@@ -33,3 +35,4 @@ static inline Estimator estimator_example(void) {
     for (int k = 0; k < ALL_EFFORTS; k++) e.seconds.of[k] = 1e-9;
     return e;
 }
+#endif
