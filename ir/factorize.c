@@ -324,18 +324,25 @@ static IrNode *norm_transposed_times(Factorizer *z, const Norm *n, IrNode *r, bo
 static bool is_sparse_value(const Factorizer *z, const Norm *n, int part) {
     return norm_data(z, n)->blocks[n->parts[part].block].data->kind != MAT_DENSE;
 }
-/* Whether the n rows of T that take x (dense, kx columns) should take their rows of y as well (dense, ky columns of
- * `ind`'s table) and multiply, instead of adding x up for each row of y. Adding up reads and writes a row of sums that
- * lies anywhere, of sums that are cleared and read once more; the products are fewer by as much as rows of y are read
- * repeatedly. */
+/* Nanoseconds of emitted code, about as the estimator's work is fitted: a row of so many vectors picked, or added,
+ * through an index into `bytes`; a vector of products; a byte of sums that threads clear and add up. */
+static double pick_time(double vectors, double bytes) {
+    return bytes > IR_CACHE_BYTES ? 5 + 2 * (vectors - 1) : 0.3 + 0.25 * (vectors - 1);
+}
+static double add_time(double vectors, double bytes) {
+    return bytes > IR_CACHE_BYTES ? 6 + 4 * (vectors - 1) : 1.3 + 1.8 * (vectors - 1);
+}
+#define PRODUCT_TIME 0.17
+#define SUM_BYTE_TIME 0.3
+/* Whether the rows of T that take x (dense, kx columns) should take their rows of y as well (dense, ky columns of
+ * `ind`'s table) and multiply, instead of adding x up for each row of y. Products are fewer by as much as rows of y are
+ * read repeatedly; sums lie anywhere, and are cleared and read once more. */
 static bool rows_meet(const Integration *in, const Indicator *ind, const IrNode *x, const IrNode *y) {
     if (ind->segments || ind->ascending) return false; /* sums lie in order then */
     double n = (double)in->rows, rows = (double)y->rows, kx = (double)x->cols, ky = (double)y->cols;
-    double speed = ir_product_speed(fmax(kx, ky));
-    double sum_flops = ir_product_flops(kx, rows, ky), sum_bytes = 2 * ir_index_bytes(n, kx) + 3 * 8 * rows * kx;
-    double meet_flops = ir_product_flops(kx, n, ky), meet_bytes = ir_index_bytes(n, ky);
-    return ir_seconds(meet_flops / speed, 0, 1) + ir_seconds(0, meet_bytes, 1) <
-           ir_seconds(sum_flops / speed, 0, 1) + ir_seconds(0, sum_bytes, 1);
+    double vx = ceil(kx / 8), vy = ceil(ky / 8), products = kx * vy * PRODUCT_TIME, bytes = 8 * rows * kx;
+    return n * (pick_time(vy, 8 * rows * ky) + products) <
+           n * add_time(vx, bytes) + rows * products + SUM_BYTE_TIME * bytes;
 }
 /* One block of U' diag(w) V. */
 static IrNode *norm_cross_block(Factorizer *z, const Norm *u, int p, const Norm *v, int q, IrNode *w) {

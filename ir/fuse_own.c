@@ -10,11 +10,11 @@
  *
  * Cells that a few sums and products make of the data, x - mean(x) above all. Reading them takes as long as reading the
  * data, and keeping them takes new memory of the size of the data. A gather of such a value becomes the value of a
- * gather, unless many rows read each row: then it is cheaper to subtract once. */
+ * gather, which waits for no pass over the table: of one operator always, of more unless many rows read each row. */
 #include "ir/fuse_internal.h"
 #include "ir/level1.h"
 
-enum { MOST_MADE_AGAIN = 4 /* operators */, MOST_READERS = 4 /* rows that gather one row of a table */ };
+enum { MOST_MADE_AGAIN = 4 /* operators */, MOST_READERS = 4 /* rows that gather one row, of more than an operator */ };
 
 typedef struct Own { /* made for the readers of `of` in a pass */
     const IrNode *of;
@@ -57,10 +57,16 @@ typedef struct Formula {
     const IrNode *leaf[MOST_MADE_AGAIN + 1];
     int leaves;
 } Formula;
-/* Adds what makes v's cells of leaves and small values. false: v cannot be made again, or not cheaply. */
-static bool formula_of(const Owning *o, const IrNode *v, Formula *out) {
+/* Rows that stand in memory, whoever makes `of` of them. */
+static bool is_there(const IrNode *v, const IrNode *of) {
+    return FUSE(v)->kind == FUSE_LEAF ||
+           (v != of && FUSE(v)->kind == FUSE_ROW && FUSE(v)->stored && v->home == of->home);
+}
+/* Adds what makes v's cells, for those of `of`, of small values and of rows that stand in memory. false: it cannot be
+ * made again, or not cheaply. */
+static bool formula_of(const Owning *o, const IrNode *v, const IrNode *of, Formula *out) {
     if (ir_is_small(v)) return !FUSE(v)->opaque;
-    if (FUSE(v)->kind == FUSE_LEAF) {
+    if (is_there(v, of)) {
         if (v->op == IR_ARG || fuse_is_sparse(o->f, v)) return false; /* what a loop carries may be overwritten */
         for (int i = 0; i < out->leaves; i++)
             if (out->leaf[i] == v) return true;
@@ -72,7 +78,7 @@ static bool formula_of(const Owning *o, const IrNode *v, Formula *out) {
     bool cheap = FUSE(v)->kind == FUSE_ROW && ir_is_elementwise(v->op) && !ir_at_stored(v) && v->home == o->r &&
                  ir_cell_kind(v->op) == CELL_PLAIN;
     bool known = cheap && ++out->operators <= MOST_MADE_AGAIN;
-    for (int i = 0; i < v->nargs && known; i++) known = formula_of(o, v->args[i], out);
+    for (int i = 0; i < v->nargs && known; i++) known = formula_of(o, v->args[i], of, out);
     return known;
 }
 static bool may_make_again(const Owning *o, const IrNode *n, const IrNode *u, const Formula *made) {
@@ -81,13 +87,13 @@ static bool may_make_again(const Owning *o, const IrNode *n, const IrNode *u, co
     if (n->op != IR_GATHER) return fuse_space(n) == u->rspace;
     const Indicator *ind = &o->f->tables.data[n->table].data->indicators[n->indicator];
     /* a row that is absent would be 0 before u, not after */
-    return ind->total && made->leaves == 1 && n->rows <= MOST_READERS * u->rows;
+    return ind->total && made->leaves == 1 && (made->operators == 1 || n->rows <= MOST_READERS * u->rows);
 }
 /* u is kept, only for passes of its region that may make it again, and has as many cells as its leaves, but for a
  * column. */
 static bool is_made_again(const Owning *o, const IrNode *u) {
     Formula made = {0};
-    if (FUSE(u)->kind != FUSE_ROW || !FUSE(u)->stored || !formula_of(o, u, &made) || made.cols > u->cols + 1)
+    if (FUSE(u)->kind != FUSE_ROW || !FUSE(u)->stored || !formula_of(o, u, u, &made) || made.cols > u->cols + 1)
         return false;
     int uses = 0;
     for (int i = 0; i < o->r->nodes.len; i++) {
@@ -100,18 +106,18 @@ static bool is_made_again(const Owning *o, const IrNode *u) {
     }
     return uses == FUSE(u)->uses; /* none in other regions, none as a result */
 }
-static IrNode *made_again(Owning *o, int *at, IrNode *v) {
-    if (ir_is_small(v) || FUSE(v)->kind == FUSE_LEAF) return v;
+static IrNode *made_again(Owning *o, int *at, IrNode *v, const IrNode *of) {
+    if (ir_is_small(v) || is_there(v, of)) return v;
     IrNode *n = insert(o, at, v);
     int last = *at - 1; /* its operands come before it */
-    for (int i = 0; i < v->nargs; i++) n->args[i] = made_again(o, &last, v->args[i]);
+    for (int i = 0; i < v->nargs; i++) n->args[i] = made_again(o, &last, v->args[i], of);
     *at = last + 1;
     return n;
 }
 /* v, as the rows that `gather` takes of it: of its leaves, which are gathered instead. */
-static IrNode *gathered(Owning *o, int *at, const IrNode *gather, IrNode *v) {
+static IrNode *gathered(Owning *o, int *at, const IrNode *gather, IrNode *v, const IrNode *of) {
     if (ir_is_small(v)) return v;
-    bool leaf = FUSE(v)->kind == FUSE_LEAF;
+    bool leaf = is_there(v, of);
     Own *known = leaf ? own_of(o, v, -gather->id) : NULL; /* one gather of a leaf, however often it stands there */
     if (known && known->own) return known->own;
     IrNode like = leaf ? *gather : *v;
@@ -121,13 +127,13 @@ static IrNode *gathered(Owning *o, int *at, const IrNode *gather, IrNode *v) {
     IrNode *n = insert(o, at, &like);
     if (known) known->own = n;
     int last = *at - 1;
-    for (int i = 0; i < n->nargs; i++) n->args[i] = leaf ? v : gathered(o, &last, gather, v->args[i]);
+    for (int i = 0; i < n->nargs; i++) n->args[i] = leaf ? v : gathered(o, &last, gather, v->args[i], of);
     *at = last + 1;
     return n;
 }
 /* n, which gathers u, becomes what u is, of gathers. */
 static void gather_leaves(Owning *o, int *at, IrNode *n, IrNode *u) {
-    IrNode *made = gathered(o, at, n, u), was = *n;
+    IrNode *made = gathered(o, at, n, u, u), was = *n;
     *n = *made;
     n->id = was.id;
     n->note = was.note;
@@ -153,7 +159,7 @@ static bool own_values(const FusePlan *p, IrRegion *r, FuseOwn step) {
                 break;
             }
             Own *own = own_of(&o, u, FUSE(n)->pass);
-            if (!own->own) own->own = code ? insert(&o, &i, u) : made_again(&o, &i, u);
+            if (!own->own) own->own = code ? insert(&o, &i, u) : made_again(&o, &i, u, u);
             n->args[a] = own->own;
         }
     }
