@@ -481,7 +481,7 @@ static void mark_in_place(const FusePlan *p, IrRegion *r) {
     }
 }
 
-/* ---- plans ---- */
+/* ---- one-hot rows ---- */
 bool fuse_reads_code(const IrNode *user) {
     return user->op == IR_SCATTER || user->op == IR_COLSUMS ||
            (user->op == IR_MATMUL && user->ta && user->args[0] != user->args[1]);
@@ -496,6 +496,8 @@ bool fuse_is_code(const FusePlan *p, const IrNode *n) {
     }
     return true;
 }
+
+/* ---- plans ---- */
 static FusePlan *schedule(IrFunc *f, bool segments) {
     FusePlan *p = arena_new_of(f->arena, FusePlan);
     p->func = f;
@@ -507,11 +509,10 @@ static FusePlan *schedule(IrFunc *f, bool segments) {
     count_region_uses(p, f->body);
     return p;
 }
-/* The plain plan of f, after values that passes had better make for themselves were given to them: once, whatever plans
- * of f are made, so that all of them are of the same nodes. */
+/* Gives passes the values that they had better make for themselves, and returns the plain plan then: once, whatever
+ * plans of f are made, so that all of them are of the same nodes. */
 static FusePlan *own_values(IrFunc *f) {
     FusePlan *p = schedule(f, false);
-    if (f->owned) return p;
     f->owned = true;
     for (FuseOwn step = FUSE_OWN_GATHERS; step <= FUSE_OWN_COPIES; step++) {
         if (!fuse_own(p, step)) continue;
@@ -521,8 +522,8 @@ static FusePlan *own_values(IrFunc *f) {
     return p;
 }
 static FusePlan *fuse(IrFunc *f, bool segments) {
-    FusePlan *p = own_values(f);
-    if (segments && has_segments(f)) p = schedule(f, true);
+    FusePlan *p = f->owned ? NULL : own_values(f);
+    if (!p || (segments && has_segments(f))) p = schedule(f, segments);
     mark_in_place(p, f->body);
     fuse_verify(p);
     return p;

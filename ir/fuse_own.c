@@ -106,34 +106,28 @@ static bool is_made_again(const Owning *o, const IrNode *u) {
     }
     return uses == FUSE(u)->uses; /* none in other regions, none as a result */
 }
-static IrNode *made_again(Owning *o, int *at, IrNode *v, const IrNode *of) {
-    if (ir_is_small(v) || is_there(v, of)) return v;
-    IrNode *n = insert(o, at, v);
-    int last = *at - 1; /* its operands come before it */
-    for (int i = 0; i < v->nargs; i++) n->args[i] = made_again(o, &last, v->args[i], of);
-    *at = last + 1;
-    return n;
-}
-/* v, as the rows that `gather` takes of it: of its leaves, which are gathered instead. */
-static IrNode *gathered(Owning *o, int *at, const IrNode *gather, IrNode *v, const IrNode *of) {
-    if (ir_is_small(v)) return v;
-    bool leaf = is_there(v, of);
-    Own *known = leaf ? own_of(o, v, -gather->id) : NULL; /* one gather of a leaf, however often it stands there */
+/* The rows of v once more, made of what stands in memory: all of them, or those that `gather` takes. */
+static IrNode *made_again(Owning *o, int *at, const IrNode *gather, IrNode *v, const IrNode *of) {
+    bool there = is_there(v, of);
+    if (ir_is_small(v) || (there && !gather)) return v;
+    Own *known = there ? own_of(o, v, -gather->id) : NULL; /* gathered once, however often it stands in the formula */
     if (known && known->own) return known->own;
-    IrNode like = leaf ? *gather : *v;
-    like.rows = gather->rows;
+    IrNode like = there ? *gather : *v;
     like.cols = v->cols;
-    like.rspace = gather->rspace;
+    if (gather) {
+        like.rows = gather->rows;
+        like.rspace = gather->rspace;
+    }
     IrNode *n = insert(o, at, &like);
     if (known) known->own = n;
-    int last = *at - 1;
-    for (int i = 0; i < n->nargs; i++) n->args[i] = leaf ? v : gathered(o, &last, gather, v->args[i], of);
+    int last = *at - 1; /* its operands come before it */
+    for (int i = 0; i < n->nargs; i++) n->args[i] = there ? v : made_again(o, &last, gather, v->args[i], of);
     *at = last + 1;
     return n;
 }
 /* n, which gathers u, becomes what u is, of gathers. */
 static void gather_leaves(Owning *o, int *at, IrNode *n, IrNode *u) {
-    IrNode *made = gathered(o, at, n, u, u), was = *n;
+    IrNode *made = made_again(o, at, n, u, u), was = *n;
     *n = *made;
     n->id = was.id;
     n->note = was.note;
@@ -159,7 +153,7 @@ static bool own_values(const FusePlan *p, IrRegion *r, FuseOwn step) {
                 break;
             }
             Own *own = own_of(&o, u, FUSE(n)->pass);
-            if (!own->own) own->own = code ? insert(&o, &i, u) : made_again(&o, &i, u, u);
+            if (!own->own) own->own = code ? insert(&o, &i, u) : made_again(&o, &i, NULL, u, u);
             n->args[a] = own->own;
         }
     }

@@ -120,8 +120,8 @@ IrFunc *ir_optimize_first(const IrFunc *f, const PassOptions *o) {
 }
 IrFunc *ir_optimize_rest(const IrFunc *f, const PassOptions *o) {
     uint64_t off = o->disabled;
-    if (off >> IR_OFF_SIMPLIFY & 1 &&
-        off >> IR_OFF_CHAIN & 1) /* factorize would add to the nodes of f, which others share */
+    /* without either, factorize would add to the nodes of f, which others share */
+    if (off >> IR_OFF_SIMPLIFY & 1 && off >> IR_OFF_CHAIN & 1)
         f = ir_rebuild(f, NULL, NULL, !(off >> IR_OFF_CSE & 1), !(off >> IR_OFF_HOIST & 1));
     return run_passes(f, o, WHATEVER_STORAGE, PASS_COUNT);
 }

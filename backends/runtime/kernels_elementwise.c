@@ -281,7 +281,7 @@ static void where_part(void *ctx, int part, int nparts) {
     for (int64_t r = begin; r < end; r++) {
         const double *c = cell_row(j->c, r), *x = cell_row(j->x, r), *y = cell_row(j->y, r);
         double *out = j->out->data + r * j->out->ld;
-        for (int64_t i = 0; i < j->out->cols; i++) out[i] = c[i * ci] != 0 ? x[i * xi] : y[i * yi];
+        for (int64_t i = 0; i < j->out->cols; i++) out[i] = where_of(c[i * ci], x[i * xi], y[i * yi]);
     }
 }
 
@@ -339,7 +339,7 @@ static void stored_part(void *ctx, int part, int nparts) {
         else if (j->n == 1)
             unary_run(j->op, n, v[0], out);
         else
-            for (int64_t i = 0; i < n; i++) out[i] = v[0][i * step[0]] != 0 ? v[1][i * step[1]] : v[2][i * step[2]];
+            for (int64_t i = 0; i < n; i++) out[i] = where_of(v[0][i * step[0]], v[1][i * step[1]], v[2][i * step[2]]);
     }
 }
 /* x to the power 0 is one, whatever x is: no cell has a value of its own. */

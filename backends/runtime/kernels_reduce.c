@@ -12,9 +12,10 @@
 typedef struct ReduceJob {
     const Matrix *x;
     Matrix *out;
-    double sign;     /* -1: maxima are minima of -x */
-    double *parts;   /* per part: `width` accumulators */
-    int64_t *stored; /* per part: cells stored in each column, of a sparse x */
+    const Matrix *rows; /* by column: only what is stored in rows where it is not 0; NULL: all, zeros too */
+    double sign;        /* -1: maxima are minima of -x */
+    double *parts;      /* per part: `width` accumulators */
+    int64_t *stored;    /* per part: cells stored in each column, of a sparse x */
     int64_t width;
 } ReduceJob;
 
@@ -134,6 +135,7 @@ static void colleast_part(void *ctx, int part, int nparts) {
     double *best = j->parts + part * j->width;
     for (int64_t c = 0; c < j->width; c++) best[c] = INFINITY;
     for (int64_t r = begin; r < end; r++) {
+        if (j->rows && j->rows->data[r * j->rows->ld] == 0) continue;
         RowView v = row_view(j->x, r);
         for (int64_t i = 0; i < v.n; i++) {
             int64_t c = v.cols ? v.cols[i] : i;
@@ -143,54 +145,14 @@ static void colleast_part(void *ctx, int part, int nparts) {
     }
 }
 
-/* ---- of stored cells ---- */
-typedef struct ExtremeJob {
-    ReduceJob reduce;
-    const Matrix *rows;
-} ExtremeJob;
-static void extreme_part(void *ctx, int part, int nparts) {
-    const ExtremeJob *e = ctx;
-    const ReduceJob *j = &e->reduce;
-    int64_t begin, end;
-    part_range(j->x->rows, part, nparts, &begin, &end);
-    double *best = j->parts + part * j->width;
-    for (int64_t c = 0; c < j->width; c++) best[c] = INFINITY;
-    for (int64_t r = begin; r < end; r++) {
-        if (e->rows->data[r * e->rows->ld] == 0) continue;
-        RowView v = row_view(j->x, r);
-        for (int64_t i = 0; i < v.n; i++) best[v.cols[i]] = lesser(best[v.cols[i]], j->sign * view_value(&v, i));
-    }
-}
-Matrix *kernel_extreme(KernelContext *k, const Matrix *x, const Matrix *rows, bool least) {
-    if (!mat_is_sparse(x) || rows->rows != x->rows || rows->cols != 1) internal_error("extreme: shapes");
-    Matrix *out = kernel_new_dense(k, 1, x->cols);
-    if (!out) return NULL;
-    int parts = kernel_parts_private(k, (double)mat_nnz(x) + (double)x->rows, x->cols);
-    ReduceJob j = {.x = x, .out = out, .sign = least ? 1 : -1, .width = x->cols};
-    j.parts = kernel_scratch(k, parts * j.width, sizeof(double));
-    if (!j.parts) {
-        mat_free(out);
-        return NULL;
-    }
-    ExtremeJob e = {j, rows};
-    thread_run(parts, extreme_part, &e);
-    for (int64_t c = 0; c < j.width; c++) {
-        double v = j.parts[c];
-        for (int part = 1; part < parts; part++) v = lesser(v, j.parts[part * j.width + c]);
-        out->data[c] = j.sign * v;
-    }
-    mem_free(j.parts);
-    return out;
-}
-
-static Matrix *reduce_columns(KernelContext *k, IrOp op, const Matrix *x, double sign) {
+static Matrix *reduce_columns(KernelContext *k, IrOp op, const Matrix *x, const Matrix *rows, double sign) {
     bool sum = op == IR_COLSUMS || op == IR_SUM, all = op == IR_SUM || op == IR_MINALL || op == IR_MAXALL;
     int64_t width = all ? 1 : x->cols;
     Matrix *out = kernel_new_dense(k, 1, width);
     if (!out) return NULL;
     int parts = kernel_parts_private(
         k, mat_is_sparse(x) ? (double)mat_nnz(x) + (double)x->rows : (double)x->rows * (double)x->cols, width);
-    ReduceJob j = {.x = x, .out = out, .sign = sign, .width = width};
+    ReduceJob j = {.x = x, .out = out, .rows = rows, .sign = sign, .width = width};
     j.parts = kernel_scratch(k, parts * width, sizeof(double));
     if (!all && !sum) j.stored = kernel_scratch(k, parts * width, sizeof(int64_t));
     if (!j.parts || (!all && !sum && !j.stored)) {
@@ -208,12 +170,17 @@ static Matrix *reduce_columns(KernelContext *k, IrOp op, const Matrix *x, double
             v = sum ? v + w : lesser(v, w);
             if (j.stored) stored += j.stored[part * width + c];
         }
-        if (stored < x->rows && 0 < v) v = sign * 0.0; /* a cell that is not stored is 0, not -0 */
+        if (!rows && stored < x->rows && 0 < v) v = sign * 0.0; /* a cell that is not stored is 0, not -0 */
         out->data[c] = sum ? v : sign * v;
     }
     mem_free(j.parts);
     mem_free(j.stored);
     return out;
+}
+
+Matrix *kernel_extreme(KernelContext *k, const Matrix *x, const Matrix *rows, bool least) {
+    if (!mat_is_sparse(x) || rows->rows != x->rows || rows->cols != 1) internal_error("extreme: shapes");
+    return reduce_columns(k, least ? IR_COLMIN : IR_COLMAX, x, rows, least ? 1 : -1);
 }
 
 /* ---- ranks ---- */
@@ -264,9 +231,9 @@ Matrix *kernel_reduce(KernelContext *k, IrOp op, const Matrix *x) {
     case IR_SUM:
     case IR_COLSUMS:
     case IR_MINALL:
-    case IR_COLMIN: return reduce_columns(k, op, x, 1);
+    case IR_COLMIN: return reduce_columns(k, op, x, NULL, 1);
     case IR_MAXALL:
-    case IR_COLMAX: return reduce_columns(k, op, x, -1);
+    case IR_COLMAX: return reduce_columns(k, op, x, NULL, -1);
     case IR_ROWSUMS: return reduce_rows(k, x, 1, rowsums_part);
     case IR_ROWMIN: return reduce_rows(k, x, 1, rowleast_part);
     case IR_ROWMAX: return reduce_rows(k, x, -1, rowleast_part);

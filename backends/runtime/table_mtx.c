@@ -178,9 +178,7 @@ static bool mtx_no_memory(const MtxFile *f, size_t bytes) {
     return false;
 }
 
-/* A file of few bytes may promise any number of rows: more than the memory that there is is refused before it is asked
- * for.
- */
+/* A file of few bytes may promise any number of rows: more than the memory that there is is refused first. */
 static bool mtx_plausible(const MtxFile *f, double bytes) {
     double memory = machine_memory();
     if (memory <= 0 || bytes <= memory) return true;

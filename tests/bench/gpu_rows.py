@@ -1,6 +1,5 @@
 """gpu_rows.py: the comparisons of gpu.py: a Case has the tables, `measured` a row of one algorithm on it."""
 import collections
-import time
 
 import data
 import gpu_peers
@@ -17,13 +16,6 @@ Steps = collections.namedtuple("Steps", "gpu cpu passes in_all")
 STEPS = {"dense": Steps(2000, 100, 50, 200), "movie": Steps(2000, 100, 50, 200), "large": Steps(100, 5, 20, 50)}
 QUICK = Steps(8, 8, 4, 10)
 STARS = {"dense": (1000000, 50000), "large": (20000000, 1000000)}  # rows of the fact table and of the dimension
-
-
-def timed(work):
-    """What it returns, and the seconds it took."""
-    begin = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - begin
 
 
 class Case:
@@ -47,14 +39,14 @@ class Case:
         self.streamed = own + sum(dims) + sum(k.nbytes for k in made.keys) + made.y.nbytes
         self.there, self.making = {}, {}
         if libraries:
-            self.bring(*timed(made.target))
+            self.bring(*timing.timed(made.target))
 
     def bring(self, T, seconds):
         for name, lib in self.libraries.items():
             lib.array(self.centres)  # starts the library, which is not counted
             lib.wait()
             try:
-                self.there[name], copying = timed(lambda lib=lib: gpu_peers.on_device(lib, T))
+                self.there[name], copying = timing.timed(lambda lib=lib: gpu_peers.on_device(lib, T))
             except Exception as why:  # its memory is too small, or the library lacks an operation
                 print(f"{self.name}: left out: {name} ({type(why).__name__}: {why})")
                 continue

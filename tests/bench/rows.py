@@ -258,14 +258,10 @@ def meeting(ctx):
         runs[:] = [ctx.amal.run(script, "--strategy", "factorize", "--sort", "never", "--absorb", "never")]
         return runs[0].train_seconds("m")
 
-    def timed(model):
-        begin = time.perf_counter()
-        model()
-        return time.perf_counter() - begin
     ours()
     row.compare("numpy on T", centred_ridge(T, star.y), params(runs[0], "m", "w"))
-    row.measure({OURS: ours, "numpy on T": lambda: timed(lambda: centred_ridge(T, star.y)),
-                 "numpy, which joins first": lambda: timed(lambda: centred_ridge(star.target(), star.y))}, ctx.rounds)
+    row.measure({OURS: ours, "numpy on T": lambda: timing.timed(lambda: centred_ridge(T, star.y))[1],
+                 "numpy, which joins first": lambda: timing.timed(lambda: centred_ridge(star.target(), star.y))[1]}, ctx.rounds)
     row.goals += [("numpy on T", 3), ("numpy, which joins first", 6)]
     row.notes.append("a whole training, in a process of its own, without reading and matching; numpy's T, or its parts, lie in memory")
     return row

@@ -27,6 +27,13 @@ class Watch:
         return max(0.0, ((cpu_busy() - self.busy) - (cpu_own() - self.own)) / seconds)
 
 
+def timed(work):
+    """What it returns, and the seconds it took."""
+    begin = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - begin
+
+
 def seconds_of(step, at_least):
     """Mean seconds of step() over as many calls as take at_least seconds, after one call that is not counted."""
     step()

@@ -11,22 +11,10 @@
 
 #include <cmocka.h>
 
-static Arena *arena;
-static Diags *ds;
+#include "tests/unit/arena_testing.h"
+
 static const Hardware machine = {
     .threads = 2, .read_one = 1e10, .read_all = 1.5e10, .near = 2e8, .far = 2e7, .flops = 1e10, .cache = 1 << 20};
-
-static int setup(void **state) {
-    (void)state;
-    arena = arena_new();
-    ds = diags_new(arena);
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
 
 /* A model without trees, trained on features from 0 to 1. */
 static inline Estimator estimator_example(void) {

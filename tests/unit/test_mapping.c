@@ -13,8 +13,7 @@
 
 #include <cmocka.h>
 
-static Arena *arena;
-static Diags *ds;
+#include "tests/unit/arena_testing.h"
 
 static const char *const library = "algorithm ridge(lambda = 0.1, steps = 10) { fit(X: [n, d], y: [n, 1]) { w = "
                                    "solve(X' @ X + lambda * eye(d), X' @ y); return w; }\n"
@@ -35,19 +34,6 @@ static Program *resolve_in(const char *dir, const char *text) {
     Program *p = program_resolve(arena, ds, parse("test.amal", text), 1, &lib, dir);
     assert_non_null(p);
     return p;
-}
-
-static int setup(void **state) {
-    (void)state;
-    arena = arena_new();
-    ds = diags_new(arena);
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    arena_free(arena);
-    return 0;
 }
 
 static void restart(void) {
