@@ -1,5 +1,6 @@
 """gpu_rows.py: the comparisons of gpu.py: a Case has the tables, `measured` a row of one algorithm on it."""
 import collections
+import time
 
 import data
 import gpu_peers
